@@ -1,0 +1,1 @@
+"""Keys, the trust list, the transparency log, and who may do what."""

@@ -1,0 +1,1 @@
+"""The transparency log: hashing and proofs, signed checkpoints, tiles, witnessing."""
