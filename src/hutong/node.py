@@ -1,0 +1,187 @@
+"""The one place where the parts of a node are wired. ``open_node(path)`` gives a ``Node``; actions and doors take it.
+
+A change of state is written inside ``node.change(by)``: one transaction of the records in which the change and its log
+events stand or fall together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, Conflict
+from hutong.settings import FILE, Settings, checked_id, load_settings, node_folder, write_settings
+from hutong.standard import Standard, load
+from hutong.storage import inbox
+from hutong.storage.engines import Engine, open_engine
+from hutong.storage.lake import Lake
+from hutong.storage.records import Records
+from hutong.trust.authorisation import Actor, Decision, Policy, Resource
+from hutong.trust.keys import NodeKeys, create_keys, load_keys
+from hutong.trust.log.journal import Event, Log
+from hutong.trust.log.note import COSIGNATURE_V1, SigningKey
+from hutong.trust.peers import Peers
+
+
+@dataclass(slots=True)
+class Change:
+    """An open transaction of the records. ``event`` adds to the log when, and only when, the transaction commits."""
+
+    connection: sa.Connection
+    by: Actor
+    at: datetime
+    events: list[Event] = field(default_factory=list)
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Tell the log what happened. Facts are ids, counts, hashes and dates: never personal data or a hash of them."""
+        self.events.append(Event(kind=kind, by=self.by.id, at=self.at, facts=facts))
+
+    def execute(self, statement: sa.Executable, rows: list[dict[str, Any]] | None = None) -> sa.CursorResult[Any]:
+        return self.connection.execute(statement, rows) if rows is not None else self.connection.execute(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One installation: its settings, storages, engine, keys, log and policies. Time and randomness are parts too."""
+
+    settings: Settings
+    records: Records
+    lake: Lake
+    engine: Engine
+    keys: NodeKeys
+    log: Log
+    policy: Policy
+    peers: Peers
+    standard: Standard
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+
+    @property
+    def id(self) -> str:
+        return self.settings.id
+
+    @property
+    def operator(self) -> Actor:
+        """Whoever runs commands on the node's own machine."""
+        return Actor(id="operator", kind="account", roles=frozenset({"operator"}), represents=self.id)
+
+    @property
+    def cosigner(self) -> SigningKey:
+        """The key with which this node witnesses other logs."""
+        return SigningKey(f"{self.id}.hutong/witness", self.keys.signing, COSIGNATURE_V1)
+
+    @contextmanager
+    def change(self, by: Actor) -> Iterator[Change]:
+        """One transaction with its log events; durable on return."""
+        with self.records.writing() as connection:
+            change = Change(connection=connection, by=by, at=self.clock())
+            yield change
+            if change.events:
+                self.log.append(connection, change.events)
+
+    def require(
+        self,
+        by: Actor,
+        action: str,
+        resource: Resource | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """Ask the policies; ``Refused`` with reasons when the answer is no."""
+        return self.policy.require(by, action, resource or Resource("Node", self.id), context)
+
+    def new_id(self) -> str:
+        """A random identifier: 20 characters of base 32 (100 bits)."""
+        alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+        return "".join(alphabet[byte & 31] for byte in self.random(20))
+
+    def move_inbox(self) -> dict[str, int]:
+        """Move what was acknowledged to the lake; rows moved by table."""
+        return inbox.move(self.records, self.lake, folder=self.settings.folder)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.records.close()
+
+
+def open_node(
+    path: str | Path | None = None,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    random: Callable[[int], bytes] = os.urandom,
+) -> Node:
+    """Open the node in ``path`` (or in ``HUTONG_NODE``).
+
+    Raises ``NotFound`` when there is none, ``Conflict`` when its records are of another version.
+    """
+    node = _wire(load_settings(node_folder(path)), clock=clock, random=random)
+    node.records.require_current()
+    return node
+
+
+def init_node(
+    path: str | Path | None,
+    *,
+    node_id: str,
+    name: Mapping[str, str],
+    territory: str,
+    url: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    random: Callable[[int], bytes] = os.urandom,
+) -> Node:
+    """Create a node: folder, settings, keys, records and the first log entry. ``Conflict`` when one is there."""
+    folder = node_folder(path)
+    checked_id(node_id)
+    if not url.startswith(("http://", "https://")):
+        raise BadInput(f"{url!r} is not the address of a node.", "Give its public address: https://….")
+    if (folder / FILE).exists():
+        raise Conflict(f"There is a node in {folder} already.", "Choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_settings(folder, node_id=node_id, name=name, territory=territory, url=url)
+    settings = load_settings(folder)
+    create_keys(settings.keys_folder, node_id=node_id, now=clock())
+    node = _wire(settings, clock=clock, random=random)
+    node.records.migrate()
+    with node.records.writing() as connection:
+        node.log.start(connection)
+    with node.change(node.operator) as change:
+        change.event("node.initialised", node=node_id, territory=territory, standard=node.standard.version)
+    return node
+
+
+def _wire(settings: Settings, *, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Node:
+    records = Records(settings.database_url)
+    lake = Lake(database_url=records.url, folder=settings.lake_folder)
+    keys = load_keys(settings.keys_folder)
+    return Node(
+        settings=settings,
+        records=records,
+        lake=lake,
+        engine=open_engine(
+            settings.engine,
+            lake,
+            memory_megabytes=settings.limits.query_memory_megabytes,
+            threads=settings.limits.query_threads,
+        ),
+        keys=keys,
+        log=Log(records, SigningKey(f"{settings.id}.hutong/log", keys.signing)),
+        policy=Policy.load(),
+        peers=Peers(
+            node_id=settings.id,
+            key=keys.signing,
+            kid=keys.public["signing"]["kid"],
+            timeout_seconds=settings.limits.remote_timeout_seconds,
+            max_bytes=settings.limits.harvest_bytes,
+            clock=clock,
+            random=random,
+        ),
+        standard=load(),
+        clock=clock,
+        random=random,
+    )

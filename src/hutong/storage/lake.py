@@ -1,0 +1,154 @@
+"""Lake: the large, columnar storage. Apache Iceberg tables through PyIceberg, its SQL catalogue in the records database.
+
+The tables are the contract between engines: DuckDB reads the Parquet files that a table's plan names, Spark reads the
+table by its metadata location. A table's property ``hutong.high-water`` is the last inbox batch that it holds; it is
+written in the same Iceberg commit as the rows, which is what makes the move from the inbox happen exactly once.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hutong.errors import NotFound
+from hutong.storage.records import disk_full
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.table import Table as IcebergTable
+
+_NAMESPACE = "hutong"
+_HIGH_WATER = "hutong.high-water"
+_PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of a lake table: what an engine needs to read it."""
+
+    table: str
+    id: int
+    files: tuple[str, ...]
+    metadata_location: str
+    schema: pa.Schema
+
+
+class Lake:
+    """The Iceberg tables of one node. ``folder`` is the warehouse; ``database_url`` the records database."""
+
+    def __init__(self, *, database_url: str, folder: Path) -> None:
+        self._database_url = database_url
+        self._folder = folder
+        self._opened: SqlCatalog | None = None
+        self._snapshots: dict[str, Snapshot] = {}
+
+    @property
+    def _catalog(self) -> SqlCatalog:
+        if self._opened is None:
+            from pyiceberg.catalog.sql import SqlCatalog
+
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._opened = SqlCatalog(
+                "hutong",
+                uri=self._database_url,
+                warehouse=self._folder.as_uri(),
+                **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
+            )
+            self._opened.create_namespace_if_not_exists(_NAMESPACE)
+        return self._opened
+
+    def create(self, table: str, schema: pa.Schema) -> None:
+        """Create the table when it is not there."""
+        self._catalog.create_table_if_not_exists((_NAMESPACE, table), schema, properties=_PROPERTIES)
+
+    def tables(self) -> tuple[str, ...]:
+        """Names of all tables, sorted."""
+        return tuple(sorted(name[-1] for name in self._catalog.list_tables(_NAMESPACE)))
+
+    def append(self, table: str, rows: pa.Table, *, high_water: int) -> None:
+        """Add rows in one snapshot, and with them the number of the last inbox batch they come from."""
+        self.create(table, rows.schema)
+        loaded = self._load(table)
+        with _disk_errors(), loaded.transaction() as transaction:
+            transaction.append(
+                rows.cast(loaded.schema().as_arrow()), snapshot_properties={_HIGH_WATER: str(high_water)}
+            )
+            transaction.set_properties({_HIGH_WATER: str(high_water)})
+
+    def replace(self, table: str, rows: pa.Table) -> None:
+        """Replace a *derived* table (never facts) by its newest computation; earlier states stay as snapshots."""
+        self.create(table, rows.schema)
+        loaded = self._load(table)
+        write = loaded.overwrite if loaded.current_snapshot() else loaded.append
+        with _disk_errors():
+            write(rows.cast(loaded.schema().as_arrow()))
+
+    def high_water(self, table: str) -> int:
+        """Number of the last inbox batch that the table holds; 0 when it holds none."""
+        if not self.exists(table):
+            return 0
+        return int(self._load(table).properties.get(_HIGH_WATER, "0"))
+
+    def exists(self, table: str) -> bool:
+        return bool(self._catalog.table_exists((_NAMESPACE, table)))
+
+    def snapshot(self, table: str) -> Snapshot:
+        """The newest state of a table; ``NotFound`` when nothing was ever put in it."""
+        if not self.exists(table):
+            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.")
+        loaded = self._load(table)
+        known = self._snapshots.get(table)
+        if known and known.metadata_location == loaded.metadata_location:
+            return known
+        current = loaded.current_snapshot()
+        files = [task.file.file_path for task in loaded.scan().plan_files()] if current else []
+        fresh = Snapshot(
+            table=table,
+            id=current.snapshot_id if current else 0,
+            files=tuple(sorted(path.removeprefix("file://") for path in files)),
+            metadata_location=str(loaded.metadata_location),
+            schema=loaded.schema().as_arrow(),
+        )
+        self._snapshots[table] = fresh
+        return fresh
+
+    def compact(self, table: str) -> int:
+        """Rewrite a table of many small files as one snapshot of few; returns how many files there were."""
+        loaded = self._load(table)
+        before = len(self.snapshot(table).files)
+        if before > 1:
+            with _disk_errors():
+                loaded.overwrite(loaded.scan().to_arrow())
+        return before
+
+    def expire(self, table: str, *, keep: int) -> int:
+        """Forget all but the ``keep`` newest snapshots; returns how many were forgotten."""
+        loaded = self._load(table)
+        held = {ref.snapshot_id for ref in loaded.metadata.refs.values()}
+        snapshots = sorted(loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
+        old = [s.snapshot_id for s in snapshots[: max(0, len(snapshots) - keep)] if s.snapshot_id not in held]
+        if old:
+            loaded.maintenance.expire_snapshots().by_ids(old).commit()
+        return len(old)
+
+    def _load(self, table: str) -> IcebergTable:
+        return self._catalog.load_table((_NAMESPACE, table))
+
+
+class _disk_errors:  # noqa: N801 (used as a statement)
+    """A full disk while Parquet or metadata files are written is one clear error."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full() from error

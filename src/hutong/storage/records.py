@@ -1,0 +1,140 @@
+"""Records: the small, transactional storage. SQLite in WAL mode with full sync, or PostgreSQL by one setting.
+
+``writing()`` is the only way to change records: one transaction that takes the write lock at its start, so that what
+was read in it still holds when it commits. When ``writing()`` returns, the change is on disk.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from hutong.errors import BadInput, Conflict, Unavailable
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_DISK_FULL = ("database or disk is full", "No space left on device", "could not extend file")
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant, kept in UTC without its zone (SQLite has none) and given back aware."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("an instant needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Records:
+    """One database. Thread-safe; one instance per process and database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _driver_url(url)
+        self.engine = sa.create_engine(
+            self.url,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            pool_pre_ping=not self.url.startswith("sqlite"),
+        )
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A consistent view of the records."""
+        with _clear_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is durable on return, or nothing of it happened."""
+        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
+            with connection.begin():
+                yield connection
+
+    def migrate(self) -> None:
+        """Bring the database to this version's shape (Alembic); does nothing when it is there."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+
+    def require_current(self) -> None:
+        """Refuse to work on a database of another version."""
+        from hutong.storage.schema import REVISION
+
+        with self.reading() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                raise Conflict("The records database is empty.", "Create the node with: hutong init")
+            found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if found != REVISION:
+            raise Conflict(
+                f"The records are at version {found}, this software needs {REVISION}.", "Run: hutong upgrade"
+            )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _driver_url(url: str) -> str:
+    if url.startswith("postgresql://"):
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        return url
+    raise BadInput("The database address is not understood.", "Use sqlite:///FILE or postgresql://….")
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # pysqlite's own implicit BEGIN is switched off: _begin_sqlite says which kind of transaction starts.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("hutong_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what the database or the disk says into the tree of errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full() from error
+        raise
+    except exc.OperationalError as error:
+        if any(sign in str(error.orig) for sign in _DISK_FULL):
+            raise disk_full() from error
+        raise Unavailable(
+            f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
+        ) from error
+
+
+def disk_full() -> Unavailable:
+    """The error for a full disk, wherever it was met."""
+    return Unavailable("The disk is full; nothing was changed.", "Free some space and try again.")

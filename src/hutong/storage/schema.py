@@ -1,0 +1,289 @@
+"""All tables of the records, in the order of the flow. The migrations in ``migrations/`` create them.
+
+``body`` columns hold a noun's frozen dataclass as JSON; what is searched, ordered or constrained is a column.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from hutong.storage.records import Instant
+
+REVISION = "0001"
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- trust: the log -------------------------------------------------------------------------------------------------
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(60), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+log_node = Table(
+    "log_node",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+)
+log_cosignature = Table(
+    "log_cosignature",
+    metadata,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("witness", String(120), primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+witnessed_log = Table(
+    "witnessed_log",
+    metadata,
+    Column("origin", String(200), primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+trust_list = Table(
+    "trust_list",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("signed", Text, nullable=False),
+)
+used_assertion = Table(
+    "used_assertion",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# --- governance: who acts, and under which emergency ----------------------------------------------------------------
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("display_name", String(120), nullable=False),
+    Column("roles", sa.JSON, nullable=False),
+    Column("password_hash", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+session = Table(
+    "session",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("account", ForeignKey("account.name"), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("account", ForeignKey("account.name"), nullable=False),
+    Column("label", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(120), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_sign_in_attempt_key_at", "key", "at"),
+)
+emergency = Table(
+    "emergency",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+boundary = Table(
+    "boundary",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("emergency", ForeignKey("emergency.id"), nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
+# --- acquisition ----------------------------------------------------------------------------------------------------
+source = Table(
+    "source",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("declared_at", Instant, nullable=False),
+)
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("source", ForeignKey("source.id"), nullable=False),
+    Column("table_name", String(40), nullable=False),
+    Column("file_sha256", String(64), nullable=False),
+    Column("mapping_sha256", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("source", "file_sha256", "mapping_sha256", "table_name"),
+)
+receipt_item = Table(
+    "receipt_item",
+    metadata,
+    Column("receipt", ForeignKey("receipt.id"), primary_key=True),
+    Column("row_number", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", String(10), nullable=False),
+    Column("rule", String(80), nullable=False),
+    Column("element", String(60), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", sa.JSON, nullable=False),
+)
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("table_name", String(40), nullable=False, index=True),
+    Column("receipt", ForeignKey("receipt.id"), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    # A sequence number must never be given twice, or the lake's high-water mark would hide a new batch.
+    sqlite_autoincrement=True,
+)
+vault_entry = Table(
+    "vault_entry",
+    metadata,
+    Column("pseudonym", String(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+quality_report = Table(
+    "quality_report",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("source", ForeignKey("source.id"), nullable=False),
+    Column("table_name", String(40), nullable=False),
+    Column("label", String(20), nullable=False),
+    Column("score", sa.Float, nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("assessed_at", Instant, nullable=False, index=True),
+)
+
+# --- opening --------------------------------------------------------------------------------------------------------
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("grade", Integer, nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+release = Table(
+    "release",
+    metadata,
+    Column("dataset", ForeignKey("dataset.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+)
+
+# --- sharing --------------------------------------------------------------------------------------------------------
+request = Table(
+    "request",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("dataset", String(80), nullable=False),
+    Column("party", String(60), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("filed_at", Instant, nullable=False),
+    Column("decide_by", Instant, nullable=False),
+    Column("decided_at", Instant),
+)
+agreement = Table(
+    "agreement",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("request", String(40), nullable=False, index=True),
+    Column("dataset", String(80), nullable=False),
+    Column("provider", String(60), nullable=False),
+    Column("recipient", String(60), nullable=False),
+    Column("signed", Text, nullable=False),
+    Column("agreed_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_because", Text),
+)
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("agreement", ForeignKey("agreement.id"), nullable=False, index=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+harvested_dataset = Table(
+    "harvested_dataset",
+    metadata,
+    Column("party", String(60), primary_key=True),
+    Column("id", String(80), primary_key=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("harvested_at", Instant, nullable=False),
+)
+
+# --- insight and passes ---------------------------------------------------------------------------------------------
+risk_assessment = Table(
+    "risk_assessment",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("as_of", sa.Date, nullable=False, index=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("assessed_at", Instant, nullable=False),
+)
+rulebook = Table(
+    "rulebook",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("published_at", Instant, nullable=False),
+)
+issued_pass = Table(
+    "issued_pass",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("pseudonym", String(32), nullable=False, index=True),
+    Column("status_index", Integer, nullable=False, unique=True),
+    Column("level", String(20), nullable=False),
+    Column("rulebook", String(60), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)

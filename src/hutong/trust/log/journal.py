@@ -1,0 +1,252 @@
+"""The node's log in its records: appended in the transaction of the change that it tells of, served as tiles and proofs.
+
+The root is signed in the same transaction, so there is never an entry without a signed checkpoint that covers it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, LimitExceeded, NotFound, Tampered
+from hutong.storage.records import Records
+from hutong.storage.schema import log_cosignature, log_entry, log_head, log_node
+from hutong.trust.log import merkle, tiles
+from hutong.trust.log.checkpoint import Checkpoint, add_cosignatures, open_checkpoint, sign_checkpoint
+from hutong.trust.log.merkle import Frontier, NodeReader, leaf_hash
+from hutong.trust.log.note import SigningKey, VerifierKey
+from hutong.trust.signing import canonical_json
+
+MAX_ENTRY_BYTES = 60_000
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened: kind (``noun.verb``), who did it, when, and facts without personal data."""
+
+    kind: str
+    by: str
+    at: datetime
+    facts: Mapping[str, Any]
+
+    def encode(self) -> bytes:
+        """The log entry: canonical JSON. Raises LimitExceeded past 60,000 bytes."""
+        body = {"kind": self.kind, "by": self.by, "at": self.at.isoformat(), **self.facts}
+        data = canonical_json(body)
+        if len(data) > MAX_ENTRY_BYTES:
+            raise LimitExceeded("An event is too large for the log.", "Log the hash of large content instead.")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as it stands in the log."""
+
+    index: int
+    data: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The entry's JSON."""
+        return dict(orjson.loads(self.data))
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """All that a stranger needs to check one entry: the entry, its place, the hashes and the signed checkpoint."""
+
+    index: int
+    size: int
+    entry: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+
+    def document(self) -> dict[str, Any]:
+        """JSON form; hashes in base64."""
+        return {
+            "index": self.index,
+            "size": self.size,
+            "entry": orjson.loads(self.entry),
+            "entry_base64": base64.b64encode(self.entry).decode(),
+            "hashes": [base64.b64encode(value).decode() for value in self.hashes],
+            "checkpoint": self.checkpoint.decode(),
+        }
+
+    def verify(self, key: VerifierKey) -> None:
+        """Check the proof against the log's public key. Raises Tampered."""
+        checkpoint = open_checkpoint(self.checkpoint, [key], key.name).checkpoint
+        if checkpoint.size != self.size:
+            raise Tampered("The proof is for another size than its checkpoint.", "Ask for the proof again.")
+        merkle.verify_inclusion(self.index, self.size, leaf_hash(self.entry), self.hashes, checkpoint.root)
+
+
+class Log:
+    """The log of one node."""
+
+    def __init__(self, records: Records, signer: SigningKey) -> None:
+        self._records = records
+        self._signer = signer
+
+    @property
+    def key(self) -> VerifierKey:
+        """The public key with which anyone checks this log; its name is the log's origin."""
+        return self._signer.verifier
+
+    def start(self, connection: sa.Connection) -> None:
+        """Sign the empty log of a new node."""
+        empty = Frontier()
+        connection.execute(log_head.insert().values(id=1, **self._head(empty)))
+
+    def append(self, connection: sa.Connection, events: Sequence[Event]) -> int:
+        """Append events in the caller's transaction and sign the new root; returns the index of the first."""
+        # FOR UPDATE: on PostgreSQL two writers must not append to the same size; SQLite has one writer anyhow.
+        size = connection.execute(sa.select(log_head.c.size).where(log_head.c.id == 1).with_for_update()).scalar_one()
+        frontier = merkle.frontier_at(size, _reader(connection))
+        encoded = [event.encode() for event in events]
+        appended = merkle.append(frontier, [leaf_hash(data) for data in encoded])
+        connection.execute(
+            log_entry.insert(),
+            [
+                {"idx": size + offset, "kind": event.kind, "at": event.at, "data": data}
+                for offset, (event, data) in enumerate(zip(events, encoded, strict=True))
+            ],
+        )
+        connection.execute(
+            log_node.insert(),
+            [{"level": level, "idx": place, "hash": digest} for level, place, digest in appended.nodes],
+        )
+        connection.execute(log_head.update().where(log_head.c.id == 1).values(**self._head(appended.frontier)))
+        return int(size)
+
+    def _head(self, frontier: Frontier) -> dict[str, Any]:
+        checkpoint = Checkpoint(self.key.name, frontier.size, frontier.root)
+        note = sign_checkpoint(checkpoint, self._signer).decode()
+        return {"size": frontier.size, "root": frontier.root, "note": note}
+
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint, with the cosignatures that witnesses have given it."""
+        with self._records.reading() as connection:
+            return _checkpoint(connection)
+
+    def size(self) -> int:
+        with self._records.reading() as connection:
+            return int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+
+    def entry(self, index: int) -> Entry:
+        with self._records.reading() as connection:
+            return _entry(connection, index)
+
+    def entries(self, *, newest_before: int | None = None, kind: str | None = None, limit: int = 50) -> list[Entry]:
+        """Entries, the newest first; at most 500."""
+        query = sa.select(log_entry.c.idx, log_entry.c.data).order_by(log_entry.c.idx.desc())
+        if newest_before is not None:
+            query = query.where(log_entry.c.idx < newest_before)
+        if kind:
+            query = query.where(log_entry.c.kind == kind)
+        with self._records.reading() as connection:
+            rows = connection.execute(query.limit(max(1, min(limit, PAGE)))).all()
+        return [Entry(row.idx, row.data) for row in rows]
+
+    def kinds(self) -> dict[str, int]:
+        """How many entries of each kind there are."""
+        query = sa.select(log_entry.c.kind, sa.func.count()).group_by(log_entry.c.kind).order_by(log_entry.c.kind)
+        with self._records.reading() as connection:
+            return {kind: count for kind, count in connection.execute(query)}
+
+    def prove(self, index: int) -> InclusionProof:
+        """Proof that the entry is in the tree of the newest checkpoint."""
+        with self._records.reading() as connection:
+            entry = _entry(connection, index)
+            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            hashes = merkle.inclusion_proof(index, size, _reader(connection))
+            return InclusionProof(index, size, entry.data, hashes, _checkpoint(connection))
+
+    def prove_consistency(self, old_size: int) -> tuple[tuple[bytes, ...], bytes]:
+        """Proof that the newest tree continues the one of ``old_size`` entries, and the newest checkpoint."""
+        with self._records.reading() as connection:
+            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            if not 0 <= old_size <= size:
+                raise BadInput(f"The log has {size} entries, not {old_size}.", "Ask for a size that it had.")
+            proof = merkle.consistency_proof(old_size, size, _reader(connection)) if old_size else ()
+            return proof, _checkpoint(connection)
+
+    def tile(self, path: str) -> bytes:
+        """Content of a tile or entry bundle (C2SP tlog-tiles); ``NotFound`` when the log is not that large."""
+        tile = tiles.parse_tile_path(path)
+        with self._records.reading() as connection:
+            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            if not tiles.is_served(tile, size):
+                raise NotFound(f"The log has no {path}.", f"It has {size} entries.")
+            if tile.level is None:
+                within = tile.entries
+                query = sa.select(log_entry.c.data).where(log_entry.c.idx.between(within.start, within.stop - 1))
+                return tiles.encode_bundle(connection.execute(query.order_by(log_entry.c.idx)).scalars().all())
+            return tiles.tile_content(tile, _reader(connection))
+
+    def add_cosignature(self, connection: sa.Connection, *, answer: bytes, witness: VerifierKey, at: datetime) -> None:
+        """Keep a witness's cosignature of the newest checkpoint. Raises Tampered when it does not fit."""
+        add_cosignatures(_checkpoint(connection), answer, [witness])
+        size = connection.execute(sa.select(log_head.c.size)).scalar_one()
+        known = sa.and_(log_cosignature.c.size == size, log_cosignature.c.witness == witness.name)
+        connection.execute(log_cosignature.delete().where(known))
+        connection.execute(
+            log_cosignature.insert().values(size=size, witness=witness.name, line=answer.decode(), at=at)
+        )
+
+    def check(self) -> Checkpoint:
+        """Recompute the whole tree from the entries and compare it with the signed checkpoint and every stored node.
+
+        Raises Tampered at the first difference, naming it.
+        """
+        frontier = Frontier()
+        with self._records.reading() as connection:
+            note, expected = connection.execute(sa.select(log_head.c.note, log_head.c.size)).one()
+            rows = connection.execute(
+                sa.select(log_entry.c.idx, log_entry.c.data).order_by(log_entry.c.idx).execution_options(yield_per=5000)
+            )
+            nodes = connection.execute(sa.select(log_node.c.level, log_node.c.idx, log_node.c.hash)).all()
+            stored = {(row.level, row.idx): row.hash for row in nodes}
+            for row in rows:
+                if row.idx != frontier.size:
+                    raise Tampered(f"Entry {frontier.size} of the log is missing.", "Restore the records.")
+                appended = merkle.append(frontier, [leaf_hash(row.data)])
+                if any(stored.get((level, place)) != digest for level, place, digest in appended.nodes):
+                    raise Tampered(f"Entry {row.idx} of the log was altered.", "Restore the records.")
+                frontier = appended.frontier
+        checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
+        if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root) or expected != frontier.size:
+            raise Tampered("The signed checkpoint is not of these entries.", "Restore the records.")
+        return checkpoint
+
+
+def _reader(connection: sa.Connection) -> NodeReader:
+    query = sa.select(log_node.c.hash).where(
+        log_node.c.level == sa.bindparam("level"), log_node.c.idx == sa.bindparam("index")
+    )
+
+    def read(level: int, index: int) -> bytes:
+        return bytes(connection.execute(query, {"level": level, "index": index}).scalar_one())
+
+    return read
+
+
+def _entry(connection: sa.Connection, index: int) -> Entry:
+    data = connection.execute(sa.select(log_entry.c.data).where(log_entry.c.idx == index)).scalar()
+    if data is None:
+        raise NotFound(f"The log has no entry {index}.", "Ask for an index below the log's size.")
+    return Entry(index, data)
+
+
+def _checkpoint(connection: sa.Connection) -> bytes:
+    size, note = connection.execute(sa.select(log_head.c.size, log_head.c.note)).one()
+    lines = connection.execute(
+        sa.select(log_cosignature.c.line).where(log_cosignature.c.size == size).order_by(log_cosignature.c.witness)
+    )
+    return (str(note) + "".join(lines.scalars())).encode()

@@ -1,0 +1,112 @@
+"""Talking to other parties' nodes over HTTP: bounded in time and size, with this node's assertion where one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, NotSignedIn, Refused, Unavailable
+from hutong.trust.signing import assertion
+
+if TYPE_CHECKING:
+    import httpx
+
+_ERRORS = {401: NotSignedIn, 403: Refused, 404: NotFound, 409: Conflict, 413: LimitExceeded}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the other node answered: status, content type and body."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object."""
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise BadInput("The other node did not answer with JSON.", "Check its address and version.") from error
+        if not isinstance(value, dict):
+            raise BadInput("The other node did not answer with an object.", "Check its address and version.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """A client for other nodes. ``node_id`` and ``key`` make the assertion that says who asks."""
+
+    node_id: str
+    key: Ed25519PrivateKey
+    kid: str
+    timeout_seconds: float
+    max_bytes: int
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+
+    def get(self, url: str, *, audience: str | None = None, accept: str = "application/json") -> Reply:
+        """GET; ``audience`` is the id of the party that must know who asks. Raises the other node's error as ours."""
+        return self._send("GET", url, audience=audience, headers={"Accept": accept})
+
+    def post(
+        self, url: str, content: bytes, *, audience: str | None = None, media_type: str = "application/json"
+    ) -> Reply:
+        """POST; like ``get``."""
+        return self._send("POST", url, audience=audience, headers={"Content-Type": media_type}, content=content)
+
+    def _send(
+        self, method: str, url: str, *, audience: str | None, headers: Mapping[str, str], content: bytes | None = None
+    ) -> Reply:
+        import httpx
+
+        sent = dict(headers)
+        if audience is not None:
+            token = assertion(
+                self.key,
+                kid=self.kid,
+                issuer=self.node_id,
+                audience=audience,
+                now=self.clock(),
+                nonce=self.random(16),
+            )
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            with (
+                httpx.Client(timeout=self.timeout_seconds, trust_env=False) as client,
+                client.stream(method, url, headers=sent, content=content) as response,
+            ):
+                body = self._read(response)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"The other node did not answer at {url}: {error}.", "Check that it runs.") from error
+        reply = Reply(response.status_code, response.headers.get("content-type", "").split(";")[0], body)
+        if response.status_code >= 400 and response.status_code not in (409, 422):
+            raise _remote_error(url, reply)
+        return reply
+
+    def _read(self, response: httpx.Response) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        for part in response.iter_bytes():
+            size += len(part)
+            if size > self.max_bytes:
+                raise LimitExceeded(
+                    f"The other node's answer is larger than {self.max_bytes} bytes.", "Raise limits.harvest_bytes."
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _remote_error(url: str, reply: Reply) -> Exception:
+    try:
+        problem = reply.json()
+    except BadInput:
+        problem = {}
+    what = str(problem.get("title") or f"{url} answered {reply.status}")
+    do = str(problem.get("detail") or "Check the address and what this node may ask for.")
+    return _ERRORS.get(reply.status, Unavailable)(what, do)
