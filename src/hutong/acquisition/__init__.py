@@ -1,0 +1,1 @@
+"""Acquisition: from a file as it came to facts of the one standard, with a receipt for every row."""
