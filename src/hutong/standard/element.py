@@ -17,7 +17,7 @@ LINEAGE: Final = "lineage"
 
 
 class Sensitivity(StrEnum):
-    """What an element can give away about a person; boundaries and de-identification read their roles from it."""
+    """What an element can give away about a person: boundaries and de-identification read their roles here."""
 
     IDENTIFIER = "identifier"
     """Names one person directly: lives in the vault and nowhere else."""
@@ -76,13 +76,13 @@ class Element:
 
     Attributes:
         type: one of ``TYPES``; ``week`` is text such as ``2015-W38``.
-        unit: UCUM unit of a number (``a`` years, ``Cel``, ``deg``); None for numbers without one and for all else.
+        unit: UCUM unit of a number (``a`` years, ``Cel``, ``deg``); None where there is none.
         code_list: the values allowed, for type ``code``; else None.
         necessary: True when a row without it is refused; False (elastic) when a region may leave it out.
         fhir: path in a FHIR R4 resource (``Condition.onsetDateTime``); empty where R4 has no place for it.
         gbt_group: crosswalk to the groups of GB/T 38962-2020: one of ``GBT_GROUPS``, or empty.
         minimum, maximum: inclusive bounds of a number, in ``unit``.
-        pattern: regular expression that the whole text must match.
+        pattern: regular expression that the whole text must match; every string and week has one.
     """
 
     name: str
@@ -105,9 +105,9 @@ class Element:
 class Table:
     """One table: its elements in order, and the key that tells what a row is about.
 
-    A correction is a new fact with the same key and a later ``known_at``. Where the key is ``fact_id`` the source gives
-    nothing that tells two rows apart, and equal rows may be different people. An elastic element may be part of
-    a key: its absence then counts as a value (in ``count``: "all").
+    A correction is a new fact with the same key and a later ``known_at``. Where the key is ``fact_id`` the
+    source gives nothing that tells two rows apart, and equal rows may be different people. An elastic element
+    may be part of a key: its absence then counts as a value (in ``count``: "all").
     """
 
     name: str
