@@ -33,9 +33,7 @@ class Account:
     def __post_init__(self) -> None:
         unknown = self.roles - set(ROLES)
         if unknown or not self.roles:
-            raise BadInput(
-                f"Unknown or no roles: {', '.join(sorted(unknown))}.", f"Choose from: {', '.join(ROLES)}."
-            )
+            raise BadInput(f"Unknown or no roles: {', '.join(sorted(unknown))}.", f"Choose from: {', '.join(ROLES)}.")
         if not (self.name.replace("-", "").replace(".", "").isalnum() and len(self.name) <= 60):
             raise BadInput(
                 f"{self.name!r} can't be an account's name.", "Use letters, digits, hyphens and dots; at most 60."

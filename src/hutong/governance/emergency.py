@@ -30,9 +30,7 @@ class Emergency:
             if not all(getattr(self, name).get(language, "").strip() for language in ("en", "zh")):
                 raise BadInput(f"The {name.replace('_', ' ')} lacks English or Chinese.", "Give both texts.")
         if not self.starts < self.review <= self.sunset:
-            raise BadInput(
-                "The dates must be: start before review, review not after sunset.", "Correct the dates."
-            )
+            raise BadInput("The dates must be: start before review, review not after sunset.", "Correct the dates.")
         if (self.sunset - self.starts).days > LONGEST_DAYS:
             raise BadInput(
                 f"An emergency lasts at most {LONGEST_DAYS} days.", "Set an earlier sunset; renew it after a review."
@@ -72,7 +70,9 @@ def parse_emergency(document: Mapping[str, Any]) -> Emergency:
     except KeyError as error:
         raise BadInput(f"The emergency lacks {error}.", "See docs/how-to/declare-an-emergency.md.") from error
     except (TypeError, ValueError) as error:
-        raise BadInput(f"The emergency is misstated: {error}.", "Give texts as en/zh and days as YYYY-MM-DD.") from error
+        raise BadInput(
+            f"The emergency is misstated: {error}.", "Give texts as en/zh and days as YYYY-MM-DD."
+        ) from error
 
 
 def _day(value: object) -> date:

@@ -1,0 +1,296 @@
+"""What an authority or the operator can do about emergencies, parties, witnesses and accounts: one function each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, Conflict, NotFound, NotSignedIn, TooManyRequests
+from hutong.governance import queries
+from hutong.governance.account import (
+    ACCOUNT_DAYS,
+    TOKEN_DAYS,
+    TOKEN_PREFIX,
+    Account,
+    Session,
+    check_password,
+    hash_of_nobody,
+    hash_password,
+    password_fits,
+    token_hash,
+)
+from hutong.governance.emergency import Emergency
+from hutong.node import Node
+from hutong.storage.schema import (
+    account,
+    api_token,
+    emergency,
+    session,
+    sign_in_attempt,
+    trust_list,
+    used_assertion,
+    witnessed_log,
+)
+from hutong.trust.authorisation import Actor, Resource
+from hutong.trust.log import witness
+from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
+from hutong.trust.signing import read_unverified, verify_assertion
+from hutong.trust.trust_list import Party, TrustList, read_trust_list, sign_trust_list
+
+TRUST_LIST_DAYS = 7
+
+
+def declare_emergency(node: Node, *, by: Actor, emergency_: Emergency) -> None:
+    """Declare an emergency. ``Conflict`` when its id is taken."""
+    node.require(by, "declare_emergency")
+    with node.change(by) as change:
+        taken = change.execute(sa.select(emergency.c.id).where(emergency.c.id == emergency_.id)).scalar()
+        if taken:
+            raise Conflict(f"The emergency {emergency_.id} was declared already.", "Choose another id.")
+        change.execute(emergency.insert().values(id=emergency_.id, body=emergency_.document(), declared_at=change.at))
+        change.event(
+            "emergency.declared",
+            emergency=emergency_.id,
+            territory=emergency_.territory,
+            review=emergency_.review.isoformat(),
+            sunset=emergency_.sunset.isoformat(),
+            legal_basis=dict(emergency_.legal_basis),
+        )
+
+
+def end_emergency(node: Node, *, by: Actor, emergency_id: str) -> None:
+    """End an emergency before its sunset: every power that hangs on it ends now."""
+    node.require(by, "end_emergency")
+    with node.change(by) as change:
+        ended = change.execute(
+            emergency.update()
+            .where(emergency.c.id == emergency_id, emergency.c.ended_at.is_(None))
+            .values(ended_at=change.at)
+        )
+        if not ended.rowcount:
+            raise NotFound(f"There is no emergency {emergency_id} in force.", "See the node's home page.")
+        change.event("emergency.ended", emergency=emergency_id)
+
+
+def describe_self(node: Node, *, kind: str) -> Party:
+    """This node as a party: what it sends to whoever keeps the trust list."""
+    return Party(
+        id=node.id,
+        name=node.settings.name,
+        url=node.settings.url,
+        territory=node.settings.territory,
+        kind=kind,
+        signing=node.keys.public["signing"],
+        log_key=str(node.log.key),
+        passes=tuple(node.keys.public["passes"]),
+        valid_until=datetime.fromisoformat(node.keys.public["signing_until"]),
+    )
+
+
+def publish_trust_list(node: Node, *, by: Actor, parties: Sequence[Party]) -> str:
+    """Sign and publish the next edition of the trust list; returns the signed document."""
+    node.require(by, "publish_trust_list")
+    with node.change(by) as change:
+        latest = change.execute(sa.select(sa.func.max(trust_list.c.number))).scalar() or 0
+        edition = TrustList(
+            number=latest + 1,
+            issuer=node.id,
+            issued_at=change.at,
+            next_update=change.at + timedelta(days=TRUST_LIST_DAYS),
+            parties=tuple(sorted(parties, key=lambda party: party.id)),
+        )
+        signed = sign_trust_list(edition, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
+        change.execute(trust_list.insert().values(number=edition.number, issued_at=change.at, signed=signed))
+        change.event("trust-list.published", number=edition.number, parties=[party.id for party in edition.parties])
+    return signed
+
+
+def adopt_trust_list(node: Node, *, by: Actor, signed: str, issuer_key: Mapping[str, str]) -> TrustList:
+    """Take over an edition that the pinned key signed; an older number than the held one is refused."""
+    node.require(by, "adopt_trust_list")
+    edition = read_trust_list(signed, issuer_key=issuer_key)
+    with node.change(by) as change:
+        latest = change.execute(sa.select(sa.func.max(trust_list.c.number))).scalar() or 0
+        if edition.number < latest:
+            raise Conflict(f"Edition {edition.number} is older than edition {latest}.", "Ask for the newest edition.")
+        if edition.number > latest:
+            change.execute(
+                trust_list.insert().values(number=edition.number, issued_at=edition.issued_at, signed=signed)
+            )
+            change.event("trust-list.adopted", number=edition.number, issuer=edition.issuer)
+    return edition
+
+
+def answer_witness_request(node: Node, *, by: Actor, body: bytes) -> witness.Answer:
+    """Witness another party's checkpoint (C2SP tlog-witness): cosign it when it continues what was seen before."""
+    with node.change(by) as change:
+
+        def known(origin: str) -> witness.KnownLog | None:
+            keys = tuple(
+                parse_verifier_key(party.log_key)
+                for party in queries.parties(node)
+                if parse_verifier_key(party.log_key).name == origin
+            )
+            if not keys:
+                return None
+            row = change.execute(sa.select(witnessed_log).where(witnessed_log.c.origin == origin)).one_or_none()
+            return witness.KnownLog(keys, row.size, row.root) if row else witness.KnownLog(keys)
+
+        answer = witness.answer_request(body, known, node.cosigner, int(change.at.timestamp()))
+        if answer.cosigned is not None:
+            seen = answer.cosigned
+            change.execute(witnessed_log.delete().where(witnessed_log.c.origin == seen.origin))
+            change.execute(
+                witnessed_log.insert().values(origin=seen.origin, size=seen.size, root=seen.root, at=change.at)
+            )
+    return answer
+
+
+def ask_witness(node: Node, *, by: Actor, party: Party) -> int:
+    """Have another party's node cosign this node's newest checkpoint; returns the size that it cosigned."""
+    node.require(by, "witness")
+    size = node.log.size()
+    url = f"{party.url}/log/witness/add-checkpoint"
+    old_size = 0
+    for _ in range(2):
+        # The witness answers 409 with the size that it saw last; the second try starts from there.
+        proof, checkpoint = node.log.prove_consistency(old_size)
+        reply = node.peers.post(url, witness.encode_request(old_size, proof, checkpoint), media_type="text/plain")
+        if reply.status != 409:
+            break
+        old_size = int(reply.body)
+    if reply.status != 200:
+        raise Conflict(
+            f"{party.id} did not cosign: {reply.body.decode(errors='replace')[:200]}.", "Check its log page."
+        )
+    # No event here: the entry would make a new, uncosigned tree.
+    with node.records.writing() as connection:
+        node.log.add_cosignature(connection, answer=reply.body, witness=cosigner_key(party), at=node.clock())
+    return size
+
+
+def cosigner_key(party: Party) -> VerifierKey:
+    """The public key with which a party cosigns: its log's key under the cosigner's name and kind."""
+    return VerifierKey(f"{party.id}.hutong/witness", parse_verifier_key(party.log_key).public_key, COSIGNATURE_V1)
+
+
+def create_account(
+    node: Node, *, by: Actor, name: str, display_name: str, roles: frozenset[str], password: str
+) -> Account:
+    """Create a local account for a year."""
+    node.require(by, "create_account", Resource("Account", name))
+    check_password(password)
+    with node.change(by) as change:
+        created = Account(
+            name=name, display_name=display_name, roles=roles, expires_at=change.at + timedelta(days=ACCOUNT_DAYS)
+        )
+        if change.execute(sa.select(account.c.name).where(account.c.name == name)).scalar():
+            raise Conflict(f"There is an account {name} already.", "Choose another name.")
+        change.execute(
+            account.insert().values(
+                name=name,
+                display_name=display_name,
+                roles=sorted(roles),
+                password_hash=hash_password(password),
+                created_at=change.at,
+                expires_at=created.expires_at,
+            )
+        )
+        # An account's name may be a person's name: the log tells its roles only.
+        change.event("account.created", roles=sorted(roles))
+    return created
+
+
+def sign_in(node: Node, *, name: str, password: str, address: str) -> Session:
+    """Open a session. ``TooManyRequests`` after ten tries in five minutes for one name or one address."""
+    limits = node.settings.limits
+    now = node.clock()
+    since = now - timedelta(seconds=limits.sign_in_window_seconds)
+    keys = [f"name:{name}"[:120], f"address:{address}"[:120]]
+    with node.records.writing() as connection:
+        connection.execute(sign_in_attempt.delete().where(sign_in_attempt.c.at < since))
+        counted = connection.execute(
+            sa.select(sa.func.count()).where(sign_in_attempt.c.key.in_(keys)).group_by(sign_in_attempt.c.key)
+        ).scalars()
+        if max(counted, default=0) >= limits.sign_in_attempts:
+            raise TooManyRequests("Too many tries to sign in.", "Wait five minutes and try again.")
+        connection.execute(sign_in_attempt.insert(), [{"key": key, "at": now} for key in keys])
+        row = connection.execute(sa.select(account).where(account.c.name == name)).one_or_none()
+    # The password is compared outside the transaction: Argon2 is slow on purpose.
+    fits = password_fits(row.password_hash if row else hash_of_nobody(), password)
+    if row is None or not fits or now >= row.expires_at:
+        raise NotSignedIn("The name or the password is wrong.", "Try again, or ask the operator for a new password.")
+    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    expires = now + timedelta(seconds=limits.session_seconds)
+    with node.records.writing() as connection:
+        connection.execute(session.delete().where(session.c.expires_at < now))
+        connection.execute(sign_in_attempt.delete().where(sign_in_attempt.c.key.in_(keys)))
+        connection.execute(
+            session.insert().values(id_hash=token_hash(secret), account=name, csrf=csrf, expires_at=expires)
+        )
+    actor = Actor(id=name, kind="account", roles=frozenset(row.roles), represents=node.id)
+    return Session(secret=secret, csrf=csrf, actor=actor, display_name=row.display_name, expires_at=expires)
+
+
+def sign_out(node: Node, *, secret: str) -> None:
+    """End a session."""
+    with node.records.writing() as connection:
+        connection.execute(session.delete().where(session.c.id_hash == token_hash(secret)))
+
+
+def create_token(node: Node, *, by: Actor, account_name: str, label: str) -> str:
+    """An API token for an account, valid for 90 days; it is shown once, here."""
+    if by.id != account_name:
+        node.require(by, "create_token", Resource("Account", account_name))
+    if not 1 <= len(label) <= 120:
+        raise BadInput("A token needs a label of 1 to 120 characters.", "Say what it is for.")
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    with node.change(by) as change:
+        if not change.execute(sa.select(account.c.name).where(account.c.name == account_name)).scalar():
+            raise NotFound(f"There is no account {account_name}.", "Create it with: hutong account create")
+        expires = change.at + timedelta(days=TOKEN_DAYS)
+        change.execute(
+            api_token.insert().values(
+                hash=token_hash(secret), account=account_name, label=label, created_at=change.at, expires_at=expires
+            )
+        )
+        change.event("token.created", expires=expires.isoformat())
+    return secret
+
+
+def end_token(node: Node, *, by: Actor, secret: str) -> None:
+    """End an API token now."""
+    with node.change(by) as change:
+        ended = change.execute(
+            api_token.update()
+            .where(api_token.c.hash == token_hash(secret), api_token.c.ended_at.is_(None))
+            .values(ended_at=change.at)
+        )
+        if not ended.rowcount:
+            raise NotFound("There is no such token in force.", "See your tokens under your account.")
+        change.event("token.ended")
+
+
+def admit_party(node: Node, *, token: str) -> Actor:
+    """The party that an assertion speaks for. ``NotSignedIn`` unless it is listed, signed it, and used it once."""
+    _, claims = read_unverified(token)
+    now = node.clock()
+    try:
+        party = queries.trust_list(node).party(str(claims.get("iss")), at=now)
+    except NotFound as error:
+        raise NotSignedIn("The asking party is not in this node's trust list.", error.do) from error
+    verified = verify_assertion(token, key=party.signing, audience=node.id, now=now)
+    with node.records.writing() as connection:
+        connection.execute(used_assertion.delete().where(used_assertion.c.expires_at < now))
+        known = sa.select(used_assertion.c.id).where(used_assertion.c.id == f"{party.id}:{verified['jti']}"[:80])
+        if connection.execute(known).scalar():
+            raise NotSignedIn("This assertion was used before.", "Make a new one for each call.")
+        connection.execute(
+            used_assertion.insert().values(
+                id=f"{party.id}:{verified['jti']}"[:80], expires_at=now + timedelta(minutes=5)
+            )
+        )
+    return Actor(id=party.id, kind="party", represents=party.id)
