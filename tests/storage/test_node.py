@@ -1,0 +1,100 @@
+"""A node's storages: the change and its event stand or fall together, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from hutong.errors import Conflict, NotFound
+from hutong.node import Node, init_node, open_node
+from hutong.storage import inbox, schema
+from tests.conftest import NewNode
+
+
+def declare_source(node: Node) -> None:
+    with node.change(node.operator) as change:
+        change.execute(schema.source.insert().values(id="s", body={}, declared_at=change.at))
+        change.event("source.declared", source="s")
+
+
+def test_a_change_and_its_event_are_written_together(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    assert node.records.is_sqlite == (records == "sqlite")
+    before = node.log.size()
+    declare_source(node)
+    assert node.log.size() == before + 1
+    assert node.log.entry(before).event["kind"] == "source.declared"
+    node.log.check()
+
+
+def test_a_failed_change_leaves_neither_rows_nor_event(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    before = node.log.checkpoint()
+    with pytest.raises(ZeroDivisionError), node.change(node.operator) as change:
+        change.execute(schema.source.insert().values(id="s", body={}, declared_at=change.at))
+        change.event("source.declared", source="s")
+        raise ZeroDivisionError
+    with node.records.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(schema.source)).scalar() == 0
+    assert node.log.checkpoint() == before
+
+
+def test_the_migrations_make_exactly_the_declared_schema(new_node: NewNode, records: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    node = new_node()
+    node.lake.create("case", pa.schema([("a", pa.int64())]))
+    catalogue = {"iceberg_tables", "iceberg_namespace_properties"}
+    with node.records.reading() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": lambda _o, name, kind, *_: kind != "table" or name not in catalogue}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    declare_source(node)
+    with node.change(node.operator) as change:
+        change.execute(
+            schema.receipt.insert().values(
+                id="r",
+                source="s",
+                table_name="case",
+                file_sha256="",
+                mapping_sha256="",
+                rows=3,
+                accepted=3,
+                held=0,
+                rejected=0,
+                body={},
+                received_at=change.at,
+            )
+        )
+        for part in ([1, 2], [3]):
+            inbox.put(change.connection, table="case", receipt="r", rows=pa.table({"a": pa.array(part, pa.int64())}))
+    assert inbox.waiting(node.records, node.lake) == {"case": 3}
+    assert node.move_inbox() == {"case": 3}
+    assert node.move_inbox() == {}
+    assert inbox.waiting(node.records, node.lake) == {}
+    table = node.engine.table("case")
+    assert sorted(node.engine.to_arrow(table)["a"].to_pylist()) == [1, 2, 3]
+
+
+def test_there_is_one_node_in_a_folder(node: Node) -> None:
+    again = open_node(node.settings.folder)
+    assert again.log.checkpoint() == node.log.checkpoint()
+    again.close()
+    with pytest.raises(Conflict, match="There is a node"):
+        init_node(
+            node.settings.folder, node_id="x", name={"en": "X", "zh": "X"}, territory="XX", url="http://127.0.0.1"
+        )
+
+
+def test_a_folder_without_a_node_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no node"):
+        open_node(tmp_path)
