@@ -38,8 +38,19 @@ KEYWORDS: Final[Mapping[str, tuple[int, ...] | None]] = {
     "ngettext": (1, 2),
     "N_": None,
 }
-# A date in the header would make every extraction a change.
-VOLATILE_HEADERS: Final = (b'"POT-Creation-Date:', b'"PO-Revision-Date:', b'"Generated-By:')
+# A date in the header would make every extraction a change; the others would say nothing.
+DROPPED_HEADERS: Final = tuple(
+    f'"{name}:'.encode()
+    for name in (
+        "Project-Id-Version",
+        "Report-Msgid-Bugs-To",
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Last-Translator",
+        "Language-Team",
+        "Generated-By",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +245,7 @@ def updated(language: Language) -> bytes:
     text = BytesIO()
     write_po(text, catalogue, width=0, sort_output=True, ignore_obsolete=True, include_lineno=False)
     lines = text.getvalue().splitlines(keepends=True)
-    return b"".join(line for line in lines if not line.startswith(VOLATILE_HEADERS))
+    return b"".join(line for line in lines if not line.startswith(DROPPED_HEADERS))
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,224 @@
+"""Vega-Lite specifications of the charts: plain dictionaries, each layer with its own few rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from hutong.web.findings import Bar, HexagonValue, WeekCount
+from hutong.web.hexagons import MapLabel, fitted
+from hutong.web.i18n import Translations
+from hutong.web.scales import class_breaks, class_of, count_ticks, time_ticks
+from hutong.web.vega import ACCENT, INK, LEVELS, RULE, SEQUENCE, SOFT
+
+MAP_PX: Final = 500
+MOST_BARS: Final = 160
+HOLLOW: Final = {"stroke": SOFT, "strokeWidth": 1, "strokeDash": [2, 2], "fill": None}
+
+
+def shown(value: float | None, words: Translations) -> str | None:
+    """A number ready to show; None stays None, which says withheld."""
+    return None if value is None else words.number(value)
+
+
+def _layer(values: Sequence[object], mark: dict[str, Any], **encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {"values": list(values)}, "mark": mark, "encoding": encoding}
+
+
+def _pixels(**places: float) -> dict[str, dict[str, Any]]:
+    return {name: {"value": place} for name, place in places.items()}
+
+
+def _labelled(ticks: Sequence[tuple[float, str]]) -> dict[str, Any]:
+    """Axis settings for ticks whose labels Babel wrote."""
+    labels = json.dumps({f"{place:.3f}": label for place, label in ticks})
+    return {"values": [place for place, _ in ticks], "labelExpr": f"({labels})[format(datum.value, '.3f')]"}
+
+
+def curve_spec(
+    points: Sequence[WeekCount], words: Translations, width: int, height: int, most_ticks: int
+) -> dict[str, Any]:
+    """Bars (or, for a long series, a stepped area) of weekly counts over a baseline, withheld weeks hollow."""
+    first = points[0].week
+    weeks = [((point.week - first).days / 7, point.count) for point in points]
+    end = weeks[-1][0] + 1
+    ticks = count_ticks(max((count or 0 for _, count in weeks), default=0), words)
+    x_scale = {"domain": [0, end], "nice": False, "zero": False}
+    y_scale = {"domain": [0, ticks[-1][0]], "nice": False}
+    time_axis = {**_labelled(time_ticks(first, end, most_ticks, words)), "grid": False, "labelFlush": True}
+    x = {"field": "x", "type": "quantitative", "scale": x_scale, "axis": time_axis}
+    y = {"field": "y", "type": "quantitative", "scale": y_scale, "axis": _labelled(ticks)}
+    gap = 0.12 if width / end > 3 else 0
+    if len(points) <= MOST_BARS:
+        drawn = [{"x": at + gap, "x2": at + 1 - gap, "y": n} for at, n in weeks if n is not None]
+        counted = _layer(drawn, {"type": "rect"}, x=x, x2={"field": "x2"}, y=y, y2={"datum": 0})
+    else:
+        steps = [{"x": at, "y": n} for at, n in weeks]
+        area = {
+            "type": "area",
+            "interpolate": "step-after",
+            "fill": ACCENT,
+            "line": False,
+            "invalid": "break-paths-show-domains",
+        }
+        counted = _layer(steps, area, x=x, y=y)
+    baseline = _layer(
+        [{}], {"type": "rule", "stroke": INK}, x={"value": 0}, x2={"value": "width"}, **_pixels(y=height, y2=height)
+    )
+    hollow = [{"x": a + gap, "x2": b - gap} for a, b in withheld_runs(weeks, merge=len(points) > MOST_BARS)]
+    layers = [counted, baseline]
+    if hollow:
+        marks = _layer(hollow, {"type": "rect", **HOLLOW}, x=x, x2={"field": "x2"}, **_pixels(y=height - 9, y2=height))
+        layers += [marks, *_hollow_legend(words, 0, -20)]
+    return {
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "width": width,
+        "height": height,
+        "padding": {"left": 0, "top": 6, "right": 4, "bottom": 0},
+        "layer": layers,
+    }
+
+
+def withheld_runs(weeks: Sequence[tuple[float, int | None]], *, merge: bool) -> list[tuple[float, float]]:
+    """Spans of withheld weeks, in weeks from the first: one for each week, or joined where they follow each other."""
+    hidden = [at for at, count in weeks if count is None]
+    if not merge:
+        return [(at, at + 1) for at in hidden]
+    runs = [[at for _, at in run] for _, run in groupby(enumerate(hidden), key=lambda pair: pair[1] - pair[0])]
+    return [(run[0], run[-1] + 1) for run in runs]
+
+
+def _hollow_legend(words: Translations, left: float, top: float) -> list[dict[str, Any]]:
+    text = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12.5, "fill": SOFT}
+    return [
+        _layer([{}], {"type": "rect", **HOLLOW}, **_pixels(x=left, x2=left + 11, y=top, y2=top + 9)),
+        _layer(
+            [{"says": words.gettext("withheld")}],
+            text,
+            text={"field": "says"},
+            **_pixels(x=left + 17, y=top + 5),
+        ),
+    ]
+
+
+def map_spec(
+    cells: Sequence[HexagonValue], labels: Sequence[MapLabel], unit: str, words: Translations
+) -> dict[str, Any]:
+    """Hexagons by class, place names with a halo, and a legend of class limits below."""
+    outline, places = fitted([cell.cell for cell in cells], labels, MAP_PX)
+    height = max(y for ring in outline for _, y in ring)
+    breaks = class_breaks([cell.value for cell in cells if cell.value], len(SEQUENCE))
+    classes: dict[str, list[dict[str, Any]]] = {"none": [], "withheld": [], **{str(i): [] for i in range(len(breaks))}}
+    for cell, ring in zip(cells, outline, strict=True):
+        shape = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {}}
+        kind = "withheld" if cell.value is None else "none" if cell.value == 0 else str(class_of(cell.value, breaks))
+        classes[kind].append(shape)
+    colours = [SEQUENCE[round(i * (len(SEQUENCE) - 1) / max(1, len(breaks) - 1))] for i in range(len(breaks))]
+    identity = {"type": "identity", "scale": 1, "translate": [0, 0]}
+    layers = []
+    for kind, shapes in classes.items():
+        paint: dict[str, Any] = {"fill": "#f4f6f6", "stroke": RULE, "strokeWidth": 0.7}
+        if kind == "withheld":
+            paint = HOLLOW
+        elif kind != "none":
+            paint = {"fill": colours[int(kind)], "stroke": "#ffffff", "strokeWidth": 0.7}
+        if shapes:
+            layers.append({**_layer(shapes, {"type": "geoshape", **paint}), "projection": identity})
+    layers += _map_labels(labels, places)
+    layers += _map_legend(breaks, colours, unit, height + 26, words, withheld=bool(classes["withheld"]))
+    return {"width": MAP_PX, "height": height + 64, "padding": 2, "layer": layers}
+
+
+def _map_labels(labels: Sequence[MapLabel], places: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
+    names = [{"says": label.text, "x": x, "y": y} for label, (x, y) in zip(labels, places, strict=True)]
+    axes = {axis: {"field": axis, "type": "quantitative", "scale": None, "axis": None} for axis in ("x", "y")}
+    halo = {"type": "text", "fontSize": 14, "fontWeight": 600, "fill": "#ffffff", "stroke": "#ffffff", "strokeWidth": 4}
+    name = {"type": "text", "fontSize": 14, "fontWeight": 600, "fill": "#000000"}
+    return [_layer(names, mark, text={"field": "says"}, **axes) for mark in (halo, name) if names]
+
+
+def _map_legend(
+    breaks: Sequence[float], colours: Sequence[str], unit: str, top: float, words: Translations, *, withheld: bool
+) -> list[dict[str, Any]]:
+    text = {"type": "text", "fontSize": 12.5, "fill": SOFT, "baseline": "top"}
+    step = 52
+    layers = [
+        _layer(
+            [{"says": unit}], {**text, "align": "left", "fill": INK}, text={"field": "says"}, **_pixels(x=0, y=top - 18)
+        )
+    ]
+    for place, (least, colour) in enumerate(zip(breaks, colours, strict=True)):
+        swatch = {"type": "rect", "fill": colour}
+        layers.append(_layer([{}], swatch, **_pixels(x=place * step, x2=(place + 1) * step, y=top, y2=top + 11)))
+        says = [{"says": words.number(least)}]
+        layers.append(
+            _layer(says, {**text, "align": "left"}, text={"field": "says"}, **_pixels(x=place * step, y=top + 16))
+        )
+    if withheld:
+        layers += _hollow_legend(words, len(breaks) * step + 24, top + 1)
+    return layers
+
+
+def text_px(text: str) -> float:
+    """About how wide a label is at 13.5 px: Chinese characters are square, Latin ones half as wide."""
+    return sum(13.5 if ord(character) > 0x2E7F else 7.3 for character in text)
+
+
+def bars_spec(values: Sequence[Bar], words: Translations, width: int, label_px: int) -> dict[str, Any]:
+    """Horizontal bars with their values at the end."""
+    rows = [
+        {"label": bar.label, "value": bar.value or 0, "says": shown(bar.value, words) or words.gettext("withheld")}
+        for bar in values
+    ]
+    most = max((bar.value or 0 for bar in values), default=0) or 1
+    label_px = min(label_px, max(round(text_px(bar.label)) for bar in values) + 16)
+    plot = width - label_px
+    axis = {"labelLimit": label_px - 10, "minExtent": label_px, "labelColor": INK, "labelFontSize": 13.5}
+    y = {"field": "label", "type": "nominal", "sort": None, "axis": axis, "scale": {"paddingInner": 0.35}}
+    scale = {"domain": [0, most], "nice": False, "range": [0, plot - 70]}
+    x = {"field": "value", "type": "quantitative", "scale": scale, "axis": None}
+    known = [row for row, bar in zip(rows, values, strict=True) if bar.value is not None]
+    hidden = [row for row, bar in zip(rows, values, strict=True) if bar.value is None]
+    says = {"type": "text", "align": "left", "dx": 6, "fontSize": 13, "fill": INK}
+    layers = [_layer(known, {"type": "bar"}, x=x, y=y), _layer(known, says, x=x, y=y, text={"field": "says"})]
+    if hidden:
+        layers.append(_layer(hidden, {"type": "bar", **HOLLOW}, y=y, **_pixels(x=0, x2=16)))
+        layers.append(_layer(hidden, {**says, "fill": SOFT}, y=y, text={"field": "says"}, **_pixels(x=16)))
+    return {
+        "width": plot,
+        "height": {"step": 30},
+        "padding": {"left": 0, "top": 4, "right": 4, "bottom": 0},
+        "layer": layers,
+    }
+
+
+def matrix_spec(grid: Sequence[dict[str, str]], rows: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
+    """A grid of shapes with their words."""
+    axis = {"labelColor": INK, "labelLimit": 160}
+    y = {"field": "row", "type": "nominal", "sort": list(rows), "axis": axis}
+    x = {
+        "field": "column",
+        "type": "nominal",
+        "sort": list(columns),
+        "axis": {**axis, "orient": "top", "labelAngle": 0},
+    }
+    shapes = {"accepted": "circle", "refused": "square", "unknown": "diamond"}
+    layers = [_layer(grid, {"type": "rect", "fill": "#f4f6f6", "stroke": "#ffffff", "strokeWidth": 4}, x=x, y=y)]
+    for kind, shape in shapes.items():
+        found = [cell for cell in grid if cell["kind"] == kind]
+        point = {
+            "type": "point",
+            "shape": shape,
+            "filled": True,
+            "size": 90,
+            "fill": LEVELS[kind],
+            "dy": -9,
+            "yOffset": -9,
+            "opacity": 1,
+        }
+        text = {"type": "text", "dy": 11, "fill": LEVELS[kind], "fontWeight": 600}
+        if found:
+            layers += [_layer(found, point, x=x, y=y), _layer(found, text, x=x, y=y, text={"field": "says"})]
+    return {"width": {"step": 110}, "height": {"step": 56}, "padding": 0, "layer": layers}
