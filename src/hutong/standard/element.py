@@ -52,7 +52,7 @@ class CodeList:
 
     name: str
     text: Mapping[str, str]
-    codes: tuple[Code, ...]
+    codes: tuple[Code, ...] = field(repr=False)
     values: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class Table:
     label: Mapping[str, str]
     description: Mapping[str, str]
     fhir: str
-    elements: tuple[Element, ...]
+    elements: tuple[Element, ...] = field(repr=False)
     key: tuple[str, ...]
 
     def element(self, name: str) -> Element:

@@ -127,9 +127,11 @@ def _document(folder: Path, part: str) -> dict[str, Any]:
 def _plain(part: str, node: yaml.Node | None) -> Any:
     """The value of a YAML node. PyYAML's own constructor is half as fast and keeps the last of two equal keys."""
     if isinstance(node, yaml.ScalarNode):
-        if node.tag not in _SCALARS:
-            raise _contradiction(part, f"{node.value!r} is no text, number or truth value: put it in quotes")
-        return _SCALARS[node.tag](node.value)
+        try:
+            return _SCALARS[node.tag](node.value)
+        except (KeyError, ValueError):
+            message = f"{node.value!r} is no text, number or truth value: put it in quotes"
+            raise _contradiction(part, message) from None
     if isinstance(node, yaml.SequenceNode):
         return [_plain(part, child) for child in node.value]
     if isinstance(node, yaml.MappingNode):
