@@ -39,9 +39,7 @@ class DateTime:
         year, month, day = _civil(days)
         seconds, ms = divmod(rest, 1000)
         hours, seconds = divmod(seconds, 3600)
-        return (
-            f"{year:04d}-{month:02d}-{day:02d}T{hours:02d}:{seconds // 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
-        )
+        return f"{year:04d}-{month:02d}-{day:02d}T{hours:02d}:{seconds // 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=8192)

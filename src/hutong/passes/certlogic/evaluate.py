@@ -1,7 +1,7 @@
 """The evaluator of CertLogic 1.3.3: an expression is checked once, compiled into closures, then run on data.
 
-Source: CertLogic specification 1.3.3 (eu-dcc-business-rules). Where it leaves behaviour open, the operation is
-an error here: a condition on a value that is neither true nor false, an integer beyond ± (2^53 - 1), an
+Source: CertLogic specification 1.3.3 (eu-dcc-business-rules). Where it leaves behaviour open, the operation
+is an error here: a condition on a value that is neither true nor false, an integer beyond ± (2^53 - 1), an
 impossible date.
 """
 
@@ -209,9 +209,7 @@ class _Compiler:
 
         return run
 
-    def _compare(
-        self, operator: str, operands: list[Any], fits: Callable[[Value], bool], wanted: str
-    ) -> Node:
+    def _compare(self, operator: str, operands: list[Any], fits: Callable[[Value], bool], wanted: str) -> Node:
         compare = _COMPARE[operator]
         nodes = [self.node(operand) for operand in operands]
         message = f'The operands of a "{operator}" operation are not all {wanted}.'

@@ -74,7 +74,7 @@ def deciding(step: Step) -> tuple[Step, ...]:
 
 
 def explain(expression: Expression, data: Value, *, budget: int = DEFAULT_BUDGET) -> dict[str, Any]:
-    """Plain structure for pages: the value, and per deciding condition its expression, value and what it read.
+    """Plain structure for pages: the value, and per condition its expression, value and what it read.
 
     Raises:
         BadInput, LimitExceeded: as :func:`trace`.
@@ -83,8 +83,7 @@ def explain(expression: Expression, data: Value, *, budget: int = DEFAULT_BUDGET
     return {
         "value": _plain(root.value),
         "decided_by": [
-            {"condition": step.expression, "value": _plain(step.value), "read": _read(step)}
-            for step in deciding(root)
+            {"condition": step.expression, "value": _plain(step.value), "read": _read(step)} for step in deciding(root)
         ],
     }
 

@@ -116,9 +116,7 @@ class _Validator:
 
     def _operation(self, expression: dict[Any, Any], depth: int) -> Iterator[Issue]:
         if len(expression) != 1:
-            yield Issue(
-                expression, f"expression object must have exactly one key, but it has {len(expression)}"
-            )
+            yield Issue(expression, f"expression object must have exactly one key, but it has {len(expression)}")
             return
         ((operator, operands),) = expression.items()
         if operator == "var":
@@ -130,7 +128,7 @@ class _Validator:
         elif operator in INFIX:
             yield from self._infix(expression, operator, operands, depth)
         else:
-            yield Issue(expression, f'unrecognised operator: "{str(operator)[:40]}"')
+            yield Issue(expression, f'unrecognised operator: "{_short(operator)}"')
 
     def _if(self, expression: Expression, operands: list[Any], depth: int) -> Iterator[Issue]:
         yield from _exactly(expression, operands, 3, 'an "if"-operation')
@@ -143,9 +141,7 @@ class _Validator:
         else:
             yield from self._all(operands, depth)
 
-    def _infix(
-        self, expression: Expression, operator: str, operands: list[Any], depth: int
-    ) -> Iterator[Issue]:
+    def _infix(self, expression: Expression, operator: str, operands: list[Any], depth: int) -> Iterator[Issue]:
         count = len(operands)
         if operator == "and":
             most, fits, wanted = count, count >= 2, 'an "and" operation must have at least 2 operands'
@@ -167,7 +163,7 @@ class _Validator:
         if len(operands) > 2 and (not isinstance(operands[2], str) or operands[2] not in TIME_UNITS):
             units = ", ".join(TIME_UNITS)
             form = '"unit" argument (#3) of "plusTime" must be a string equal to one of'
-            yield Issue(expression, f"{form} {units}, but it is: {str(operands[2])[:40]}")
+            yield Issue(expression, f"{form} {units}, but it is: {_short(operands[2])}")
 
     def _reduce(self, expression: Expression, operands: list[Any], depth: int) -> Iterator[Issue]:
         yield from _exactly(expression, operands, 3, 'a "reduce"-operation')
@@ -203,12 +199,19 @@ def _var(expression: Expression, path: Any) -> Iterator[Issue]:
 
 def _exactly(expression: Expression, operands: list[Any], count: int, form: str) -> Iterator[Issue]:
     if len(operands) != count:
-        yield Issue(
-            expression, f"{form} must have exactly {count} values/operands, but it has {len(operands)}"
-        )
+        yield Issue(expression, f"{form} must have exactly {count} values/operands, but it has {len(operands)}")
 
 
 def _literal_integer(expression: Expression, value: Any, name: str, operator: str) -> Iterator[Issue]:
     if not is_integer(value) or abs(value) > MAX_SAFE_INTEGER:
         form = f'"{name}" argument (#2) of "{operator}" must be an integer'
-        yield Issue(expression, f"{form}, but it is: {str(value)[:40]}")
+        yield Issue(expression, f"{form}, but it is: {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    """A value as a message may repeat it; writing out a structure or a huge number could itself fail."""
+    if isinstance(value, str):
+        return value[:40]
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
+        return str(value)
+    return f"a value of type {type(value).__name__}"

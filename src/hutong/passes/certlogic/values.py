@@ -126,8 +126,7 @@ def fragments_of(path: str) -> tuple[tuple[str, int | None], ...]:
     if path == "":
         return ()
     return tuple(
-        (fragment, int(fragment) if _INTEGER_FRAGMENT.fullmatch(fragment) else None)
-        for fragment in path.split(".")
+        (fragment, int(fragment) if _INTEGER_FRAGMENT.fullmatch(fragment) else None) for fragment in path.split(".")
     )
 
 

@@ -1,0 +1,176 @@
+"""Rule suites: folders of rules with their tests, run and reported test by test.
+
+Two layouts are read. *Merged*: each ``*.json`` file is ``{ruleSet, valueSetsPool, rules: [{rule, tests}]}``, where a
+test's ``external.valueSetsRef`` names an entry of the pool. *Upstream* (eu-digital-green-certificates): ``<set>/<rule>/
+rule.json`` beside ``tests/*.json``. The folder may also be one set or one rule of the upstream layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
+
+from .evaluate import compile_rule
+
+MAX_FILE_BYTES = 16 * 2**20
+MAX_FILES = 50_000
+_RULE_FILE = "rule.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test: which it is, what it expected, and either the value got or the error met."""
+
+    rule_set: str
+    rule: str
+    test: str
+    passed: bool
+    expected: Any
+    got: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """All tests of a folder in the order of its files."""
+
+    tests: tuple[TestResult, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many passed."""
+        return sum(test.passed for test in self.tests)
+
+    @property
+    def failed(self) -> int:
+        """How many did not."""
+        return len(self.tests) - self.passed
+
+
+def run_rule_tests(folder: Path) -> SuiteResult:
+    """Run every test in a folder; a rule that cannot be evaluated fails its tests, it does not end the run.
+
+    A test passes if CertLogic(rule.Logic, {"payload": ..., "external": ...}) is its expected value.
+
+    Raises:
+        NotFound: no such folder.
+        BadInput: a file that is no JSON or not of the layout, or no test at all.
+        LimitExceeded: a file larger than MAX_FILE_BYTES, more than MAX_FILES files.
+    """
+    if not folder.is_dir():
+        raise NotFound("There is no such folder of rules.", "Give the path of a folder.")
+    tests = tuple(_upstream(folder)) or tuple(_merged(folder))
+    if not tests:
+        raise BadInput(
+            "The folder holds no rule tests.",
+            f"Give a folder of merged rule sets, or of rules in the layout <set>/<rule>/{_RULE_FILE} with tests/*.json.",
+        )
+    return SuiteResult(tests)
+
+
+def _merged(folder: Path) -> Iterator[TestResult]:
+    for path in _limited(sorted(folder.glob("*.json"))):
+        document = _object(_load(path), path.name)
+        pool = _array(document.get("valueSetsPool", []), path.name)
+        for entry in _array(document.get("rules"), path.name):
+            rule = _object(_object(entry, path.name).get("rule"), path.name)
+            cases = [
+                (str(test.get("id", number)), test)
+                for number, test in enumerate(_objects(entry.get("tests"), path.name), start=1)
+            ]
+            yield from _run(str(document.get("ruleSet", path.stem)), rule, cases, pool, path.name)
+
+
+def _upstream(folder: Path) -> Iterator[TestResult]:
+    for path in _limited(sorted(folder.rglob(_RULE_FILE))):
+        rule = _object(_load(path), path.name)
+        cases = [(test.stem, _object(_load(test), test.name)) for test in sorted(path.parent.glob("tests/*.json"))]
+        yield from _run(path.parent.parent.name, rule, cases, [], f"{path.parent.name}/{_RULE_FILE}")
+
+
+def _run(
+    rule_set: str, rule: dict[str, Any], cases: list[tuple[str, dict[str, Any]]], pool: list[Any], where: str
+) -> Iterator[TestResult]:
+    name = str(rule.get("Identifier", where))
+    run = _compiled(rule)
+    for test_id, test in cases:
+        if test.get("directive") == "skip":
+            continue
+        expected = test.get("expected")
+        external = _external(test, pool, where)
+        data = {"payload": test.get("payload"), "external": external}
+        try:
+            got = run(data)
+        except HutongError as error:
+            yield TestResult(rule_set, name, test_id, False, expected, error=str(error))
+            continue
+        passed = type(got) is type(expected) and got == expected
+        shown = got if isinstance(got, bool | int | float | str | list | dict) or got is None else str(got)
+        yield TestResult(rule_set, name, test_id, passed, expected, got=shown)
+
+
+def _compiled(rule: dict[str, Any]) -> Callable[[Any], Any]:
+    try:
+        return compile_rule(rule.get("Logic"))
+    except (BadInput, LimitExceeded) as error:
+        return _always(error)
+
+
+def _always(error: HutongError) -> Callable[[Any], Any]:
+    def fail(_data: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def _external(test: dict[str, Any], pool: list[Any], where: str) -> dict[str, Any]:
+    external = _object(test.get("external", {}), where)
+    reference = external.get("valueSetsRef")
+    if reference is None:
+        return external
+    if type(reference) is not int or not 0 <= reference < len(pool):
+        raise BadInput(f"{where} refers to value sets that are not in its pool.", "Correct the reference.")
+    rest = {key: value for key, value in external.items() if key != "valueSetsRef"}
+    return rest | {"valueSets": pool[reference]}
+
+
+def _load(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise NotFound(f"The file {path.name} cannot be read.", "Check the folder.") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise LimitExceeded(f"{path.name} is larger than {MAX_FILE_BYTES} bytes.", "Split it.")
+    try:
+        return orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{path.name} is not JSON.", "Correct the file.") from error
+
+
+def _limited(paths: list[Path]) -> list[Path]:
+    if len(paths) > MAX_FILES:
+        raise LimitExceeded(f"The folder holds more than {MAX_FILES} rules.", "Run it part by part.")
+    return paths
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadInput(f"{where} is not in the layout of a rule suite.", "Compare it with the documentation.")
+    return value
+
+
+def _array(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadInput(f"{where} is not in the layout of a rule suite.", "Compare it with the documentation.")
+    return value
+
+
+def _objects(value: Any, where: str) -> list[dict[str, Any]]:
+    return [_object(item, where) for item in _array(value, where)]
