@@ -1,0 +1,1 @@
+"""Signed passes: the containers of the field (HCERT, SMART Health Cards) and the node's own minimal pass."""

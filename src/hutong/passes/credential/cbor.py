@@ -1,0 +1,82 @@
+"""Bounded CBOR (RFC 8949): one item, whole, of known size and depth, without the tags that run away.
+
+A decoder that follows shared references can be made to build cyclic values, and decimal fractions can name
+numbers of a billion digits in six bytes; neither has a place in a certificate, so their tags are refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import cbor2
+
+from hutong.errors import BadInput, LimitExceeded
+
+MAX_BYTES = 65_536
+MAX_DEPTH = 16
+
+
+def _refuse_tag(*_: object) -> None:
+    raise ValueError("tag not allowed in a certificate")
+
+
+# 4, 5 decimal fraction and bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
+_REFUSED_TAGS = dict.fromkeys((4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag)
+
+
+def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Decode exactly one CBOR item.
+
+    Args:
+        data: the encoded item, all of it.
+        what: what it is, for the message ("the COSE message").
+        max_bytes: the greatest allowed length of ``data``.
+
+    Raises:
+        LimitExceeded: longer than ``max_bytes``.
+        BadInput: not CBOR, cut off, followed by other bytes, nested deeper than 16, a map key given twice.
+    """
+    if len(data) > max_bytes:
+        raise LimitExceeded(f"The CBOR of {what} is longer than {max_bytes} bytes.", "Check its source.")
+    stream = io.BytesIO(data)
+    decoder = cbor2.CBORDecoder(
+        stream, max_depth=MAX_DEPTH, semantic_decoders=_REFUSED_TAGS, allow_duplicate_keys=False
+    )
+    try:
+        item = decoder.decode()
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+        raise BadInput(f"The CBOR of {what} cannot be read.", "Scan the code again or ask the issuer.") from None
+    if stream.tell() != len(data):
+        raise BadInput(f"The CBOR of {what} is followed by other bytes.", "Use the code as it was issued.")
+    return item
+
+
+def dumps(item: Any) -> bytes:
+    """Encode one item, shortest form, map keys in the order given."""
+    encoded: bytes = cbor2.dumps(item)
+    return encoded
+
+
+def to_json(item: Any) -> Any:
+    """The item as JSON can hold it: byte strings in hexadecimal, times as RFC 3339, map keys as text."""
+    if isinstance(item, Mapping):
+        return {key if isinstance(key, str) else str(to_json(key)): to_json(value) for key, value in item.items()}
+    if isinstance(item, list | tuple | set | frozenset):
+        return [to_json(value) for value in item]
+    if isinstance(item, dt.date):  # a datetime is one, too
+        return item.isoformat().replace("+00:00", "Z")
+    if isinstance(item, bytes):
+        return item.hex()
+    if isinstance(item, float):
+        return _float_to_json(item)
+    return item if item is None or isinstance(item, str | bool | int) else str(item)
+
+
+def _float_to_json(number: float) -> float | int | None:
+    """A whole float is the integer that was meant; infinities and NaN are nothing that JSON can say."""
+    if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124
+        return None
+    return int(number) if number.is_integer() else number

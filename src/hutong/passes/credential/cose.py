@@ -1,0 +1,172 @@
+"""COSE_Sign1 (RFC 9052, 4.2) with ES256 and PS256, as certificates in the field use it.
+
+Messages come untagged, with tag 18, or inside the CWT tag 61. The protected header decides; the unprotected one
+is read only for what the protected one leaves open, so that nobody steers a verifier from outside the signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from hutong.errors import BadInput
+from hutong.passes.credential import cbor
+from hutong.passes.credential.keys import KeyRing, VerificationKey
+
+ALGORITHM, KEY_ID, CRITICAL = 1, 4, 2
+ALGORITHMS = {-7: "ES256", -37: "PS256"}
+_TAGS = (18, 61)
+_ES256 = ec.ECDSA(hashes.SHA256())
+_CONTEXT = b"\x84\x6aSignature1"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign1:
+    """One signed message, its signature not yet checked.
+
+    Attributes:
+        protected, payload, signature: bytes as they stand in the message.
+        algorithm: "ES256", "PS256" or None for every other one.
+        key_id: bytes of header 4, protected first; None when absent.
+    """
+
+    protected: bytes
+    unprotected: Mapping[Any, Any]
+    payload: bytes
+    signature: bytes
+    algorithm: str | None
+    key_id: bytes | None
+
+    def to_be_signed(self) -> bytes:
+        """The Sig_structure (RFC 9052, 4.4) without external data."""
+        return (
+            _CONTEXT + _bytes_head(self.protected) + self.protected + b"\x40" + _bytes_head(self.payload) + self.payload
+        )
+
+
+def _bytes_head(data: bytes) -> bytes:
+    """CBOR head of a byte string."""
+    size = len(data)
+    if size < 24:
+        return bytes((0x40 | size,))
+    if size < 256:
+        return bytes((0x58, size))
+    return b"\x59" + struct.pack(">H", size) if size < 65_536 else b"\x5a" + struct.pack(">I", size)
+
+
+def parse(message: bytes) -> Sign1:
+    """Read a COSE_Sign1 message.
+
+    Raises:
+        BadInput: not four fields of the right types, a header that must be understood and is not.
+        LimitExceeded: longer than 64 KiB.
+    """
+    item = cbor.loads(message, "the signed message")
+    for _ in _TAGS:
+        if isinstance(item, cbor2.CBORTag) and item.tag in _TAGS:
+            item = item.value
+    if not isinstance(item, list | tuple) or len(item) != 4:
+        raise _refused()
+    raw, unprotected, payload, signature = item
+    if not (isinstance(raw, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
+        raise _refused()
+    protected = _read_protected(raw)
+    if not isinstance(unprotected, Mapping) or CRITICAL in protected:
+        raise _refused()
+    algorithm = protected.get(ALGORITHM, unprotected.get(ALGORITHM))
+    key_id = protected.get(KEY_ID, unprotected.get(KEY_ID))
+    return Sign1(
+        protected=raw,
+        unprotected=unprotected,
+        payload=payload,
+        signature=signature,
+        algorithm=ALGORITHMS.get(algorithm) if isinstance(algorithm, int) else None,
+        key_id=_to_key_id(key_id),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _read_protected(raw: bytes) -> Mapping[Any, Any]:
+    """Protected header; all passes of one issuer carry the same bytes, so it is decoded once."""
+    header = cbor.loads(raw, "the protected header", max_bytes=1024) if raw else {}
+    if not isinstance(header, Mapping):
+        raise _refused()
+    return header
+
+
+def _to_key_id(key_id: object) -> bytes | None:
+    """Some issuers write the key id as text, although it is a byte string (RFC 9052, 3.1)."""
+    if isinstance(key_id, str):
+        return key_id.encode()
+    return key_id if isinstance(key_id, bytes) else None
+
+
+def _refused() -> BadInput:
+    return BadInput("The signed message is not COSE_Sign1.", "Scan the code again or ask the issuer.")
+
+
+def verify(message: Sign1, keys: KeyRing) -> tuple[bool | None, VerificationKey | None]:
+    """Check the signature.
+
+    Returns:
+        (True, the key) · (False, None) when a key has the message's id and the signature or the algorithm does
+        not fit it · (None, None) when no key has its id. A message without an id is tried with every key of a
+        small ring: then a failure is None, for the right key may be missing.
+    """
+    candidates = keys.candidates(message.key_id)
+    if not candidates:
+        return None, None
+    if message.algorithm is not None:
+        signed = message.to_be_signed()
+        for key in candidates:
+            if key.verifies(message.algorithm, message.signature, signed):
+                return True, key
+    return (False if message.key_id is not None else None), None
+
+
+class Signer:
+    """Signs many payloads with one ES256 key: everything that does not change is computed once.
+
+    Args:
+        key: private key on P-256.
+        key_id: bytes that verifiers find the public key by.
+        headers: further protected headers (such as 16, the content type).
+
+    Raises:
+        BadInput: a key on another curve.
+    """
+
+    __slots__ = ("_head", "_key", "_sign_head", "key_id", "public_key")
+
+    def __init__(
+        self, key: ec.EllipticCurvePrivateKey, key_id: bytes, headers: Mapping[int, Any] | None = None
+    ) -> None:
+        if key.curve.name != "secp256r1":
+            raise BadInput("The signing key is not on the curve P-256.", "Make a key for ES256.")
+        protected = cbor.dumps({ALGORITHM: -7, KEY_ID: key_id, **(headers or {})})
+        head = _bytes_head(protected) + protected
+        self._key = key
+        self._head = b"\xd2\x84" + head + b"\xa0"
+        self._sign_head = _CONTEXT + head + b"\x40"
+        self.key_id = key_id
+        self.public_key = key.public_key()
+
+    def sign(self, payload: bytes) -> bytes:
+        """COSE_Sign1 with tag 18 over ``payload``."""
+        body = _bytes_head(payload) + payload
+        r, s = decode_dss_signature(self._key.sign(self._sign_head + body, _ES256))
+        return b"".join((self._head, body, b"\x58\x40", r.to_bytes(32, "big"), s.to_bytes(32, "big")))
+
+
+def key_name(key_id: bytes | None) -> str | None:
+    """Key id as it is written in trust lists: base64, as for certificates; None stays None."""
+    return None if key_id is None else base64.b64encode(key_id).decode()

@@ -1,0 +1,173 @@
+"""EU Digital COVID Certificate payloads, schema versions 1.0.0 to 1.3.x.
+
+Three stages, each reported for itself: the JSON schema of the declared version; the rule that a certificate holds
+exactly one entry since 1.3.0; value sets, where an unknown code is only newer than the list and no sign of forgery.
+The schemas are foreign files: the caller names their folder.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from hutong.errors import BadInput, NotFound
+
+GROUPS = ("v", "t", "r")
+NAMES = {"v": "vaccination", "t": "test", "r": "recovery"}
+MAX_PROBLEMS = 20
+_VALUE_SETS = {
+    "tg": "disease-agent-targeted",
+    "vp": "sct-vaccines-covid-19",
+    "mp": "vaccines-covid-19-names",
+    "ma": "vaccines-covid-19-auth-holders",
+    "tt": "covid-19-lab-test-type",
+    "tr": "covid-19-lab-result",
+    "co": "country-2-codes",
+}
+_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a stage found: ``stage`` is "schema", "one-entry" or "value-set"."""
+
+    stage: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """Validators of the schema versions, by version number."""
+
+    validators: Mapping[tuple[int, int, int], jsonschema_rs.Draft202012Validator]
+
+    @classmethod
+    def load(cls, folder: Path) -> Schemas:
+        """Read ``<version>.json`` files, each one combined schema.
+
+        Raises:
+            NotFound: the folder holds none.
+            BadInput: a file is no JSON schema.
+        """
+        found = {}
+        for path in sorted(folder.glob("*.json")):
+            if _VERSION.fullmatch(path.stem):
+                try:
+                    schema = orjson.loads(path.read_bytes())
+                    found[_version(path.stem)] = jsonschema_rs.Draft202012Validator(
+                        _as_read(schema), validate_formats=True
+                    )
+                except (orjson.JSONDecodeError, jsonschema_rs.ValidationError, ValueError):
+                    raise BadInput(f"{path.name} is not a JSON schema.", "Give the combined schemas.") from None
+        if not found:
+            raise NotFound(f"No schema <version>.json is in {folder.name}.", "Give the folder of the schemas.")
+        return cls(found)
+
+    def check(self, payload: Any) -> tuple[Finding, ...]:
+        """Findings of the schema and of the one-entry rule; empty when the payload is well formed.
+
+        The schema is that of the declared version, or the newest older one of the same major number.
+        """
+        payload = normalise(payload)
+        if not isinstance(payload, Mapping):
+            return (Finding("schema", "", "The payload is not an object."),)
+        version = _version(payload.get("ver"))
+        known = [number for number in self.validators if number[0] == version[0] and number <= version]
+        if not known:
+            return (Finding("schema", "ver", "The version is not stated or not known."),)
+        findings = []
+        for error in self.validators[max(known)].iter_errors(payload):
+            findings.append(Finding("schema", "/".join(str(part) for part in error.instance_path), error.message))
+            if len(findings) == MAX_PROBLEMS:
+                break
+        if version >= (1, 3, 0):
+            findings += check_one_entry(payload)
+        return tuple(findings)
+
+
+def _as_read(schema: Any) -> Any:
+    """The schema without ``$id``, so that nothing is resolved outside of it."""
+    return {key: value for key, value in schema.items() if key != "$id"} if isinstance(schema, dict) else schema
+
+
+def _version(text: object) -> tuple[int, int, int]:
+    found = _VERSION.fullmatch(text) if isinstance(text, str) else None
+    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
+
+
+def normalise(value: Any) -> Any:
+    """The payload as it was meant: whole floats as integers, times as text (what CBOR tags made of them undone)."""
+    if isinstance(value, Mapping):
+        return {str(key): normalise(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [normalise(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def kinds_of(payload: Mapping[str, Any]) -> frozenset[str]:
+    """Which of "v", "t", "r" the payload holds entries of."""
+    return frozenset(group for group in GROUPS if payload.get(group))
+
+
+def check_one_entry(payload: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The rule of 1.3.0: exactly one vaccination, test or recovery, and one entry of it."""
+    entries = [entry for group in GROUPS if isinstance(payload.get(group), list) for entry in payload[group]]
+    if len(entries) == 1:
+        return ()
+    return (Finding("one-entry", "", f"The certificate holds {len(entries)} entries instead of one."),)
+
+
+def check_value_sets(payload: Mapping[str, Any], value_sets: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Codes that the value sets do not hold: newer, or wrong.
+
+    Args:
+        payload: a payload that fits its schema.
+        value_sets: by value-set id, either a list of codes or an object that has them as ``valueSetValues`` or keys.
+    """
+    findings = []
+    for group in GROUPS:
+        entries = payload.get(group)
+        for number, entry in enumerate(entries if isinstance(entries, list) else []):
+            for element, name in _VALUE_SETS.items():
+                codes, code = value_sets.get(name), entry.get(element) if isinstance(entry, Mapping) else None
+                if codes is not None and code is not None and code not in _codes(codes):
+                    findings.append(Finding("value-set", f"{group}/{number}/{element}", f"Not in {name}."))
+    return tuple(findings)
+
+
+def _codes(value_set: Any) -> Any:
+    return value_set.get("valueSetValues", value_set) if isinstance(value_set, Mapping) else value_set
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two payloads say the same: times compared as instants, whole floats as integers."""
+    one, other = normalise(one), normalise(other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, str) and isinstance(other, str) and one != other:
+        first, second = _instant(one), _instant(other)
+        return first is not None and first == second
+    return bool(one == other)
+
+
+def _instant(text: str) -> dt.datetime | None:
+    if not _INSTANT.match(text):
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -1,0 +1,213 @@
+"""Public keys that verify passes: X.509 certificates, JSON Web Keys, and the ring that finds one by its id."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.credential.certificates import read_certificate
+
+MAX_KEYS = 100_000
+MAX_TRIALS = 16
+_ES256 = ec.ECDSA(hashes.SHA256())
+_PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One public key and what is known of it.
+
+    Attributes:
+        public_key: EC on P-256 or RSA of at least 2,048 bits; others load but verify nothing.
+        key_ids: the byte strings by which a message may name it.
+        name: the key id as text (a JWK's ``kid``, else base64 of the certificate's key id).
+        usage: certificate types it may sign ("v", "t", "r"); None when it is not restricted.
+        issuer: who holds it, where the source says so (certificate country, JWK set address).
+        not_before, not_after: validity of the certificate, if it has one.
+    """
+
+    public_key: PublicKey
+    key_ids: frozenset[bytes]
+    name: str
+    usage: frozenset[str] | None = None
+    issuer: str | None = None
+    not_before: dt.datetime | None = None
+    not_after: dt.datetime | None = None
+    algorithm: str | None = None
+
+    def verifies(self, algorithm: str, signature: bytes, message: bytes) -> bool:
+        """Whether ``signature`` (raw r‖s for ES256, RFC 9053, 2.1) over ``message`` is this key's."""
+        if self.algorithm is not None and self.algorithm != algorithm:
+            return False
+        key = self.public_key
+        try:
+            if isinstance(key, ec.EllipticCurvePublicKey):
+                if algorithm != "ES256" or len(signature) != 64 or key.curve.name != "secp256r1":
+                    return False
+                r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+                key.verify(encode_dss_signature(r, s), message, _ES256)
+            else:
+                if algorithm != "PS256" or key.key_size < 2048:
+                    return False
+                key.verify(signature, message, _PS256, hashes.SHA256())
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Keys found by their id; build it once and pass it again, so that nothing is parsed twice."""
+
+    keys: tuple[VerificationKey, ...] = ()
+    _by_id: Mapping[bytes, tuple[VerificationKey, ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, keys: KeyRing | Iterable[Any]) -> KeyRing:
+        """Ring of certificates (DER bytes, base64 or PEM text), JWKs (mapping), JWK sets or ready keys.
+
+        Raises:
+            BadInput: something that is none of these.
+            LimitExceeded: more than 100,000 keys.
+        """
+        if isinstance(keys, KeyRing):
+            return keys
+        if isinstance(keys, str | bytes | Mapping):
+            keys = (keys,)
+        found: list[VerificationKey] = []
+        for key in keys:
+            found.extend(_read_keys(key))
+            if len(found) > MAX_KEYS:
+                raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
+        index: dict[bytes, tuple[VerificationKey, ...]] = {}
+        for item in found:
+            for key_id in item.key_ids:
+                index[key_id] = (*index.get(key_id, ()), item)
+        return cls(tuple(found), index)
+
+    def candidates(self, key_id: bytes | None) -> tuple[VerificationKey, ...]:
+        """Keys that a message may mean: those with its id; without an id, all of a small ring (at most 16)."""
+        if key_id is None:
+            return self.keys if len(self.keys) <= MAX_TRIALS else ()
+        return self._by_id.get(key_id, ())
+
+
+def _read_keys(key: Any) -> tuple[VerificationKey, ...]:
+    if isinstance(key, VerificationKey):
+        return (key,)
+    if isinstance(key, Mapping):
+        members = key.get("keys")
+        if isinstance(members, list):
+            return tuple(read_jwk(member) for member in members[: MAX_KEYS + 1])
+        return (read_jwk(key),)
+    if isinstance(key, bytes | str):
+        return (_certificate_key(key),)
+    raise BadInput("A key is neither a certificate nor a JSON Web Key.", "Give X.509 as DER, base64 or PEM, or a JWK.")
+
+
+@lru_cache(maxsize=8192)
+def _certificate_key(source: bytes | str) -> VerificationKey:
+    certificate = read_certificate(source)
+    return VerificationKey(
+        public_key=certificate.public_key,
+        key_ids=frozenset({certificate.key_id}),
+        name=base64.b64encode(certificate.key_id).decode(),
+        usage=certificate.usage,
+        issuer=certificate.country,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+    )
+
+
+def decode_base64url(text: object, what: str) -> bytes:
+    """Base64url without padding, strict (RFC 7515, 2).
+
+    Raises:
+        BadInput: not text, padding, a foreign character or an impossible length.
+    """
+    if not isinstance(text, str) or not text.isascii() or set(text) & set("+/= \t\r\n"):
+        raise BadInput(f"The base64url of {what} cannot be read.", "Use it as it was issued.")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput(f"The base64url of {what} cannot be read.", "Use it as it was issued.") from None
+
+
+def encode_base64url(data: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> VerificationKey:
+    """Public key of a JSON Web Key (RFC 7517): EC on P-256, P-384 or RSA.
+
+    Raises:
+        BadInput: a private or symmetric key, another curve, coordinates that are not on it, not a JWK.
+    """
+    if not isinstance(jwk, Mapping) or "d" in jwk or "k" in jwk:
+        raise BadInput("A JSON Web Key is not a public key.", "Give the public part alone.")
+    try:
+        public_key = _jwk_public_key(jwk)
+    except (ValueError, OverflowError):
+        raise BadInput("A JSON Web Key holds no usable point or modulus.", "Ask the issuer for its key.") from None
+    name, algorithm = jwk.get("kid"), jwk.get("alg")
+    name = name if isinstance(name, str) else ""
+    return VerificationKey(
+        public_key=public_key,
+        key_ids=_jwk_key_ids(name),
+        name=name,
+        issuer=issuer,
+        algorithm=algorithm if isinstance(algorithm, str) else None,
+    )
+
+
+def _jwk_public_key(jwk: Mapping[str, Any]) -> PublicKey:
+    kind, curve = jwk.get("kty"), jwk.get("crv")
+    if kind == "EC" and curve in ("P-256", "P-384"):
+        x, y = (int.from_bytes(decode_base64url(jwk.get(part), "a key"), "big") for part in ("x", "y"))
+        family = ec.SECP256R1() if curve == "P-256" else ec.SECP384R1()
+        return ec.EllipticCurvePublicNumbers(x, y, family).public_key()
+    if kind == "RSA":
+        n, e = (int.from_bytes(decode_base64url(jwk.get(part), "a key"), "big") for part in ("n", "e"))
+        if not 2048 <= n.bit_length() <= 8192:
+            raise ValueError("modulus")
+        return rsa.RSAPublicNumbers(e, n).public_key()
+    raise BadInput("A JSON Web Key is of a type that signs no pass.", "Use EC P-256 (ES256) or RSA (PS256).")
+
+
+def _jwk_key_ids(name: str) -> frozenset[bytes]:
+    """A JWS names the key by the text, a COSE message by the bytes of which the text is base64(url)."""
+    ids = {name.encode()} if name else set()
+    compact = name.rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        decoded = decode_base64url(compact, "a key id")
+    except BadInput:
+        return frozenset(ids)
+    return frozenset(ids | {decoded}) if decoded else frozenset(ids)
+
+
+def write_jwk(public_key: ec.EllipticCurvePublicKey, key_id: bytes) -> dict[str, str]:
+    """JSON Web Key of a P-256 public key, its ``kid`` being base64url of ``key_id``."""
+    numbers = public_key.public_numbers()
+    return {
+        "kty": "EC",
+        "crv": "P-256",
+        "alg": "ES256",
+        "use": "sig",
+        "kid": encode_base64url(key_id),
+        "x": encode_base64url(numbers.x.to_bytes(32, "big")),
+        "y": encode_base64url(numbers.y.to_bytes(32, "big")),
+    }

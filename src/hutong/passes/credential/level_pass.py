@@ -1,0 +1,246 @@
+"""Hutong's own pass: a level, the rulebook that gave it, and nothing that says whose it is.
+
+An HCERT (CWT in COSE_Sign1, ES256) with the private claim key -72 inside claim -260, holding one array::
+
+    [level, rulebook, version, pass id, status index, holder commitment, (digests)]
+
+The array is positional, for every byte makes the picture harder to scan: with an issuer, a level and a rulebook id of
+together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q. The
+holder commitment is the first 12 bytes of SHA-256 over pass id and holder secret: who shows the secret is the holder,
+and two passes of one holder share nothing, since the pass id is random.
+
+Further facts travel as salted digests (the way of RFC 9901) that the holder discloses one by one, appended to the
+text after ``~`` as base64url of CBOR ``[salt, name, value]``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.credential import cbor, cose, hcert
+from hutong.passes.credential.keys import decode_base64url, encode_base64url
+
+CLAIM = -72
+MAX_MINIMAL_TEXT = 259  # alphanumeric capacity of QR version 11, error correction Q (ISO/IEC 18004, table 7)
+COMMITMENT_BYTES = 12
+DIGEST_BYTES = 16
+SALT_BYTES = 16
+MAX_FACTS = 32
+LIST_BITS = 24
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
+_VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPass:
+    """What one pass says. Holds no name and no birth date, by construction.
+
+    Attributes:
+        issuer: code of the issuing party (such as "tw").
+        issued_at, expires_at: whole seconds, UTC; the pass is for showing until ``expires_at``.
+        level: id of the level in the rulebook's level set.
+        rulebook, version: id and semantic version (three numbers) of the rulebook.
+        pass_id: 8 to 16 random bytes.
+        status_index: position in the issuer's status lists; its list is ``status_index >> 24``.
+        commitment: 12 bytes, see :func:`commit_holder`.
+        digests: 16-byte digests of facts that the holder may disclose.
+
+    Raises:
+        BadInput: a field of another form.
+    """
+
+    issuer: str
+    issued_at: dt.datetime
+    expires_at: dt.datetime
+    level: str
+    rulebook: str
+    version: str
+    pass_id: bytes
+    status_index: int
+    commitment: bytes
+    digests: tuple[bytes, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for value in (self.issuer, self.level, self.rulebook):
+            if not (isinstance(value, str) and _NAME.fullmatch(value)):
+                raise _refused("issuer, level or rulebook is not a short code")
+        if not (isinstance(self.version, str) and _VERSION.fullmatch(self.version)):
+            raise _refused("the rulebook version is not three numbers")
+        if self.expires_at <= self.issued_at:
+            raise _refused("it ends before it begins")
+        if not (isinstance(self.pass_id, bytes) and 8 <= len(self.pass_id) <= 16):
+            raise _refused("its id is not 8 to 16 bytes")
+        if not (isinstance(self.commitment, bytes) and len(self.commitment) == COMMITMENT_BYTES):
+            raise _refused("the holder commitment is not 12 bytes")
+        if not (type(self.status_index) is int and 0 <= self.status_index < 1 << 40):
+            raise _refused("the status index is not a position in a list")
+        if len(self.digests) > MAX_FACTS or any(len(digest) != DIGEST_BYTES for digest in self.digests):
+            raise _refused("a digest of a fact is not 16 bytes, or there are more than 32")
+
+    @property
+    def status_list(self) -> int:
+        """Number of the status list that holds this pass."""
+        return self.status_index >> LIST_BITS
+
+    @property
+    def status_position(self) -> int:
+        """Position of this pass in its status list."""
+        return self.status_index & ((1 << LIST_BITS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact beside the level; ``value`` is text, a number, true, false or null."""
+
+    name: str
+    value: str | int | bool | None
+    salt: bytes
+
+    def encoded(self) -> bytes:
+        """CBOR array ``[salt, name, value]``."""
+        return cbor.dumps([self.salt, self.name, self.value])
+
+    def digest(self) -> bytes:
+        """First 16 bytes of SHA-256 over the encoded fact."""
+        return hashlib.sha256(self.encoded()).digest()[:DIGEST_BYTES]
+
+
+def _refused(why: str) -> BadInput:
+    return BadInput(f"The pass is not well formed: {why}.", "Ask the issuer for a correct pass.")
+
+
+def commit_holder(pass_id: bytes, secret: bytes) -> bytes:
+    """Commitment of the holder of ``secret`` (16 bytes or more) to the pass with this id."""
+    return hashlib.sha256(b"hutong-holder" + pass_id + secret).digest()[:COMMITMENT_BYTES]
+
+
+def is_held_by(claims: LevelPass, secret: bytes) -> bool:
+    """Whether ``secret`` opens the pass's holder commitment."""
+    return hmac.compare_digest(claims.commitment, commit_holder(claims.pass_id, secret))
+
+
+def digests_of(facts: Iterable[Fact]) -> tuple[bytes, ...]:
+    """Digests of the facts, sorted, so that their order tells nothing."""
+    return tuple(sorted(fact.digest() for fact in facts))
+
+
+class PassSigner:
+    """Issues passes with one key; make it once and use it for the whole batch."""
+
+    __slots__ = ("_signer",)
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> None:
+        """``key`` is on P-256; ``key_id`` are the 8 bytes under which the trust list holds the public key."""
+        self._signer = cose.Signer(key, key_id)
+
+    def sign(self, claims: LevelPass) -> bytes:
+        """COSE_Sign1 message of the pass."""
+        return self._signer.sign(_payload(claims))
+
+    def issue(self, claims: LevelPass) -> str:
+        """``HC1:`` text of the pass.
+
+        Raises:
+            LimitExceeded: the names are so long that a pass without facts would not fit QR version 11-Q.
+        """
+        text = hcert.pack(self.sign(claims))
+        if len(text) > MAX_MINIMAL_TEXT and not claims.digests:
+            raise LimitExceeded(
+                "The pass does not fit its picture.", "Shorten issuer, level or rulebook id (together 18 characters)."
+            )
+        return text
+
+
+def issue(claims: LevelPass, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> str:
+    """``HC1:`` text of one pass; for many, make one :class:`PassSigner`."""
+    return PassSigner(key, key_id).issue(claims)
+
+
+def _payload(claims: LevelPass) -> bytes:
+    entries: list[Any] = [
+        claims.level,
+        claims.rulebook,
+        [int(part) for part in claims.version.split(".")],
+        claims.pass_id,
+        claims.status_index,
+        claims.commitment,
+    ]
+    if claims.digests:
+        entries.append(list(claims.digests))
+    return cbor.dumps(
+        {
+            hcert.ISSUER: claims.issuer,
+            hcert.EXPIRES: int(claims.expires_at.timestamp()),
+            hcert.ISSUED: int(claims.issued_at.timestamp()),
+            hcert.HCERT: {CLAIM: entries},
+        }
+    )
+
+
+def parse(claims: hcert.Claims) -> LevelPass:
+    """Pass that the claims of an HCERT hold.
+
+    Raises:
+        BadInput: no claim -72, or fields of another form.
+    """
+    entries = claims.contents.get(CLAIM)
+    if not isinstance(entries, list | tuple) or len(entries) not in (6, 7):
+        raise _refused("claim -72 is not an array of six or seven")
+    level, rulebook, version, pass_id, status_index, commitment = entries[:6]
+    digests = entries[6] if len(entries) == 7 else ()
+    if claims.issued_at is None or claims.expires_at is None:
+        raise _refused("it has no issue or no expiry time")
+    if not isinstance(version, list | tuple) or not all(type(part) is int for part in version):
+        raise _refused("the rulebook version is not three numbers")
+    if not isinstance(digests, list | tuple) or not all(isinstance(digest, bytes) for digest in digests):
+        raise _refused("a digest of a fact is not 16 bytes")
+    return LevelPass(
+        issuer=claims.issuer or "",
+        issued_at=claims.issued_at,
+        expires_at=claims.expires_at,
+        level=level,
+        rulebook=rulebook,
+        version=".".join(str(part) for part in version[:4]),
+        pass_id=pass_id,
+        status_index=status_index,
+        commitment=commitment,
+        digests=tuple(digests),
+    )
+
+
+def disclose(text: str, facts: Sequence[Fact]) -> str:
+    """The pass's text followed by the facts that the holder chooses to show."""
+    return "~".join([text, *(encode_base64url(fact.encoded()) for fact in facts)])
+
+
+def read_facts(claims: LevelPass, disclosures: Sequence[str]) -> Mapping[str, Any]:
+    """Facts that the disclosures open, by name.
+
+    Raises:
+        BadInput: a disclosure that is not read, that the pass holds no digest of, or that names a fact again.
+        LimitExceeded: more than 32.
+    """
+    if len(disclosures) > MAX_FACTS:
+        raise LimitExceeded("More than 32 facts are disclosed.", "Disclose what is needed.")
+    facts: dict[str, Any] = {}
+    for disclosure in disclosures:
+        encoded = decode_base64url(disclosure, "a disclosed fact")
+        item = cbor.loads(encoded, "a disclosed fact", max_bytes=1024)
+        if not (isinstance(item, list) and len(item) == 3 and isinstance(item[0], bytes)):
+            raise _refused("a disclosed fact is not salt, name and value")
+        salt, name, value = item
+        if len(salt) < SALT_BYTES or not isinstance(name, str) or name in facts:
+            raise _refused("a disclosed fact has a short salt, no name, or a name that was given before")
+        if hashlib.sha256(encoded).digest()[:DIGEST_BYTES] not in claims.digests:
+            raise _refused("a disclosed fact is not one of this pass")
+        facts[name] = value
+    return facts

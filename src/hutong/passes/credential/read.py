@@ -1,0 +1,177 @@
+"""Reading any pass that the world shows: one function, always an answer or an error of the tree.
+
+The answer says what the text is, what it holds and whether its signature fits one of the keys. It decides nothing:
+expiry, status, rules and scene are the verifier's part.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.credential import cbor, cose, hcert, level_pass, shc
+from hutong.passes.credential.keys import KeyRing, VerificationKey
+
+MAX_TEXT = 262_144
+EU_DCC, WHO_VERIFIABLE = 1, -6
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_EDGES = " \t\r\n\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPass:
+    """What a text says.
+
+    Attributes:
+        kind: "hutong" · "eu-dcc" · "who-dvc" · "who-ddcc" · "smart-health-card" · "icao-vds" · "divoc" · "hcert"
+            (a sound container of something else).
+        payload: the content as JSON can hold it.
+        signature_valid: True or False when a key with the message's key id was given; None when no key fits.
+        issuer: who claims to have signed it.
+        issued_at, expires_at: UTC; None when the pass does not say.
+        key_id: name of the key (base64 of the 8 bytes, or the ``kid``); None when the pass names none.
+        warnings: what a reader should know, one sentence each.
+        key: the key that verified it; None unless ``signature_valid``.
+        claims: the pass itself, when it is Hutong's own.
+    """
+
+    kind: str
+    payload: Mapping[str, Any]
+    signature_valid: bool | None
+    issuer: str | None
+    issued_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    key_id: str | None
+    warnings: tuple[str, ...] = ()
+    key: VerificationKey | None = None
+    claims: level_pass.LevelPass | None = None
+
+
+def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] = ()) -> ReadPass:
+    """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
+
+    Args:
+        text: the text that a QR code holds, a file's content, or the bytes of a PNG or JPEG picture.
+        keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, or a ready :class:`KeyRing`.
+
+    Raises:
+        BadInput: not a pass, or not well formed.
+        LimitExceeded: longer, deeper or larger inflated than allowed.
+    """
+    ring = KeyRing.of(keys)
+    if isinstance(text, bytes | bytearray | memoryview):
+        text = _to_text(bytes(text))
+    if not isinstance(text, str):
+        raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
+    if len(text) > MAX_TEXT:
+        raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
+    shown = text.strip(_EDGES)
+    if shown.startswith(hcert.PREFIX):
+        return _read_hcert(shown, ring)
+    if shown[:4].upper() == hcert.PREFIX:
+        raise BadInput("The prefix HC1: must be upper case.", "Scan the code again.")
+    if shown.startswith("B64:") or shown.startswith('{"data"') or re.match(r'\{\s*"data"\s*:', shown):
+        from hutong.passes.credential.other import read_other
+
+        return read_other(shown, ring)
+    if shown[:4].lower() == "shc:" or shown.startswith("{") or re.match(r"ey[\w-]+\.", shown):
+        return _read_card(text, ring)
+    raise BadInput("The text is no pass that is known here.", "Scan a code that begins with HC1: or shc:/.")
+
+
+def _to_text(data: bytes) -> str:
+    if data.startswith(_PICTURES):
+        from hutong.passes.credential import picture
+
+        return picture.read(data)
+    if len(data) > MAX_TEXT:
+        raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise BadInput("The bytes are neither text nor a PNG or JPEG picture.", "Give the picture itself.") from None
+
+
+def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
+    container, *disclosures = text.split("~")
+    message = cose.parse(hcert.unpack(container))
+    claims = hcert.read_claims(message.payload)
+    valid, key = cose.verify(message, ring)
+    warnings = _warnings(message, claims)
+    own = None
+    if level_pass.CLAIM in claims.contents:
+        own = level_pass.parse(claims)
+        kind, payload = "hutong", _own_payload(own, level_pass.read_facts(own, disclosures))
+    elif disclosures:
+        raise BadInput("Only a pass of Hutong carries disclosed facts.", "Remove what follows the sign ~.")
+    else:
+        kind, payload = _foreign_payload(claims)
+    return ReadPass(
+        kind=kind,
+        payload=payload,
+        signature_valid=valid,
+        issuer=claims.issuer,
+        issued_at=claims.issued_at,
+        expires_at=claims.expires_at,
+        key_id=cose.key_name(message.key_id),
+        warnings=warnings,
+        key=key,
+        claims=own,
+    )
+
+
+def _warnings(message: cose.Sign1, claims: hcert.Claims) -> tuple[str, ...]:
+    found = []
+    if message.algorithm is None:
+        found.append("The signature algorithm is not one that may sign a pass (ES256, PS256).")
+    if message.key_id is None:
+        found.append("The message names no key.")
+    found.extend(f"Claim {claim} is not a time: the pass is never valid." for claim in claims.unreadable_times)
+    if claims.expires_at is None and hcert.EXPIRES not in claims.unreadable_times:
+        found.append("The pass names no expiry.")
+    return tuple(found)
+
+
+def _own_payload(own: level_pass.LevelPass, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "level": own.level,
+        "rulebook": own.rulebook,
+        "version": own.version,
+        "pass_id": own.pass_id.hex(),
+        "status_list": own.status_list,
+        "status_position": own.status_position,
+        "commitment": own.commitment.hex(),
+        "facts": cbor.to_json(facts),
+    }
+
+
+def _foreign_payload(claims: hcert.Claims) -> tuple[str, dict[str, Any]]:
+    """Kind and content: EU DCC is entry 1 of claim -260, WHO DVC / ICVP entry -6, DDCC the claims themselves."""
+    for entry, kind in ((EU_DCC, "eu-dcc"), (WHO_VERIFIABLE, "who-dvc")):
+        content = claims.contents.get(entry)
+        if isinstance(content, Mapping):
+            return kind, cbor.to_json(content)
+    body: dict[str, Any] = cbor.to_json(claims.body)
+    if {"name", "birthDate"} <= body.keys() or {"vaccine", "test"} & body.keys():
+        return "who-ddcc", body
+    return "hcert", body
+
+
+def _read_card(text: str, ring: KeyRing) -> ReadPass:
+    card, warnings = shc.read(text)
+    valid, key = shc.verify(card, ring)
+    return ReadPass(
+        kind="smart-health-card",
+        payload=card.payload,
+        signature_valid=valid,
+        issuer=card.issuer,
+        issued_at=hcert.to_time(card.payload.get("nbf")),
+        expires_at=hcert.to_time(card.payload.get("exp")),
+        key_id=card.key_id,
+        warnings=warnings,
+        key=key,
+    )
