@@ -76,7 +76,8 @@ def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
             )
         )
         for part in ([1, 2], [3]):
-            inbox.put(change.connection, table="case", receipt="r", rows=pa.table({"a": pa.array(part, pa.int64())}))
+            rows = pa.table({"a": pa.array(part, pa.int64())})
+            inbox.put(change.connection, table="case", receipt="r", rows=rows.num_rows, payload=inbox.pack(rows))
     assert inbox.waiting(node.records, node.lake) == {"case": 3}
     assert node.move_inbox() == {"case": 3}
     assert node.move_inbox() == {}

@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 ROWS_PER_MOVE = 2_000_000
 
 
-def put(connection: sa.Connection, *, table: str, receipt: str, rows: pa.Table) -> None:
-    """Add one batch in the caller's transaction."""
-    connection.execute(
-        inbox.insert().values(table_name=table, receipt=receipt, rows=rows.num_rows, payload=_packed(rows))
-    )
+def put(connection: sa.Connection, *, table: str, receipt: str, rows: int, payload: bytes) -> None:
+    """Add one packed batch in the caller's transaction."""
+    connection.execute(inbox.insert().values(table_name=table, receipt=receipt, rows=rows, payload=payload))
 
 
 def waiting(records: Records, lake: Lake) -> dict[str, int]:
@@ -79,7 +77,8 @@ def _next_batches(records: Records, table: str, mark: int) -> tuple[pa.Table, in
     return (pa.concat_tables(parts), mark) if parts else None
 
 
-def _packed(rows: pa.Table) -> bytes:
+def pack(rows: pa.Table) -> bytes:
+    """A batch as it stands in the inbox: an Arrow stream, compressed."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()

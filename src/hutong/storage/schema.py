@@ -151,7 +151,7 @@ receipt = Table(
     Column("rejected", Integer, nullable=False),
     Column("body", sa.JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
-    UniqueConstraint("source", "file_sha256", "mapping_sha256", "table_name"),
+    UniqueConstraint("source", "file_sha256", "table_name"),
 )
 receipt_item = Table(
     "receipt_item",

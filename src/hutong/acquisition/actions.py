@@ -1,0 +1,309 @@
+"""What a steward, an authority or a job can do in acquisition: one function each."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hutong.acquisition import queries
+from hutong.acquisition.boundary import Boundary
+from hutong.acquisition.receipt import Noticed, Receipt
+from hutong.acquisition.source import Source
+from hutong.errors import BadInput, Conflict, LimitExceeded
+from hutong.governance import queries as governance
+from hutong.node import Change, Node
+from hutong.rights import vault
+from hutong.storage import inbox, schema
+from hutong.trust.authorisation import Actor, Resource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hutong.acquisition.chunk import Plan, Submission
+    from hutong.acquisition.quality import QualityReport
+    from hutong.acquisition.readers.table import TableReader
+    from hutong.acquisition.validation import Finding, Item
+
+MAX_ITEMS = 2_000_000
+MAX_MAPPING_BYTES = 512 * 1024
+Progress = Callable[[int], None]
+
+
+def declare_source(node: Node, *, by: Actor, source: Source) -> None:
+    """Declare a feed. ``Conflict`` when its id is taken by another one."""
+    node.require(by, "declare_source")
+    with node.change(by) as change:
+        known = change.execute(sa.select(schema.source.c.body).where(schema.source.c.id == source.id)).scalar()
+        if known == source.document():
+            return
+        if known is not None:
+            raise Conflict(f"There is another source {source.id}.", "Choose another id.")
+        change.execute(schema.source.insert().values(id=source.id, body=source.document(), declared_at=change.at))
+        change.event("source.declared", source=source.id, provider=source.provider)
+
+
+def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:
+    """Set what may be collected, for which purpose, under an emergency in force and not beyond its sunset."""
+    node.require(by, "set_boundary", Resource("Boundary", boundary.id))
+    declared = governance.emergency(node, boundary.emergency)
+    declared.require_in_force(node.clock().date())
+    if boundary.valid_until >= declared.sunset:
+        raise BadInput(
+            f"The boundary would outlive its emergency, whose sunset is {declared.sunset}.", "End it before that day."
+        )
+    for table, elements in boundary.tables.items():
+        for element in elements:
+            node.standard.table(table).element(element)
+    with node.change(by) as change:
+        if change.execute(sa.select(schema.boundary.c.id).where(schema.boundary.c.id == boundary.id)).scalar():
+            raise Conflict(f"There is a boundary {boundary.id} already.", "Choose another id.")
+        change.execute(
+            schema.boundary.insert().values(
+                id=boundary.id,
+                emergency=boundary.emergency,
+                body=queries.boundary_document(boundary),
+                set_at=change.at,
+            )
+        )
+        change.event(
+            "boundary.set",
+            boundary=boundary.id,
+            emergency=boundary.emergency,
+            purpose=boundary.purpose,
+            tables={table: sorted(elements) for table, elements in boundary.tables.items()},
+            valid_until=boundary.valid_until.isoformat(),
+        )
+
+
+def acquire(
+    node: Node,
+    *,
+    by: Actor,
+    source_id: str,
+    path: Path,
+    mapping: str,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Take in one file under a mapping (the YAML text of its file): every row accepted, held or rejected.
+
+    On return all of it is durable, with its receipt; ``Node.move_inbox`` then moves what was accepted to the lake. The
+    same file again adds nothing and gives the first receipt. ``progress`` is told the rows done so far.
+
+    Raises ``BadInput`` (the file or the mapping), ``Refused`` (boundary, emergency, policy), ``Conflict`` (the file was
+    acquired under another mapping), ``LimitExceeded``, ``Unavailable`` (disk full); then nothing has changed.
+    """
+    from hutong.acquisition.chunk import Submission, plan_mapping
+    from hutong.acquisition.mapping_file import read_mapping
+    from hutong.acquisition.readers.table import TableLimits, open_table
+
+    node.require(by, "acquire", Resource("Source", source_id))
+    started = time.monotonic()
+    queries.source(node, source_id)
+    if len(mapping) > MAX_MAPPING_BYTES:
+        raise LimitExceeded("The mapping is larger than 512 KiB.", "Split it by table.")
+    wanted = read_mapping(mapping, node.standard)
+    limits = node.settings.limits
+    bounds = TableLimits(size_bytes=limits.file_bytes, line_bytes=limits.line_bytes, rows=limits.rows_per_file)
+    reader = open_table(path, declared=wanted.format, limits=bounds)
+    mapping_sha256 = hashlib.sha256(mapping.encode()).hexdigest()
+    earlier = queries.receipt_of_file(node, source_id, reader.sha256, wanted.table.name)
+    if earlier is not None:
+        if earlier.mapping_sha256 != mapping_sha256:
+            raise Conflict(
+                f"{path.name} was acquired under another mapping (receipt {earlier.id}).",
+                "Correct single rows instead; taking the file in twice would count everyone twice.",
+            )
+        return replace(earlier, repeated=True)
+    known_at = node.clock()
+    boundary = queries.boundary_in_force(node, wanted.table.name, on=known_at.date())
+    submission = Submission(source_id, node.new_id(), reader.sha256, known_at)
+    plan = plan_mapping(
+        wanted,
+        reader.columns,
+        boundary,
+        node.standard,
+        known_at=known_at,
+        pseudonymise=lambda texts: vault.pseudonyms(node.keys.pseudonym_key, texts),
+    )
+    with _spooled(node.settings.folder) as spool:
+        taken = _take_in(reader, plan, submission, spool, progress)
+        receipt = _receipt(reader, plan, submission, taken, mapping_sha256, seconds=time.monotonic() - started)
+        with node.change(by) as change:
+            _save(node, change, receipt, taken, spool)
+    return receipt
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What the rows of a file came to, before it is saved."""
+
+    rows: int = 0
+    accepted: int = 0
+    items: list[Item] = field(default_factory=list)
+    findings: Counter[Finding] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[tuple[int, int, int]] = field(default_factory=list)
+    """Rows, offset and length in the spool file."""
+
+
+def _take_in(
+    reader: TableReader, plan: Plan, submission: Submission, spool: IO[bytes], progress: Progress | None
+) -> _Taken:
+    from hutong.acquisition.areas import areas_of
+    from hutong.acquisition.chunk import map_chunk
+
+    taken = _Taken()
+    if plan.mapping.levels:
+        areas = areas_of(reader.chunks(), plan, submission)
+        taken.rows = taken.accepted = areas.table.num_rows
+        taken.findings = areas.findings
+        _spool(spool, areas.table, taken)
+        return taken
+    for chunk in reader.chunks():
+        mapped = map_chunk(chunk, plan, submission)
+        taken.rows += mapped.rows
+        taken.accepted += mapped.accepted.num_rows
+        taken.items += mapped.held + mapped.rejected
+        taken.findings.update(mapped.findings)
+        taken.refused.update(mapped.refused)
+        if mapped.identifiers is not None:
+            taken.people += [person for person in mapped.identifiers.to_pylist() if person.get("pseudonym")]
+        if len(taken.items) > MAX_ITEMS:
+            raise LimitExceeded(f"More than {MAX_ITEMS:,} rows could not be accepted.", "Check the mapping.")
+        _spool(spool, mapped.accepted, taken)
+        if progress is not None:
+            progress(taken.rows)
+    return taken
+
+
+def _spool(spool: IO[bytes], rows: pa.Table, taken: _Taken) -> None:
+    if rows.num_rows:
+        packed = inbox.pack(rows)
+        taken.batches.append((rows.num_rows, spool.tell(), len(packed)))
+        spool.write(packed)
+
+
+def _receipt(
+    reader: TableReader, plan: Plan, submission: Submission, taken: _Taken, mapping_sha256: str, *, seconds: float
+) -> Receipt:
+    held = sum(item.outcome == "held" for item in taken.items)
+    return Receipt(
+        id=submission.receipt_id,
+        source=submission.source_id,
+        table=plan.mapping.table.name,
+        file_name=reader.path.name,
+        file_sha256=reader.sha256,
+        file_bytes=reader.size_bytes,
+        mapping=f"{plan.mapping.id}@{plan.mapping.version}",
+        mapping_sha256=mapping_sha256,
+        boundary=plan.decision.boundary,
+        rows=taken.rows,
+        accepted=taken.accepted,
+        held=held,
+        rejected=len(taken.items) - held,
+        findings=tuple(
+            Noticed(finding.rule, finding.subject, rows) for finding, rows in sorted(taken.findings.items()) if rows
+        ),
+        refused_values=dict(sorted(taken.refused.items())),
+        columns_outside=plan.outside,
+        received_at=submission.known_at,
+        seconds=round(seconds, 3),
+    )
+
+
+def _save(node: Node, change: Change, receipt: Receipt, taken: _Taken, spool: IO[bytes]) -> None:
+    change.execute(
+        schema.receipt.insert().values(
+            id=receipt.id,
+            source=receipt.source,
+            table_name=receipt.table,
+            file_sha256=receipt.file_sha256,
+            mapping_sha256=receipt.mapping_sha256,
+            rows=receipt.rows,
+            accepted=receipt.accepted,
+            held=receipt.held,
+            rejected=receipt.rejected,
+            body=receipt.document(),
+            received_at=receipt.received_at,
+        )
+    )
+    if taken.items:
+        rows = [
+            {
+                "receipt": receipt.id,
+                "row_number": item.row_number,
+                "outcome": item.outcome,
+                "rule": item.rule,
+                "element": item.element,
+                "reason": item.reason,
+                "raw": dict(item.raw),
+            }
+            for item in taken.items
+        ]
+        change.execute(schema.receipt_item.insert(), rows)
+    for rows_in_batch, offset, length in taken.batches:
+        spool.seek(offset)
+        inbox.put(
+            change.connection, table=receipt.table, receipt=receipt.id, rows=rows_in_batch, payload=spool.read(length)
+        )
+    people = vault.keep(node, change, taken.people)
+    change.event(
+        "receipt.issued",
+        receipt=receipt.id,
+        source=receipt.source,
+        table=receipt.table,
+        mapping=receipt.mapping,
+        boundary=receipt.boundary,
+        rows=receipt.rows,
+        accepted=receipt.accepted,
+        held=receipt.held,
+        rejected=receipt.rejected,
+        people_new_in_vault=people,
+        commitment=receipt.commitment,
+    )
+
+
+@contextmanager
+def _spooled(folder: Path) -> Iterator[IO[bytes]]:
+    # In the node's folder and not in memory: a file of fifty million rows is larger than that.
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        yield spool
+
+
+def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case") -> QualityReport:
+    """Score what was accepted from a source in five dimensions, each traceable to rules and counts."""
+    from hutong.acquisition.quality import assess
+    from hutong.acquisition.quality_file import default_rules
+
+    node.require(by, "assess_quality", Resource("Source", source_id))
+    receipts = queries.receipts(node, source_id=source_id, table=table)
+    if not receipts:
+        raise BadInput(f"Nothing was acquired from {source_id} for {table}.", "Acquire a file first.")
+    node.move_inbox()
+    facts = node.engine.table(table)
+    facts = facts.filter(facts.source_id == source_id)
+    report = assess(facts, default_rules(node.standard), receipts, to_arrow=node.engine.to_arrow, at=node.clock())
+    with node.change(by) as change:
+        change.execute(
+            schema.quality_report.insert().values(
+                id=node.new_id(),
+                source=source_id,
+                table_name=table,
+                label=report.label,
+                score=report.score,
+                body=report.document(),
+                assessed_at=change.at,
+            )
+        )
+        change.event("quality.assessed", source=source_id, table=table, label=report.label, score=report.score)
+    return report

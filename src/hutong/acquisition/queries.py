@@ -1,0 +1,157 @@
+"""What the doors and later stages read about sources, boundaries, receipts and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hutong.acquisition.boundary import Boundary
+from hutong.acquisition.receipt import Receipt, read_receipt
+from hutong.acquisition.source import Source, parse_source
+from hutong.errors import NotFound, Refused
+from hutong.governance import queries as governance
+from hutong.node import Node
+from hutong.storage import schema
+
+if TYPE_CHECKING:
+    from hutong.acquisition.quality import QualityReport
+
+PAGE = 200
+
+
+def source(node: Node, source_id: str) -> Source:
+    """A declared feed. ``NotFound`` when there is none of that id."""
+    with node.records.reading() as connection:
+        body = connection.execute(sa.select(schema.source.c.body).where(schema.source.c.id == source_id)).scalar()
+    if body is None:
+        raise NotFound(f"There is no source {source_id}.", "Declare it first.")
+    return parse_source(body)
+
+
+def sources(node: Node) -> list[Source]:
+    """All declared feeds, by id."""
+    with node.records.reading() as connection:
+        bodies = connection.execute(sa.select(schema.source.c.body).order_by(schema.source.c.id)).scalars()
+        return [parse_source(body) for body in bodies]
+
+
+def boundaries(node: Node) -> list[Boundary]:
+    """All boundaries, the newest first."""
+    with node.records.reading() as connection:
+        bodies = connection.execute(
+            sa.select(schema.boundary.c.body).order_by(schema.boundary.c.set_at.desc())
+        ).scalars()
+        return [read_boundary(body) for body in bodies]
+
+
+def boundary_in_force(node: Node, table: str, *, on: date) -> Boundary:
+    """The newest boundary that allows collecting for a table today, under an emergency in force. ``Refused`` if none."""
+    in_force = {known.id for known in governance.emergencies(node) if known.is_in_force(on)}
+    for known in boundaries(node):
+        if table in known.tables and known.emergency in in_force and on <= known.valid_until:
+            return known
+    raise Refused(
+        f"No boundary in force allows collecting {table}.",
+        "An authority can set one under a declared emergency.",
+        ("boundary:none",),
+    )
+
+
+def boundary_document(boundary: Boundary) -> dict[str, Any]:
+    """A boundary as JSON."""
+    return {
+        "id": boundary.id,
+        "emergency": boundary.emergency,
+        "purpose": boundary.purpose,
+        "tables": {table: sorted(elements) for table, elements in sorted(boundary.tables.items())},
+        "valid_until": boundary.valid_until.isoformat(),
+    }
+
+
+def read_boundary(document: Mapping[str, Any]) -> Boundary:
+    """A boundary from its JSON form."""
+    return Boundary(
+        id=document["id"],
+        emergency=document["emergency"],
+        purpose=document["purpose"],
+        tables={table: frozenset(elements) for table, elements in document["tables"].items()},
+        valid_until=date.fromisoformat(str(document["valid_until"])),
+    )
+
+
+def receipts(node: Node, *, source_id: str | None = None, table: str | None = None) -> list[Receipt]:
+    """Receipts, the newest first; at most 200."""
+    query = sa.select(schema.receipt.c.body).order_by(schema.receipt.c.received_at.desc(), schema.receipt.c.id)
+    if source_id is not None:
+        query = query.where(schema.receipt.c.source == source_id)
+    if table is not None:
+        query = query.where(schema.receipt.c.table_name == table)
+    with node.records.reading() as connection:
+        return [read_receipt(body) for body in connection.execute(query.limit(PAGE)).scalars()]
+
+
+def receipt(node: Node, receipt_id: str) -> Receipt:
+    """One receipt. ``NotFound`` when there is none of that id."""
+    with node.records.reading() as connection:
+        body = connection.execute(sa.select(schema.receipt.c.body).where(schema.receipt.c.id == receipt_id)).scalar()
+    if body is None:
+        raise NotFound(f"There is no receipt {receipt_id}.", "See the list of receipts.")
+    return read_receipt(body)
+
+
+def receipt_of_file(node: Node, source_id: str, file_sha256: str, table: str) -> Receipt | None:
+    """The receipt of a file that was acquired before, if it was."""
+    query = sa.select(schema.receipt.c.body).where(
+        schema.receipt.c.source == source_id,
+        schema.receipt.c.file_sha256 == file_sha256,
+        schema.receipt.c.table_name == table,
+    )
+    with node.records.reading() as connection:
+        body = connection.execute(query).scalar()
+    return None if body is None else read_receipt(body)
+
+
+def receipt_items(
+    node: Node, receipt_id: str, *, outcome: str | None = None, after: int = 0, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Rows that were held or rejected, in file order, from the one after row ``after``; at most 200."""
+    item = schema.receipt_item
+    query = sa.select(item).where(item.c.receipt == receipt_id, item.c.row_number > after).order_by(item.c.row_number)
+    if outcome is not None:
+        query = query.where(item.c.outcome == outcome)
+    with node.records.reading() as connection:
+        return [dict(row) for row in connection.execute(query.limit(min(limit, PAGE))).mappings()]
+
+
+def receipt_reasons(node: Node, receipt_id: str) -> list[tuple[str, str, str, int]]:
+    """Outcome, rule, an example of its reason, and how many rows: the most frequent first."""
+    item = schema.receipt_item
+    query = (
+        sa.select(item.c.outcome, item.c.rule, sa.func.min(item.c.reason), sa.func.count().label("n"))
+        .where(item.c.receipt == receipt_id)
+        .group_by(item.c.outcome, item.c.rule)
+        .order_by(sa.desc("n"))
+    )
+    with node.records.reading() as connection:
+        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:
+    """The newest assessment of a source. ``NotFound`` before there is one."""
+    from hutong.acquisition.quality import read_report
+
+    report = schema.quality_report
+    query = (
+        sa.select(report.c.body)
+        .where(report.c.source == source_id, report.c.table_name == table)
+        .order_by(report.c.assessed_at.desc())
+        .limit(1)
+    )
+    with node.records.reading() as connection:
+        body = connection.execute(query).scalar()
+    if body is None:
+        raise NotFound(f"The quality of {source_id} was not assessed.", "Assess it with: hutong quality")
+    return read_report(body)

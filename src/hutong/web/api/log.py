@@ -1,0 +1,103 @@
+"""The log for machines: checkpoint and tiles (C2SP tlog-tiles), witnessing (C2SP tlog-witness), entries and proofs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from hutong.governance import actions
+from hutong.web.doors import CurrentNode, problems
+from hutong.trust.authorisation import PUBLIC
+from hutong.trust.log.witness import MAX_REQUEST_BYTES
+
+router = APIRouter(tags=["log"])
+MAX_INDEX = 2**53 - 1
+
+
+class LogEntry(BaseModel):
+    """One entry of the log."""
+
+    index: int
+    event: dict[str, Any] = Field(description="kind, by, at, and facts: ids, counts, hashes and dates")
+
+
+class LogPage(BaseModel):
+    size: int = Field(description="Entries in the whole log")
+    entries: list[LogEntry] = Field(description="The newest first")
+
+
+class Proof(BaseModel):
+    """All that is needed to check one entry offline."""
+
+    index: int
+    size: int
+    entry: dict[str, Any]
+    entry_base64: str
+    hashes: list[str] = Field(description="Inclusion proof (RFC 9162), base64")
+    checkpoint: str = Field(description="Signed checkpoint (C2SP)")
+    verifier_key: str = Field(description="The log's public key (C2SP signed-note)")
+
+
+class LogState(BaseModel):
+    """The outcome of recomputing the whole log."""
+
+    size: int
+    root: str
+    verifier_key: str
+
+
+@router.get("/log/checkpoint", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def get_checkpoint(node: CurrentNode) -> Response:
+    """The newest signed checkpoint, with cosignatures."""
+    return Response(node.log.checkpoint(), media_type="text/plain; charset=utf-8")
+
+
+@router.get(
+    "/log/tile/{path:path}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}, **problems(404, 422)},
+)
+def get_tile(node: CurrentNode, path: Annotated[str, Path(max_length=200)]) -> Response:
+    """A tile or an entry bundle."""
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(node.log.tile(f"tile/{path}"), media_type="application/octet-stream", headers=headers)
+
+
+@router.post(
+    "/log/witness/add-checkpoint",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problems(400, 403, 404, 409, 413, 422)},
+    openapi_extra={"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def add_checkpoint(node: CurrentNode, request: Request) -> Response:
+    """Witness another log's checkpoint."""
+    body = await request.body()
+    answer = actions.answer_witness_request(node, by=PUBLIC, body=body[: MAX_REQUEST_BYTES + 1])
+    return Response(answer.body, status_code=answer.status, media_type=answer.content_type)
+
+
+@router.get("/api/log/entries", responses=problems(422))
+def get_entries(
+    node: CurrentNode,
+    before: Annotated[int | None, Query(ge=0, le=MAX_INDEX, description="Only entries below this index")] = None,
+    kind: Annotated[str | None, Query(max_length=60)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> LogPage:
+    """Entries, the newest first."""
+    entries = node.log.entries(newest_before=before, kind=kind, limit=limit)
+    return LogPage(size=node.log.size(), entries=[LogEntry(index=entry.index, event=entry.event) for entry in entries])
+
+
+@router.get("/api/log/entries/{index}/proof", responses=problems(404, 422))
+def get_proof(node: CurrentNode, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> Proof:
+    """Proof that the entry is in the log."""
+    return Proof(**node.log.prove(index).document(), verifier_key=str(node.log.key))
+
+
+@router.get("/api/log/check", responses=problems(422))
+def check_log(node: CurrentNode) -> LogState:
+    """Recompute the whole log and compare it with the signed checkpoint."""
+    checkpoint = node.log.check()
+    return LogState(size=checkpoint.size, root=checkpoint.root.hex(), verifier_key=str(node.log.key))

@@ -1,0 +1,77 @@
+"""The node's web application: machine doors below ``/api`` and the standards' own paths, pages below their language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from hutong import __version__
+from hutong.node import Node
+from hutong.web import doors
+from hutong.web.api import acquisition, catalogue, ckan, governance, log, opening, passes, sharing
+from hutong.web.i18n import preferred_language
+from hutong.web.portal import catalogue as catalogue_pages
+from hutong.web.portal import home, stewardship
+from hutong.web.portal import log as log_pages
+from hutong.web.portal import passes as pass_pages
+from hutong.web.portal import sharing as sharing_pages
+from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
+
+API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, log)
+PORTAL = (home, stewardship, catalogue_pages, sharing_pages, pass_pages, log_pages)
+
+
+def create_app(node: Node) -> FastAPI:
+    """The application of one node."""
+    app = FastAPI(
+        title=f"Hutong node {node.id}",
+        summary="Collect, open and share health data in a public-health emergency",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        # Bodies are JSON in and out with declared models; a trailing slash is another address.
+        redirect_slashes=False,
+    )
+    app.state.node = node
+    doors.install(app)
+    for module in API:
+        app.include_router(module.router)
+    for module in PORTAL:
+        app.include_router(module.router, include_in_schema=False)
+    app.mount(STATIC_PREFIX, StaticFiles(directory=STATIC_DIR), name="static")
+    app.add_api_route("/", _to_home, include_in_schema=False)
+    app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
+    return app
+
+
+def _to_home(request: Request) -> RedirectResponse:
+    language = preferred_language(request.headers.get("accept-language", ""))
+    return RedirectResponse(f"/{language.code}/", status_code=303)
+
+
+def _to_reference(request: Request) -> RedirectResponse:
+    language = preferred_language(request.headers.get("accept-language", ""))
+    return RedirectResponse(f"/{language.code}/developers", status_code=303)
+
+
+def serve(node: Node, *, host: str, port: int, ready: Any = None) -> None:
+    """Serve the node until it is stopped; ``ready`` is called when the port is open."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        create_app(node), host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    if ready is not None:
+        startup = server.startup
+
+        async def startup_then_tell(sockets: Any = None) -> None:
+            await startup(sockets)
+            ready()
+
+        server.startup = startup_then_tell  # type: ignore[method-assign]
+    server.run()

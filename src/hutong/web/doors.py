@@ -1,0 +1,178 @@
+"""What every route needs: the node, who asks, and how an error becomes an answer (RFC 9457) or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
+from hutong.governance import actions, queries
+from hutong.governance.account import TOKEN_PREFIX, Session
+from hutong.node import Node
+from hutong.trust.authorisation import PUBLIC, Actor
+
+SESSION_COOKIE = "hutong_session"
+LANGUAGES = ("en", "zh")
+PROBLEM = "application/problem+json"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; "
+        "worker-src 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 problem details."""
+
+    type: str = Field(description="Stable name of the kind of problem", examples=["urn:hutong:problem:not-found"])
+    title: str = Field(description="What happened")
+    detail: str = Field(description="What to do")
+    status: int
+    reasons: list[str] = Field(default_factory=list, description="Policy reasons, when the answer is a refusal")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented error answers of a route."""
+    return {
+        status: {"model": Problem, "description": _MEANINGS[status], "content": {PROBLEM: {}}} for status in statuses
+    }
+
+
+_MEANINGS = {
+    400: "The request can't be read",
+    401: "Nobody, or nobody known, is asking",
+    403: "The policy says no; the reasons are given",
+    404: "There is no such thing here",
+    409: "The state of the thing does not allow this",
+    413: "A limit was met",
+    422: "What was given can't be used",
+    429: "Too many requests",
+    503: "Something that this node needs did not serve",
+}
+
+
+def get_node(request: Request) -> Node:
+    node: Node = request.app.state.node
+    return node
+
+
+CurrentNode = Annotated[Node, Depends(get_node)]
+
+
+def get_session(request: Request, node: CurrentNode) -> Session | None:
+    """The signed-in browser session, if any."""
+    secret = request.cookies.get(SESSION_COOKIE)
+    if not secret:
+        return None
+    try:
+        return queries.session(node, secret)
+    except NotSignedIn:
+        return None
+
+
+CurrentSession = Annotated[Session | None, Depends(get_session)]
+
+
+def get_actor(request: Request, node: CurrentNode) -> Actor:
+    """Who calls the API: an account by its token, another party by its assertion, or the public.
+
+    A browser's cookie does not count here, so no other site can make a browser call the API in someone's name.
+    """
+    header = request.headers.get("authorization", "")
+    if not header:
+        return PUBLIC
+    scheme, _, credential = header.partition(" ")
+    if scheme.lower() != "bearer" or not credential.isascii():
+        raise NotSignedIn("The Authorization header is not understood.", "Send: Authorization: Bearer TOKEN")
+    if credential.startswith(TOKEN_PREFIX):
+        return queries.token_actor(node, credential)
+    try:
+        return actions.admit_party(node, token=credential)
+    except BadInput as error:
+        raise NotSignedIn("The token is not known.", "Create one under your account.") from error
+
+
+CurrentActor = Annotated[Actor, Depends(get_actor)]
+
+
+def install(app: FastAPI) -> None:
+    """Error answers, security headers and the limit on a request's size."""
+    app.add_exception_handler(HutongError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.middleware("http")(_guard)
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    limit = request.app.state.node.settings.limits.request_bytes
+    length = request.headers.get("content-length", "0")
+    chunked = "transfer-encoding" in request.headers
+    if chunked or not length.isdecimal() or int(length) > limit:
+        response = problem_response(
+            413, "limit-exceeded", "The request is too large or does not say its size.", f"At most {limit} bytes."
+        )
+    else:
+        response = await call_next(request)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def problem_response(status: int, code: str, what: str, do: str, reasons: tuple[str, ...] = ()) -> JSONResponse:
+    problem = Problem(type=f"urn:hutong:problem:{code}", title=what, detail=do, status=status, reasons=list(reasons))
+    return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HutongError)
+    if wants_page(request):
+        return error_page(request, error.status, error.what, error.do)
+    reasons = error.reasons if isinstance(error, Refused) else ()
+    response = problem_response(error.status, error.code, error.what, error.do, reasons)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    what = f"{place}: {first['msg']}."
+    do = "See the API's description at /api/docs for what is expected."
+    if wants_page(request):
+        return error_page(request, 422, what, do)
+    return problem_response(422, "bad-input", what, do)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = _MEANINGS.get(error.status_code, str(error.detail)) + "."
+    if wants_page(request):
+        return error_page(request, error.status_code, what, "Start again from the home page.")
+    response = problem_response(error.status_code, "http", what, "See /api/docs for what is here.")
+    response.headers.update(error.headers or {})
+    return response
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person in a browser asks: pages live below their language."""
+    return request.url.path.split("/", 2)[1] in LANGUAGES
+
+
+def error_page(request: Request, status: int, what: str, do: str) -> HTMLResponse:
+    from hutong.web.portal.page import error_text
+
+    return HTMLResponse(error_text(request, status=status, what=what, do=do), status_code=status)
