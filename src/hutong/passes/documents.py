@@ -33,7 +33,10 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")
 _SEMVER = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
 
-class _PlainLoader(yaml.SafeLoader):
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML was built with it
+
+
+class _PlainLoader(_Loader):  # type: ignore[misc]
     """YAML's JSON types only: dates stay text, because a rule reads text and a hash needs one spelling."""
 
 
@@ -119,7 +122,7 @@ def _bound(text: str, name: str) -> None:
     depth = 0
     keys: list[set[str] | None] = []
     expects_key: list[bool] = []
-    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if count > MAX_EVENTS or depth > MAX_DEPTH:
             raise LimitExceeded(f"{name} is too large or nested too deep.", "Split it, or make it flatter.")
         if isinstance(event, yaml.AliasEvent):

@@ -24,7 +24,7 @@ _RULE_FILE = "rule.json"
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class CaseResult:
     """One test: which it is, what it expected, and either the value got or the error met."""
 
     rule_set: str
@@ -40,7 +40,7 @@ class TestResult:
 class SuiteResult:
     """All tests of a folder in the order of its files."""
 
-    tests: tuple[TestResult, ...]
+    tests: tuple[CaseResult, ...]
 
     @property
     def passed(self) -> int:
@@ -69,12 +69,12 @@ def run_rule_tests(folder: Path) -> SuiteResult:
     if not tests:
         raise BadInput(
             "The folder holds no rule tests.",
-            f"Give a folder of merged rule sets, or of rules in the layout <set>/<rule>/{_RULE_FILE} with tests/*.json.",
+            f"Give a folder of merged rule sets, or of rules as <set>/<rule>/{_RULE_FILE} with tests/*.json.",
         )
     return SuiteResult(tests)
 
 
-def _merged(folder: Path) -> Iterator[TestResult]:
+def _merged(folder: Path) -> Iterator[CaseResult]:
     for path in _limited(sorted(folder.glob("*.json"))):
         document = _object(_load(path), path.name)
         pool = _array(document.get("valueSetsPool", []), path.name)
@@ -87,7 +87,7 @@ def _merged(folder: Path) -> Iterator[TestResult]:
             yield from _run(str(document.get("ruleSet", path.stem)), rule, cases, pool, path.name)
 
 
-def _upstream(folder: Path) -> Iterator[TestResult]:
+def _upstream(folder: Path) -> Iterator[CaseResult]:
     for path in _limited(sorted(folder.rglob(_RULE_FILE))):
         rule = _object(_load(path), path.name)
         cases = [(test.stem, _object(_load(test), test.name)) for test in sorted(path.parent.glob("tests/*.json"))]
@@ -96,7 +96,7 @@ def _upstream(folder: Path) -> Iterator[TestResult]:
 
 def _run(
     rule_set: str, rule: dict[str, Any], cases: list[tuple[str, dict[str, Any]]], pool: list[Any], where: str
-) -> Iterator[TestResult]:
+) -> Iterator[CaseResult]:
     name = str(rule.get("Identifier", where))
     run = _compiled(rule)
     for test_id, test in cases:
@@ -108,11 +108,11 @@ def _run(
         try:
             got = run(data)
         except HutongError as error:
-            yield TestResult(rule_set, name, test_id, False, expected, error=str(error))
+            yield CaseResult(rule_set, name, test_id, False, expected, error=str(error))
             continue
         passed = type(got) is type(expected) and got == expected
         shown = got if isinstance(got, bool | int | float | str | list | dict) or got is None else str(got)
-        yield TestResult(rule_set, name, test_id, passed, expected, got=shown)
+        yield CaseResult(rule_set, name, test_id, passed, expected, got=shown)
 
 
 def _compiled(rule: dict[str, Any]) -> Callable[[Any], Any]:

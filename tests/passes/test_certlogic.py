@@ -1,0 +1,278 @@
+"""CertLogic where its suite is silent: dates, numbers, limits, explanations, and whatever else somebody may send."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
+from hutong.passes.certlogic.datetimes import DateTime, dcc_date_of_birth, plus_time
+from hutong.passes.certlogic.evaluate import compile_rule, evaluate
+from hutong.passes.certlogic.explain import explain, trace
+from hutong.passes.certlogic.suite import run_rule_tests
+from hutong.passes.certlogic.validate import OPERATIONS, data_accesses, validate_format
+
+
+def nested(depth: int) -> Any:
+    expression: Any = True
+    for _ in range(depth):
+        expression = {"!": [expression]}
+    return expression
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit", "expected"),
+    [
+        ("2020-02-29", 1, "day", "2020-03-01T00:00:00.000Z"),
+        ("2020-02-29", 1, "month", "2020-03-29T00:00:00.000Z"),
+        ("2020-02-29", 1, "year", "2021-03-01T00:00:00.000Z"),
+        ("2021-01-31", 1, "month", "2021-03-03T00:00:00.000Z"),
+        ("2021-03-31", -13, "month", "2020-03-02T00:00:00.000Z"),
+        ("2021", 0, "hour", "2021-12-31T00:00:00.000Z"),
+        ("2024-02", 0, "hour", "2024-02-29T00:00:00.000Z"),
+        ("2021-06-01T10:00:00", 0, "day", "2021-06-01T10:00:00.000Z"),
+        ("2021-06-01T10:00:00+2", 0, "day", "2021-06-01T08:00:00.000Z"),
+        ("2021-06-01T10:00:00+02", 0, "day", "2021-06-01T08:00:00.000Z"),
+        ("2021-06-01T10:00:00+230", 0, "day", "2021-06-01T07:30:00.000Z"),
+        ("2021-06-01T10:00:00-0230", 0, "day", "2021-06-01T12:30:00.000Z"),
+        ("2021-06-01T10:00:00+2:30", 0, "day", "2021-06-01T07:30:00.000Z"),
+        ("2021-06-01T10:00:00.9999Z", 0, "day", "2021-06-01T10:00:00.999Z"),
+        ("2021-06-01T10:00:00.5+02:00", 0, "day", "2021-06-01T08:00:00.500Z"),
+        ("0000-03-01", -1, "day", "0000-02-29T00:00:00.000Z"),
+        ("9999-12-31T23:59:59Z", -1, "hour", "9999-12-31T22:59:59.000Z"),
+    ],
+)
+def test_plus_time_reads_every_format_and_overflows_as_ecmascript(
+    text: str, amount: int, unit: str, expected: str
+) -> None:
+    assert str(plus_time(text, amount, unit)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "21", "2021-13", "2021-00", "2021-02-30", "2021-2-3", "2021-02-03\n", " 2021", "٢٠٢١", "+2021"),
+        *("2021-06-01T24:00:00Z", "2021-06-01T10:60:00Z", "2021-06-01T10:00:60Z", "2021-06-01 10:00:00Z"),
+        *("2021-06-01T10:00:00+24", "2021-06-01T10:00:00+01:", "2021-06-01T10:00", "2021-06-01T10:00:00.Z"),
+    ],
+)
+def test_what_is_no_date_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        plus_time(text, 0, "day")
+    assert not text or text not in str(caught.value)
+
+
+@settings(max_examples=100)
+@given(
+    st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9000, 1, 1)),  # noqa: DTZ001
+    st.integers(-300_000, 300_000),
+)
+def test_days_and_hours_agree_with_the_standard_library(moment: datetime, amount: int) -> None:
+    moment = moment.replace(tzinfo=UTC, microsecond=moment.microsecond // 1000 * 1000)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    text = moment.isoformat(timespec="milliseconds")
+    for unit, seconds in (("day", 86_400), ("hour", 3600)):
+        expected = (moment - epoch) // timedelta(milliseconds=1) + amount * seconds * 1000
+        assert plus_time(text, amount, unit) == DateTime(expected)
+    assert str(plus_time(text, 0, "year")) == text.replace("+00:00", "Z")
+
+
+def test_date_of_birth_is_the_last_day_that_fits() -> None:
+    assert str(dcc_date_of_birth("1964-02")) == "1964-02-29T00:00:00.000Z"
+    with pytest.raises(BadInput):
+        dcc_date_of_birth("1964-02-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("expression", "data", "expected"),
+    [
+        ({"===": [{"var": ""}, 1]}, True, False),
+        ({"===": [{"var": ""}, 1]}, 1.0, True),
+        ({"===": [{"var": "a"}, {"var": "b"}]}, {"a": [1, {"x": None}], "b": [1, {"x": None}]}, True),
+        ({"===": [{"var": "a"}, {"var": "b"}]}, {"a": [1], "b": [True]}, False),
+        ({"in": [{"var": ""}, [0, 1]]}, False, False),
+        ({"<": [{"var": ""}, 3]}, 2.0, True),
+        ({"+": [{"var": ""}, 1]}, 2.0, 3),
+        ({"var": "0"}, {"0": "key"}, "key"),
+        ({"var": "-1"}, [1, 2], None),
+        ({"var": "length"}, "text", None),
+        ({"var": "0"}, "text", None),
+        ({"reduce": [{"var": "x"}, {"+": [{"var": "accumulator"}, 1]}, 0]}, {"x": [7, 7]}, 2),
+        (42.0, None, 42),
+    ],
+)
+def test_values(expression: Any, data: Any, expected: Any) -> None:
+    value = evaluate(expression, data)
+    assert (type(value), value) == (type(expected), expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "data"),
+    [
+        ({"all": [[], True]}, {}),
+        ({"or": [True, False]}, {}),
+        ({"var": "a..b"}, {}),
+        ({"var": ["a", 1]}, {}),
+        ({1: [2]}, {}),
+        (None, {}),
+        (1.5, {}),
+        (2**53, {}),
+        ({"plusTime": ["2021-01-01", 10**30, "day"]}, {}),
+        ({"plusTime": ["2021-01-01", 1, "week"]}, {}),
+        ({"plusTime": ["2021-01-01", 10**12, "year"]}, {}),
+        ({"plusTime": [{"plusTime": ["2021-01-01", 0, "day"]}, 1, "day"]}, {}),
+        ({"if": [{"plusTime": ["2021-01-01", 0, "day"]}, 1, 2]}, {}),
+        ({"and": [True, {"var": "x"}]}, {"x": 1.5}),
+        ({"!": [{"var": "x"}]}, {"x": 1.5}),
+        ({"<": [1, "2"]}, {}),
+        ({"<": [0, {"var": "x"}, 2]}, {"x": True}),
+        ({"+": [1, {"var": "x"}]}, {}),
+        ({"+": [1, {"var": "x"}]}, {"x": 1e300}),
+        ({"in": ["a", "abc"]}, {}),
+        ({"after": ["2021-01-01", "2020-01-01"]}, {}),
+        ({"reduce": [{"var": "x"}, 1, 0]}, {"x": {"a": 1}}),
+        ({"extractFromUVCI": [7, 0]}, {}),
+        ({"dccDateOfBirth": [{"var": "x"}]}, {"x": None}),
+    ],
+)
+def test_what_is_undefined_is_an_error(expression: Any, data: Any) -> None:
+    with pytest.raises(BadInput):
+        evaluate(expression, data)
+
+
+def test_operands_after_a_false_one_and_branches_not_taken_are_not_evaluated() -> None:
+    fails = {"<": [1, {"var": "missing"}]}
+    assert evaluate({"and": [{"var": "x"}, fails]}, {"x": ""}) == ""
+    assert evaluate({"if": [True, "yes", fails]}, {}) == "yes"
+
+
+def test_limits_of_size_depth_steps_and_result() -> None:
+    assert evaluate(nested(60), {}) is True
+    for expression in (nested(70), nested(5000), [1] * 30_000, {"if": [[[1] * 20_000], 1, 2]}):
+        with pytest.raises(LimitExceeded):
+            evaluate(expression, {})
+    counting = {"reduce": [{"var": ""}, {"+": [{"var": "accumulator"}, 1]}, 0]}
+    assert evaluate(counting, [0] * 20_000) == 20_000
+    with pytest.raises(LimitExceeded):
+        evaluate(counting, [0] * 100_000)
+    with pytest.raises(LimitExceeded):
+        evaluate(counting, [0] * 100, budget=50)
+    crossed = {"reduce": [{"var": ""}, {"+": [{"var": "accumulator"}, counting]}, 0]}
+    with pytest.raises(HutongError):
+        evaluate(crossed, [[0] * 1000] * 1000)
+
+
+def test_a_reduction_cannot_build_a_value_that_explodes_when_it_is_compared_or_returned() -> None:
+    doubling = {"reduce": [{"var": ""}, [{"var": "accumulator"}, {"var": "accumulator"}], "x"]}
+    other = {"reduce": [{"var": ""}, [{"var": "accumulator"}, {"var": "accumulator"}], "x"]}
+    for expression in (doubling, {"===": [doubling, other]}, {"in": [doubling, [other]]}):
+        with pytest.raises(LimitExceeded):
+            evaluate(expression, [0] * 60)
+    deep = {"reduce": [{"var": ""}, [{"var": "accumulator"}], "x"]}
+    with pytest.raises(LimitExceeded):
+        evaluate(deep, [0] * 5000)
+    assert evaluate({"!": [deep]}, [0] * 5000) is False
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+ROUGH = st.recursive(
+    JSON | st.fixed_dictionaries({"var": st.sampled_from(["", "x", "x.0", "accumulator", "current"])}),
+    lambda inner: st.builds(
+        lambda operator, operands: {operator: operands},
+        st.sampled_from(OPERATIONS),
+        st.lists(inner | st.sampled_from([0, 1, "day", "2021-01-01"]), max_size=3),
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=100)
+@given(ROUGH, JSON)
+def test_any_json_is_a_value_or_a_typed_error(expression: Any, data: Any) -> None:
+    try:
+        evaluate(expression, data)
+    except (BadInput, LimitExceeded):
+        return
+    assert validate_format(expression) == ()  # what evaluates was valid
+
+
+def test_data_accesses_leave_out_what_a_reduction_reads_of_its_own() -> None:
+    inner = {"+": [{"var": "accumulator"}, {"var": "current.n"}]}
+    expression = {"if": [{"var": "a.b"}, {"reduce": [{"var": "list"}, inner, {"var": "start"}]}, [{"var": "c"}]]}
+    assert data_accesses(expression) == {"a.b", "list", "start", "c"}
+
+
+def test_an_explanation_names_the_operand_that_decided() -> None:
+    expression = {"and": [{"<=": [{"var": "days"}, 7]}, {"in": [{"var": "area"}, ["high"]]}, {"var": "never"}]}
+    found = explain(expression, {"days": 3, "area": "low", "never": 1})
+    assert found == {
+        "value": False,
+        "decided_by": [{"condition": expression["and"][1], "value": False, "read": {"area": "low"}}],
+    }
+    assert [step.expression for step in trace(expression, {"days": 9}).inner] == [expression["and"][0]]
+    both = explain(expression, {"days": 3, "area": "high", "never": 1})
+    assert [one["read"] for one in both["decided_by"]] == [{"days": 3}, {"area": "high"}, {"never": 1}]
+
+
+def test_an_explanation_follows_the_branch_taken() -> None:
+    expression = {"if": [{"!": [{"var": "x"}]}, {"===": [{"var": "y"}, 1]}, {"<": [{"var": "x"}, 3]}]}
+    assert [one["read"] for one in explain(expression, {"y": 1})["decided_by"]] == [{"x": None}, {"y": 1}]
+    assert [one["read"] for one in explain(expression, {"x": 5})["decided_by"]] == [{"x": 5}, {"x": 5}]
+    assert explain([1, {"var": "x"}], {"x": 2})["value"] == [1, 2]
+
+
+def test_a_compiled_rule_keeps_nothing_between_calls() -> None:
+    rule = compile_rule({"reduce": [{"var": ""}, {"+": [{"var": "accumulator"}, {"var": "current"}]}, 0]}, budget=400)
+    assert [rule([1, 2, 3]) for _ in range(100)] == [6] * 100
+
+
+def test_a_suite_reports_failures_and_errors_and_honours_skip(tmp_path: Path) -> None:
+    rule = {"Identifier": "R-1", "Logic": {"<": [{"var": "payload.x"}, 3]}}
+    tests = [
+        {"id": "good", "payload": {"x": 1}, "expected": True},
+        {"id": "wrong", "payload": {"x": 5}, "expected": True},
+        {"id": "error", "payload": {}, "expected": False},
+        {"id": "skipped", "payload": {}, "expected": True, "directive": "skip"},
+    ]
+    broken = {"rule": {"Identifier": "R-2", "Logic": {"nope": []}}, "tests": tests[:1]}
+    suite = {"ruleSet": "XX", "valueSetsPool": [], "rules": [{"rule": rule, "tests": tests}, broken]}
+    (tmp_path / "XX.json").write_text(json.dumps(suite))
+    result = run_rule_tests(tmp_path)
+    assert [(test.rule, test.test, test.passed) for test in result.tests] == [
+        ("R-1", "good", True),
+        ("R-1", "wrong", False),
+        ("R-1", "error", False),
+        ("R-2", "good", False),
+    ]
+    assert result.tests[1].got is False
+    assert "unrecognised operator" in str(result.tests[3].error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", "nonsense", '{"rules": [1]}', '{"rules": [{"rule": {}, "tests": 3}]}', '{"rules": []}'],
+)
+def test_a_folder_that_is_no_suite_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(BadInput):
+        run_rule_tests(tmp_path)
+    with pytest.raises(NotFound):
+        run_rule_tests(tmp_path / "absent")
+
+
+def test_value_sets_that_the_pool_has_not_are_refused(tmp_path: Path) -> None:
+    test = {"payload": {}, "expected": True, "external": {"valueSetsRef": 4}}
+    rules = [{"rule": {"Logic": True}, "tests": [test]}]
+    (tmp_path / "a.json").write_text(json.dumps({"rules": rules, "valueSetsPool": []}))
+    with pytest.raises(BadInput):
+        run_rule_tests(tmp_path)
