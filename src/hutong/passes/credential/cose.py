@@ -63,14 +63,14 @@ def _bytes_head(data: bytes) -> bytes:
     return b"\x59" + struct.pack(">H", size) if size < 65_536 else b"\x5a" + struct.pack(">I", size)
 
 
-def parse(message: bytes) -> Sign1:
+def parse(message: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
     """Read a COSE_Sign1 message.
 
     Raises:
         BadInput: not four fields of the right types, a header that must be understood and is not.
-        LimitExceeded: longer than 64 KiB.
+        LimitExceeded: longer than ``max_bytes``.
     """
-    item = cbor.loads(message, "the signed message")
+    item = cbor.loads(message, "the signed message", max_bytes=max_bytes)
     for _ in _TAGS:
         if isinstance(item, cbor2.CBORTag) and item.tag in _TAGS:
             item = item.value

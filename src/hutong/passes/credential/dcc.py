@@ -1,8 +1,8 @@
 """EU Digital COVID Certificate payloads, schema versions 1.0.0 to 1.3.x.
 
 Three stages, each reported for itself: the JSON schema of the declared version; the rule that a certificate holds
-exactly one entry since 1.3.0; value sets, where an unknown code is only newer than the list and no sign of forgery.
-The schemas are foreign files: the caller names their folder.
+exactly one entry since 1.3.0 (before it several, never of mixed groups); value sets, where an unknown code is only
+newer than the list and no sign of forgery. The schemas are foreign files: the caller names their folder.
 """
 
 from __future__ import annotations
@@ -31,8 +31,21 @@ _VALUE_SETS = {
     "tr": "covid-19-lab-result",
     "co": "country-2-codes",
 }
+_TEST_DEVICES = "covid-19-lab-test-manufacturer-and-name"
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
+
+def _is_moment(text: str) -> bool:
+    """A date or a time in any ISO 8601 form: issuers write +02 and +0200, and times where dates are meant."""
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_FORMATS = {"date": _is_moment, "date-time": _is_moment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +75,9 @@ class Schemas:
         for path in sorted(folder.glob("*.json")):
             if _VERSION.fullmatch(path.stem):
                 try:
-                    schema = orjson.loads(path.read_bytes())
+                    schema = _as_read(orjson.loads(path.read_bytes()))
                     found[_version(path.stem)] = jsonschema_rs.Draft202012Validator(
-                        _as_read(schema), validate_formats=True
+                        schema, validate_formats=True, formats=_FORMATS
                     )
                 except (orjson.JSONDecodeError, jsonschema_rs.ValidationError, ValueError):
                     raise BadInput(f"{path.name} is not a JSON schema.", "Give the combined schemas.") from None
@@ -89,7 +102,7 @@ class Schemas:
             findings.append(Finding("schema", "/".join(str(part) for part in error.instance_path), error.message))
             if len(findings) == MAX_PROBLEMS:
                 break
-        if version >= (1, 3, 0):
+        if version >= (1, 3, 0) or len(kinds_of(payload)) > 1:
             findings += check_one_entry(payload)
         return tuple(findings)
 
@@ -139,7 +152,8 @@ def check_value_sets(payload: Mapping[str, Any], value_sets: Mapping[str, Any]) 
     for group in GROUPS:
         entries = payload.get(group)
         for number, entry in enumerate(entries if isinstance(entries, list) else []):
-            for element, name in _VALUE_SETS.items():
+            for element, usual in _VALUE_SETS.items():
+                name = _TEST_DEVICES if (group, element) == ("t", "ma") else usual
                 codes, code = value_sets.get(name), entry.get(element) if isinstance(entry, Mapping) else None
                 if codes is not None and code is not None and code not in _codes(codes):
                     findings.append(Finding("value-set", f"{group}/{number}/{element}", f"Not in {name}."))

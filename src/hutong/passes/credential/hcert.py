@@ -98,13 +98,13 @@ def pack(message: bytes) -> str:
     return PREFIX + base45.encode(zlib.compress(message, 9))
 
 
-def read_claims(payload: bytes) -> Claims:
+def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
     """Claims of a CWT payload.
 
     Raises:
         BadInput: not a map, or a claim of the wrong type.
     """
-    body = cbor.loads(payload, "the claims")
+    body = cbor.loads(payload, "the claims", max_bytes=max_bytes)
     if not isinstance(body, Mapping):
         raise BadInput("The certificate holds no claims.", "Scan the code again or ask the issuer.")
     contents = body.get(HCERT, {})

@@ -111,7 +111,9 @@ def _read_keys(key: Any) -> tuple[VerificationKey, ...]:
     if isinstance(key, Mapping):
         members = key.get("keys")
         if isinstance(members, list):
-            return tuple(read_jwk(member) for member in members[: MAX_KEYS + 1])
+            issuer = key.get("issuer")
+            holder = issuer if isinstance(issuer, str) else None
+            return tuple(read_jwk(member, issuer=holder) for member in members[: MAX_KEYS + 1])
         return (read_jwk(key),)
     if isinstance(key, bytes | str):
         return (_certificate_key(key),)

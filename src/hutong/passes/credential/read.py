@@ -162,8 +162,14 @@ def _foreign_payload(claims: hcert.Claims) -> tuple[str, dict[str, Any]]:
 
 
 def _read_card(text: str, ring: KeyRing) -> ReadPass:
-    card, warnings = shc.read(text)
-    valid, key = shc.verify(card, ring)
+    """The first card of the text; its signature counts as valid only when those of all cards with it are."""
+    cards, warnings = shc.read(text)
+    card = cards[0]
+    results = [shc.verify(each, ring) for each in cards]
+    states = {valid for valid, _ in results}
+    valid = False if False in states else (None if None in states else True)
+    if len(cards) > 1:
+        warnings += (f"The file holds {len(cards)} cards; this is the first.",)
     return ReadPass(
         kind="smart-health-card",
         payload=card.payload,
@@ -173,5 +179,5 @@ def _read_card(text: str, ring: KeyRing) -> ReadPass:
         expires_at=hcert.to_time(card.payload.get("exp")),
         key_id=card.key_id,
         warnings=warnings,
-        key=key,
+        key=results[0][1] if valid else None,
     )

@@ -22,6 +22,7 @@ MAX_TEXT = 262_144
 MAX_CARDS = 64
 MAX_CHUNKS = 64
 MAX_DIGITS = 2 * 1195  # a version 22 QR code holds a JWS of 1,195 characters
+_DEPRECATED = "QR_CHUNKING_DEPRECATED"
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _NUMERIC = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d*)")
 
@@ -103,7 +104,7 @@ def parse_numeric(chunks: Sequence[str]) -> tuple[str | None, tuple[Problem, ...
             problems.append(Problem("INVALID_NUMERIC_QR", "The code holds more than 1,195 characters."))
         parts[number] = digits
     if len(chunks) > 1:
-        problems.append(Problem("QR_CHUNKING_DEPRECATED", "The card is split over several codes."))
+        problems.append(Problem(_DEPRECATED, "The card is split over several codes."))
     if not parts or len(totals) != 1 or sorted(parts) != list(range(1, totals.pop() + 1)):
         problems.append(Problem("MISSING_QR_CHUNK", "A chunk of the card is missing."))
         return None, tuple(problems)
@@ -218,42 +219,39 @@ def verify(card: Card, keys: KeyRing) -> tuple[bool | None, VerificationKey | No
     if not candidates:
         return None, None
     for key in candidates:
-        if key.issuer is not None and key.issuer != card.issuer:
+        if (key.issuer or "").startswith("https:") and key.issuer != card.issuer:
             continue
         if card.header.get("alg") == "ES256" and key.verifies("ES256", card.signature, card.signed):
             return True, key
     return False, None
 
 
-def read(text: str) -> tuple[Card, tuple[str, ...]]:
-    """The first card of a text: JWS, file, or the QR contents of one code (or of several, one a line).
+def read(text: str) -> tuple[tuple[Card, ...], tuple[str, ...]]:
+    """Cards of a text: JWS, file, or the QR contents of one code (or of several, one a line).
 
     Returns:
-        The card and warnings.
+        At least one card, and warnings.
 
     Raises:
-        BadInput: anything that is wrong with its form; the message names it.
+        BadInput: anything that is wrong with the form of any of them; the message names it.
         LimitExceeded: longer than 256 KiB, or more than 64 KiB inflated.
     """
-    warnings: list[str] = []
     text = text.removesuffix("\n").removesuffix("\r")
     if text.lstrip().startswith("{"):
-        cards, problems = parse_file(text)
-        if len(cards) > 1:
-            warnings.append(f"The file holds {len(cards)} cards; this is the first.")
-        jws = cards[0] if cards else None
+        found, problems = parse_file(text)
     elif "shc:" in text[:64].lower():
         jws, problems = parse_numeric(re.split(r"\r?\n(?=shc:)", text))
+        found = (jws,) if jws is not None else ()
     else:
-        jws, problems = text, ()
-    deprecated = tuple(problem for problem in problems if problem.code == "QR_CHUNKING_DEPRECATED")
-    warnings += (problem.what for problem in deprecated)
-    card = parse_jws(jws) if jws is not None else None
-    fatal = [*(p for p in problems if p not in deprecated), *(card.problems if card else ())]
-    if card is None or fatal:
+        found, problems = (text,), ()
+    cards = tuple(parse_jws(jws) for jws in found)
+    warnings = tuple(problem.what for problem in problems if problem.code == _DEPRECATED)
+    fatal = [problem for problem in problems if problem.code != _DEPRECATED]
+    fatal += [problem for card in cards for problem in card.problems]
+    if fatal or not cards:
         what = fatal[0].what if fatal else "The text holds no card."
         raise BadInput(f"The SMART Health Card is not well formed. {what}", "Ask the issuer for a correct card.")
-    return card, tuple(warnings)
+    return cards, warnings
 
 
 def to_numeric(jws: str) -> str:

@@ -1,0 +1,135 @@
+"""Trust lists of the WHO Global Digital Health Certification Network: DID documents that hold document signers' keys.
+
+A document lists verification methods (W3C DID Core 1.0, 5.2); each id tells participant, domain and usage::
+
+    did:web:<host>:v2:trustlist:<domain>:<participant>:<usage>#<key id, base64, percent-encoded>
+
+References to further documents are listed, never followed. The document's own proof is the fetcher's part.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.credential.certificates import key_id_of
+from hutong.passes.credential.keys import KeyRing, VerificationKey, read_jwk
+
+MAX_BYTES = 50_000_000
+MAX_METHODS = 100_000
+_MARK = "trustlist"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """One key of the list: whose, for which domain (such as "DCC"; "-" for any) and usage (such as "DSC")."""
+
+    key: VerificationKey
+    participant: str
+    domain: str
+    usage: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDocument:
+    """A DID document read.
+
+    Attributes:
+        did: its id.
+        keys: usable keys.
+        references: ids of further documents that it names.
+        skipped: ids of methods whose key cannot be used, with the reason.
+    """
+
+    did: str
+    keys: tuple[TrustedKey, ...]
+    references: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    def ring(self, *, usage: str = "DSC") -> KeyRing:
+        """Keys that may sign certificates, ready for reading passes."""
+        return KeyRing.of([trusted.key for trusted in self.keys if trusted.usage == usage])
+
+
+def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
+    """Read a DID document.
+
+    Raises:
+        BadInput: not a DID document.
+        LimitExceeded: more than 50 MB or 100,000 methods.
+    """
+    if not isinstance(document, Mapping):
+        if len(document) > MAX_BYTES:
+            raise LimitExceeded("The trust list is larger than 50 MB.", "Fetch the list of one participant.")
+        try:
+            document = orjson.loads(document)
+        except orjson.JSONDecodeError:
+            raise _refused() from None
+    methods = document.get("verificationMethod", []) if isinstance(document, Mapping) else None
+    did = document.get("id") if isinstance(document, Mapping) else None
+    if not isinstance(methods, list) or not isinstance(did, str):
+        raise _refused()
+    if len(methods) > MAX_METHODS:
+        raise LimitExceeded("The trust list has more than 100,000 keys.", "Fetch the list of one participant.")
+    keys, references, skipped = [], [], []
+    for method in methods:
+        if isinstance(method, str):
+            references.append(method)
+            continue
+        name = method.get("id") if isinstance(method, Mapping) else None
+        if not isinstance(name, str):
+            skipped.append(("", "The method has no id."))
+        elif "publicKeyJwk" not in method:
+            references.append(name)
+        else:
+            try:
+                keys.append(_read_method(name, method["publicKeyJwk"]))
+            except BadInput as error:
+                skipped.append((name, error.what))
+    return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped))
+
+
+def _refused() -> BadInput:
+    return BadInput("The document is not a DID document.", "Fetch the trust list again.")
+
+
+def _read_method(name: str, jwk: Any) -> TrustedKey:
+    if not isinstance(jwk, Mapping):
+        raise BadInput("The method holds no JSON Web Key.", "Ask the network's operator.")
+    path, _, fragment = name.partition("#")
+    domain, participant, usage = _read_path(path)
+    key = read_jwk(jwk, issuer=participant or None)
+    ids = set(key.key_ids)
+    for text in (unquote(fragment), jwk.get("kid")):
+        ids |= _decode_key_id(text)
+    chain = jwk.get("x5c")
+    if isinstance(chain, list) and chain:
+        ids |= {key_id_of(der) for der in _decode_key_id(chain[0])}
+    return TrustedKey(replace(key, key_ids=frozenset(ids), algorithm=None), participant, domain, usage)
+
+
+def _read_path(path: str) -> tuple[str, str, str]:
+    """Domain, participant, usage from the parts after ``trustlist``; version 1 lists name no domain."""
+    parts = path.split(":")
+    after = parts[parts.index(_MARK) + 1 :] if _MARK in parts else []
+    after = [unquote(part) for part in after]
+    if len(after) >= 3:
+        return after[0], after[1], after[2]
+    participant, usage = [*after, "", ""][:2]
+    return "-", participant, usage or "DSC"
+
+
+def _decode_key_id(text: object) -> set[bytes]:
+    if not isinstance(text, str) or not text:
+        return set()
+    try:
+        return {base64.b64decode(text + "=" * (-len(text) % 4), validate=True)}
+    except (binascii.Error, ValueError):
+        return set()
