@@ -22,11 +22,11 @@ from hutong.opening.catalogue import (
 )
 
 NODE = "https://tw.example"
-AUTHORITY = Publisher("region-cdc", Text("Region Centre for Disease Control", "区域疾病控制中心"), NODE, "data@tw.example")
-BUREAU = Publisher("health-bureau", Text("Health Bureau", "卫生局"), "https://bureau.example", "open@bureau.example")
-TAIWAN = Territory(
-    "TWN", Text("Taiwan", "台湾"), "http://publications.europa.eu/resource/authority/country/TWN"
+AUTHORITY = Publisher(
+    "region-cdc", Text("Region Centre for Disease Control", "区域疾病控制中心"), NODE, "data@tw.example"
 )
+BUREAU = Publisher("health-bureau", Text("Health Bureau", "卫生局"), "https://bureau.example", "open@bureau.example")
+TAIWAN = Territory("TWN", Text("Taiwan", "台湾"), "http://publications.europa.eu/resource/authority/country/TWN")
 HEALTH = "http://publications.europa.eu/resource/authority/data-theme/HEAL"
 WEEKLY = "http://publications.europa.eu/resource/authority/frequency/WEEKLY"
 CC_BY = "http://creativecommons.org/licenses/by/4.0/"
@@ -43,12 +43,12 @@ def distribution(kind: str, dataset_id: str, version: str, *, open_file: bool = 
     media_types = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
     address = f"{NODE}/files/{dataset_id}/{version}/data.{kind}"
     page = f"{NODE}/en/catalogue/{dataset_id}/{version}"
-    return Distribution(
-        kind, media_types[kind], page, address if open_file else "", 1234, "ab" * 32, COLUMNS
-    )
+    return Distribution(kind, media_types[kind], page, address if open_file else "", 1234, "ab" * 32, COLUMNS)
 
 
-def release(dataset_id: str, version: str, issued: datetime, *, supersedes: str = "", open_file: bool = True) -> Release:
+def release(
+    dataset_id: str, version: str, issued: datetime, *, supersedes: str = "", open_file: bool = True
+) -> Release:
     files = (distribution(kind, dataset_id, version, open_file=open_file) for kind in ("csv", "json", "parquet"))
     return Release(
         id=f"{dataset_id}@{version}",
@@ -71,7 +71,9 @@ def weekly_counts() -> Dataset:
     return Dataset(
         id=name,
         title=Text("Dengue: weekly counts by township", "登革热：各乡镇每周病例数"),
-        description=Text("Confirmed cases of dengue by week of onset and township.", "按发病周和乡镇统计的登革热确诊病例。"),
+        description=Text(
+            "Confirmed cases of dengue by week of onset and township.", "按发病周和乡镇统计的登革热确诊病例。"
+        ),
         publisher=AUTHORITY,
         grade=0,
         themes=(HEALTH,),

@@ -1,0 +1,1 @@
+"""Opening: data become releases that others can find, judge and use."""
