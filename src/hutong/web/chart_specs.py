@@ -16,6 +16,8 @@ from hutong.web.vega import ACCENT, INK, LEVELS, RULE, SEQUENCE, SOFT
 MAP_PX: Final = 500
 MOST_BARS: Final = 160
 HOLLOW: Final = {"stroke": SOFT, "strokeWidth": 1, "strokeDash": [2, 2], "fill": None}
+# In a long series a dash would be longer than a week.
+FINE_HOLLOW: Final = {"stroke": "#87949a", "strokeWidth": 0.5, "fill": None}
 
 
 def shown(value: float | None, words: Translations) -> str | None:
@@ -70,7 +72,8 @@ def curve_spec(
     hollow = [{"x": a + gap, "x2": b - gap} for a, b in withheld_runs(weeks, merge=len(points) > MOST_BARS)]
     layers = [counted, baseline]
     if hollow:
-        marks = _layer(hollow, {"type": "rect", **HOLLOW}, x=x, x2={"field": "x2"}, **_pixels(y=height - 9, y2=height))
+        mark = {"type": "rect", **(HOLLOW if len(points) <= MOST_BARS else FINE_HOLLOW)}
+        marks = _layer(hollow, mark, x=x, x2={"field": "x2"}, **_pixels(y=height - 9, y2=height))
         layers += [marks, *_hollow_legend(words, 0, -20)]
     return {
         "autosize": {"type": "fit-x", "contains": "padding"},
@@ -126,13 +129,20 @@ def map_spec(
             paint = {"fill": colours[int(kind)], "stroke": "#ffffff", "strokeWidth": 0.7}
         if shapes:
             layers.append({**_layer(shapes, {"type": "geoshape", **paint}), "projection": identity})
-    layers += _map_labels(labels, places)
+    layers += _map_labels(labels, places, height)
     layers += _map_legend(breaks, colours, unit, height + 26, words, withheld=bool(classes["withheld"]))
     return {"width": MAP_PX, "height": height + 64, "padding": 2, "layer": layers}
 
 
-def _map_labels(labels: Sequence[MapLabel], places: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
-    names = [{"says": label.text, "x": x, "y": y} for label, (x, y) in zip(labels, places, strict=True)]
+def _map_labels(
+    labels: Sequence[MapLabel], places: Sequence[tuple[float, float]], height: float
+) -> list[dict[str, Any]]:
+    inside = [
+        (label, place)
+        for label, place in zip(labels, places, strict=True)
+        if 0 <= place[0] <= MAP_PX and 0 <= place[1] <= height
+    ]
+    names = [{"says": label.text, "x": x, "y": y} for label, (x, y) in inside]
     axes = {axis: {"field": axis, "type": "quantitative", "scale": None, "axis": None} for axis in ("x", "y")}
     halo = {"type": "text", "fontSize": 14, "fontWeight": 600, "fill": "#ffffff", "stroke": "#ffffff", "strokeWidth": 4}
     name = {"type": "text", "fontSize": 14, "fontWeight": 600, "fill": "#000000"}
@@ -173,9 +183,10 @@ def bars_spec(values: Sequence[Bar], words: Translations, width: int, label_px: 
         for bar in values
     ]
     most = max((bar.value or 0 for bar in values), default=0) or 1
-    label_px = min(label_px, max(round(text_px(bar.label)) for bar in values) + 16)
+    longest_px = label_px - 12
+    label_px = min(label_px, max(round(text_px(bar.label)) for bar in values) + 12)
     plot = width - label_px
-    axis = {"labelLimit": label_px - 10, "minExtent": label_px, "labelColor": INK, "labelFontSize": 13.5}
+    axis = {"labelLimit": longest_px, "minExtent": label_px, "labelColor": INK, "labelFontSize": 13.5}
     y = {"field": "label", "type": "nominal", "sort": None, "axis": axis, "scale": {"paddingInner": 0.35}}
     scale = {"domain": [0, most], "nice": False, "range": [0, plot - 70]}
     x = {"field": "value", "type": "quantitative", "scale": scale, "axis": None}

@@ -21,6 +21,7 @@ from hutong.web.vega import svg
 
 WIDE_PX: Final = 820
 NARROW_PX: Final = 350
+BARS_PX: Final = 620
 MOST_TABLE_ROWS: Final = 110
 
 
@@ -162,8 +163,8 @@ def bars(
         kind="bars",
         title=title or bars_finding(values, words),
         description=description,
-        svg=svg(bars_spec(values, words, WIDE_PX, 220), "wide"),
-        svg_narrow=svg(bars_spec(values, words, NARROW_PX, 120), "narrow"),
+        svg=svg(bars_spec(values, words, BARS_PX, 240), "wide"),
+        svg_narrow=svg(bars_spec(values, words, NARROW_PX, 130), "narrow"),
         columns=(Column(heading), Column(unit, numeric=True)),
         rows=tuple((bar.label, shown(bar.value, words)) for bar in values),
         source=basis.source,

@@ -78,7 +78,8 @@ def shrink(text: str, name: str = "") -> str:
     root.attrib.pop("width", None)
     root.attrib.pop("height", None)
     _clean(root)
-    root.attrib.pop("font-family", None)
+    for path in root.iter(f"{{{SVG_NAMESPACE}}}path"):
+        path.set("d", _relative(path.get("d", "")))
     root.set("font-family", FONT)
     if name:
         root.set("class", name)
@@ -100,8 +101,7 @@ def _clean(node: ET.Element) -> None:
         if not _KEPT.fullmatch(key) or (key, value) in _DEFAULTS or key == "font-family":
             del node.attrib[key]
         else:
-            short = value if key in ("viewBox", "fill", "stroke") else _rounded(value)
-            node.set(key, _relative(short) if key == "d" else short)
+            node.set(key, value if key in ("viewBox", "fill", "stroke") else _rounded(value))
     if node.get("transform") == "translate(0,0)":
         del node.attrib["transform"]
 
