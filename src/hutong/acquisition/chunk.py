@@ -165,7 +165,7 @@ def element_values(
             for note, column in outcome.notes:
                 notes[Finding(note, column)] += int(counts[at])
             if outcome.rule:
-                action = "rejected" if element.necessary and rule.on_invalid != "held" else rule.on_invalid
+                action = "rejected" if element.necessary else rule.on_invalid
                 reason = f"{element.name}: {outcome.reason}."
                 verdicts.mark(np.flatnonzero(indices == at), action, outcome.rule, element.name, reason)
         verdicts.note(notes)

@@ -82,6 +82,11 @@ class Verdicts:
             self._severity[row] = severity
             self._why[row] = (rule, element, reason)
 
+    def undecided_by(self, element: Element, rows: Indices) -> Indices:
+        """Those of the rows that were not decided by this element already: bad text is not missing text."""
+        kept = [row for row in rows.tolist() if self._why.get(row, ("", ""))[1] != element.name]
+        return np.array(kept, dtype=np.int64)
+
     @property
     def accepted(self) -> Mask:
         mask: Mask = self._severity == 0
@@ -98,7 +103,7 @@ class Verdicts:
 def missing_necessary(element: Element, values: pa.Array, verdicts: Verdicts) -> None:
     """Reject rows without a value of a necessary element."""
     if element.necessary and values.null_count:
-        rows = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
+        rows = verdicts.undecided_by(element, np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)))
         verdicts.mark(rows, "rejected", "missing", element.name, f"{element.name} is necessary and has no value.")
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: three nodes, two real line lists, from collection to a shared release."""
