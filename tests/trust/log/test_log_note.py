@@ -130,6 +130,15 @@ def test_a_known_keys_broken_signature_refuses_the_note_even_beside_a_good_one()
             open_note(message, [ALICE.verifier, BOB.verifier])
 
 
+def test_of_several_lines_by_one_key_the_first_counts() -> None:
+    good = ALICE.sign("text\n")
+    broken = NoteSignature(good.name, good.key_id, bytes(64))
+    opened = open_note(("text\n\n" + good.line() + broken.line()).encode(), [ALICE.verifier])
+    assert (opened.verified, opened.unverified) == ((good,), ())
+    with pytest.raises(Tampered):
+        open_note(("text\n\n" + broken.line() + good.line()).encode(), [ALICE.verifier])
+
+
 @given(st.binary(min_size=32, max_size=32), st.sampled_from([ED25519, COSIGNATURE_V1]))
 @settings(max_examples=50)
 def test_keys_read_back_and_never_show_their_secret(seed: bytes, kind: int) -> None:

@@ -23,7 +23,14 @@ from hutong.trust.log.checkpoint import (
     verify_cosignature,
 )
 from hutong.trust.log.merkle import EMPTY_ROOT, Frontier, append, leaf_hash
-from hutong.trust.log.note import COSIGNATURE_V1, NoteSignature, SigningKey, VerifierKey, parse_note
+from hutong.trust.log.note import (
+    COSIGNATURE_V1,
+    NoteSignature,
+    SigningKey,
+    VerifierKey,
+    cosigned_message,
+    parse_note,
+)
 from hutong.trust.log.witness import (
     SIZE_TEXT,
     Answer,
@@ -235,9 +242,18 @@ def test_a_cosignature_is_bound_to_its_time_its_checkpoint_and_its_key() -> None
     ]:
         with pytest.raises(Tampered):
             verify_cosignature(checkpoint, line, key)
+    with pytest.raises(Tampered):
+        verify_cosignature(head(9), LOG_KEY.sign(head(9).text), LOG_KEY.verifier)
     for at in (0, -1, 2**63):
         with pytest.raises(BadInput):
             COSIGNER.cosign(head(9).text, at)
+
+
+def test_a_well_signed_time_past_the_format_is_refused() -> None:
+    text, late = head(9).text, 2**63
+    raw = late.to_bytes(8) + COSIGNER.private_key.sign(cosigned_message(text, late))
+    with pytest.raises(Tampered):
+        verify_cosignature(head(9), NoteSignature(COSIGNER.name, COSIGNER.verifier.key_id, raw), COSIGNER.verifier)
 
 
 def test_an_answer_of_a_stranger_or_for_another_checkpoint_adds_nothing() -> None:
