@@ -107,8 +107,13 @@ def test_the_keyboard_reaches_the_content_first_and_sees_where_it_is(pages: dict
     for _ in range(40):
         page.keyboard.press("Tab")
         seen = page.evaluate(
-            """() => { const e = document.activeElement, b = e.getBoundingClientRect(), s = getComputedStyle(e);
-            return e === document.body ? null : [e.type === 'date' ? 'solid' : s.outlineStyle, b.bottom > 0 && b.top < innerHeight, e.outerHTML]; }"""
+            """() => {
+                const e = document.activeElement, box = e.getBoundingClientRect();
+                if (e === document.body) return null;
+                // A date's ring is drawn around its own parts, inside the element.
+                const ring = e.type === 'date' ? 'solid' : getComputedStyle(e).outlineStyle;
+                return [ring, box.bottom > 0 && box.top < innerHeight, e.outerHTML];
+            }"""
         )
         if seen is None:
             break
