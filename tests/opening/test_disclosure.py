@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hutong.opening.area_tree import complete
 from hutong.opening.disclosure import PUBLIC_COLUMNS, for_publication, suppress
 from hutong.opening.disclosure_audit import audit, require_safe
 
+from . import real_lists
 from .attackers import narrow
 
 Tree = dict[str, Any]
@@ -301,3 +303,23 @@ def test_the_audit_refuses_a_release_that_gives_a_cell_away() -> None:
 
 def test_an_empty_table_stays_empty() -> None:
     assert suppress(table({"a": 3}).slice(0, 0)).num_rows == 0
+
+
+@pytest.mark.parametrize(("name", "cases", "periods"), [("taiwan", 107_117, 1_184), ("peru", 171_282, 209)])
+def test_the_real_lists_are_suppressed_and_hold(name: str, cases: int, periods: int) -> None:
+    rows = real_lists.taiwan() if name == "taiwan" else real_lists.peru()
+    counts, areas = real_lists.weekly(rows, "all", depth=2)
+    result = suppress(complete(counts, areas))
+    public = for_publication(result)
+    assert audit(public, threshold=5) == []
+    totals = result.filter(pc.equal(result["level"], 0))
+    assert pc.sum(totals["n"]).as_py() == cases
+    assert totals.num_rows == periods
+    reasons = {entry["values"]: entry["counts"] for entry in result["reason"].value_counts().to_pylist()}
+    assert reasons["primary"] > 3_000
+    assert reasons["complementary"] > 1_000
+    weeks = totals.filter(pc.is_valid(totals["value"]))["period"].to_pylist()
+    cells = public.filter(pc.equal(public["period"], weeks[len(weeks) // 2])).to_pylist()
+    bounds = narrow(cells, 5)
+    assert bounds
+    assert all(high - low + 1 >= 5 for low, high in bounds.values())

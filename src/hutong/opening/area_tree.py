@@ -55,7 +55,7 @@ class AreaTree:
 
     def count_leaves(self) -> Ints:
         """Per row the number of leaves at or under it."""
-        count = (self.children == 0).astype(np.int64)
+        count: Ints = (self.children == 0).astype(np.int64)
         for rows in reversed(self.levels[1:]):
             count += self.add_children(count, rows)
         return count

@@ -24,7 +24,7 @@ The guarantee, proved for each release by :func:`hutong.opening.disclosure_audit
     *slack* of N is what is left when all its parts are at their ``low``. If at least two parts of N are withheld and
     every withheld inner cell has a withheld part, each withheld cell takes all values from ``low`` to ``low + slack``,
     because another branch takes up the rest; so slack ≥ threshold - 1 suffices. In a veil over L finest cells with a
-    total N ≥ threshold, each may be 0 to threshold - 1 if L ≥ N - threshold + 3, which is checked, even for an attacker who
+    total N ≥ threshold, each may be 0 to threshold - 1 if L ≥ N - threshold + 3 (which is checked), even for one who
     knows that a veil was needed; otherwise N itself is withheld and its own siblings protect it.
 
 Outside the guarantee: what is known from elsewhere (a hospital's own cases, an earlier version of the release, the
