@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from hutong.governance import actions
-from hutong.web.doors import CurrentNode, problems
 from hutong.trust.authorisation import PUBLIC
 from hutong.trust.log.witness import MAX_REQUEST_BYTES
+from hutong.web.doors import CurrentNode, problems
 
 router = APIRouter(tags=["log"])
 MAX_INDEX = 2**53 - 1

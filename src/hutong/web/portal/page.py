@@ -19,7 +19,7 @@ from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.trust.log.checkpoint import parse_checkpoint
 from hutong.trust.log.note import parse_note
 from hutong.web.doors import SESSION_COOKIE, CurrentSession, get_node, get_session
-from hutong.web.i18n import ENGLISH, Language, N_, Translations, language_of, translations
+from hutong.web.i18n import ENGLISH, N_, Language, Translations, language_of, translations
 from hutong.web.rendering import render
 
 NAVIGATION = (

@@ -1,0 +1,230 @@
+"""What a steward can do in opening: publish a release of a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from hutong.acquisition import queries as acquisition
+from hutong.errors import BadInput, NotFound
+from hutong.governance import queries as governance
+from hutong.node import Change, Node
+from hutong.opening import queries
+from hutong.opening.catalogue import Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
+from hutong.opening.publication import Publication
+from hutong.opening.release import File, content_sha256, write_release
+from hutong.opening.territory import territory_of
+from hutong.storage import schema
+from hutong.trust.authorisation import Actor, Resource
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+STANDARD_URI = "urn:hutong:standard:{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table that may be released, and what the catalogue and the log say of it."""
+
+    table: pa.Table
+    as_of: date
+    temporal: Period | None = None
+    risk: str = ""
+    suppression: str = ""
+    facts: tuple[tuple[str, int | float | str], ...] = ()
+
+
+def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
+    """Make and publish the next release of a dataset; the same content again gives the release that has it.
+
+    Raises ``BadInput`` (nothing acquired, quality not assessed), ``Refused`` (policy, disclosure audit, k not reached)
+    and ``Unavailable`` (disk full); then nothing was published.
+    """
+    node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
+    quality = acquisition.quality(node, publication.source)
+    node.move_inbox()
+    prepared = prepare(node, publication)
+    content = content_sha256(prepared.table)
+    current = queries.current_release(node, publication.dataset)
+    if current is not None and current.sha256 == content:
+        return current
+    version = int(current.version) + 1 if current else 1
+    files = write_release(node.settings.releases_folder, publication.dataset, version, prepared.table)
+    with node.change(by) as change:
+        release = Release(
+            id=f"{publication.dataset}@{version}",
+            dataset_id=publication.dataset,
+            version=str(version),
+            issued=change.at,
+            supersedes=current.version if current else "",
+            rows=prepared.table.num_rows,
+            sha256=content,
+            quality=Quality(label=quality.label, score=round(quality.score, 4)),
+            risk=prepared.risk,
+            suppression=prepared.suppression,
+            as_of=prepared.as_of,
+            distributions=tuple(_distribution(node, publication, version, file) for file in files),
+        )
+        _save(node, change, publication, prepared, release)
+    return release
+
+
+def prepare(node: Node, publication: Publication) -> Prepared:
+    """What a publication would publish now: also the dry run."""
+    facts = node.engine.table("case")
+    cases = facts.filter(facts.source_id == publication.source)
+    spread = node.engine.to_arrow(
+        cases.aggregate(
+            first=cases.true_from.min(), last=cases.true_from.max(), known=cases.known_at.max(), n=cases.count()
+        )
+    ).to_pylist()[0]
+    if not spread["n"]:
+        raise BadInput(f"Nothing was accepted from {publication.source}.", "Acquire a file first.")
+    try:
+        everywhere = node.engine.table("area")
+    except NotFound as error:
+        raise BadInput(f"The areas of {publication.source} are not known.", "Acquire its areas first.") from error
+    areas = node.engine.to_arrow(everywhere.filter(everywhere.source_id == publication.source))
+    as_of = spread["known"].date()
+    finish = _prepare_counts if publication.kind == "weekly-counts" else _prepare_records
+    prepared = finish(node, publication, cases, areas, as_of)
+    return replace(prepared, temporal=Period(spread["first"], spread["last"]))
+
+
+def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
+    from hutong.opening.weekly_counts import READING, areas_to_count, count_weeks, publishable
+
+    tree, places = areas_to_count(areas)
+    counts = node.engine.to_arrow(count_weeks(cases, node.engine.bind(places)))
+    found = publishable(counts, tree, indicator=publication.indicator, threshold=publication.threshold, as_of=as_of)
+    return Prepared(
+        table=found.table,
+        as_of=as_of,
+        suppression=(
+            f"Counts from 1 to {publication.threshold - 1} are withheld, and further cells with them so that no margin "
+            f"gives them back. {READING}"
+        ),
+        facts=(
+            ("cells", found.cells),
+            ("withheld_primary", found.withheld_primary),
+            ("withheld_complementary", found.withheld_complementary),
+        ),
+    )
+
+
+def _prepare_records(_node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
+    import pyarrow as pa
+
+    from hutong.opening.case_records import release_records
+
+    depth = ("country", "region1", "region2", "region3")
+    known = [row for row in areas.to_pylist() if row["level"] in depth]
+    tree = pa.table(
+        {
+            "area_code": [row["area_code"] for row in known],
+            "parent_code": pa.array([row["parent_code"] for row in known], pa.string()),
+            "level": pa.array([depth.index(row["level"]) for row in known], pa.int64()),
+        }
+    )
+    found = release_records(cases, tree, publication)
+    levels = ", ".join(f"{element}: {level}" for element, level in found.levels.items())
+    return Prepared(
+        table=found.table,
+        as_of=as_of,
+        risk=(
+            f"k = {found.risk.smallest_class} (at least {publication.k} asked) over {found.risk.classes:,} classes; "
+            f"re-identification risk at most {found.risk.prosecutor_maximum:.2%}, on average "
+            f"{found.risk.prosecutor_average:.2%}; {found.rows_suppressed:,} of {found.rows_read:,} records left out. "
+            f"Levels: {levels}."
+        ),
+        facts=(
+            ("records_read", found.rows_read),
+            ("records_left_out", found.rows_suppressed),
+            ("smallest_class", found.risk.smallest_class),
+            ("risk_maximum", round(found.risk.prosecutor_maximum, 6)),
+            ("risk_average", round(found.risk.prosecutor_average, 6)),
+            ("information_loss", round(found.loss, 6)),
+        ),
+    )
+
+
+def _distribution(node: Node, publication: Publication, version: int, file: File) -> Distribution:
+    home = node.settings.url
+    landing = f"{home}/en/datasets/{publication.dataset}"
+    is_handed_out = publication.grade == 0
+    return Distribution(
+        format=file.format,
+        media_type=file.media_type,
+        access_url=landing,
+        url=f"{home}/data/{publication.dataset}/v{version}/{file.name}" if is_handed_out else "",
+        bytes=file.bytes,
+        sha256=file.sha256,
+    )
+
+
+def _save(node: Node, change: Change, publication: Publication, prepared: Prepared, release: Release) -> None:
+    described = _describe(node, publication, prepared)
+    body = queries.document(described)
+    known = change.execute(sa.select(schema.dataset.c.id).where(schema.dataset.c.id == publication.dataset)).scalar()
+    if known is None:
+        change.execute(
+            schema.dataset.insert().values(
+                id=publication.dataset, grade=publication.grade, body=body, created_at=change.at
+            )
+        )
+    else:
+        change.execute(
+            schema.dataset.update()
+            .where(schema.dataset.c.id == publication.dataset)
+            .values(body=body, grade=publication.grade)
+        )
+    change.execute(
+        schema.release.insert().values(
+            dataset=publication.dataset,
+            version=int(release.version),
+            body=queries.document(release),
+            content_sha256=release.sha256,
+            issued_at=change.at,
+        )
+    )
+    change.event(
+        "release.published",
+        dataset=publication.dataset,
+        version=release.version,
+        supersedes=release.supersedes,
+        grade=publication.grade,
+        rows=release.rows,
+        sha256=release.sha256,
+        files={file.format: file.sha256 for file in release.distributions},
+        quality=release.quality.label if release.quality else "",
+        **dict(prepared.facts),
+    )
+
+
+def _describe(node: Node, publication: Publication, prepared: Prepared) -> Dataset:
+    emergency = governance.emergency_in_force(node, node.clock().date())
+    basis = LegalBasis(title=emergency.legal_basis["en"]) if emergency else None
+    return Dataset(
+        id=publication.dataset,
+        title=publication.title,
+        description=publication.description,
+        publisher=Publisher(id=node.id, name=Text(**node.settings.name), url=node.settings.url),
+        grade=publication.grade,
+        themes=publication.themes,
+        keywords=publication.keywords,
+        territory=territory_of(node.settings.territory),
+        temporal=prepared.temporal,
+        licence=publication.licence,
+        frequency=publication.frequency,
+        conforms_to=(STANDARD_URI.format(version=node.standard.version),),
+        provenance=publication.provenance,
+        contact=publication.contact,
+        legal_basis=basis,
+        purpose="Public-health surveillance",
+        landing_url=f"{node.settings.url}/en/datasets/{publication.dataset}",
+    )

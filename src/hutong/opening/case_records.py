@@ -1,0 +1,44 @@
+"""Case records: one row per case, generalised until each shares its quasi-identifiers with at least k - 1 others.
+
+Import lazily: Ibis is loaded here.
+"""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from hutong.opening import generalisation
+from hutong.opening.deidentification import Deidentified, deidentify
+from hutong.opening.generalisation import Hierarchy
+from hutong.opening.publication import Publication, QuasiIdentifier
+
+AREA_NAMES = ("district", "region 2", "region 1", "country")
+
+
+def release_records(cases: ir.Table, areas: pa.Table, publication: Publication) -> Deidentified:
+    """The k-anonymous table of a publication, with its measured risk.
+
+    ``areas``: ``area_code, parent_code, level`` (number, the root 0). Raises ``Refused`` when no combination of levels
+    holds with as few records dropped as the publication allows.
+    """
+    hierarchies = [_hierarchy(element, given, areas) for element, given in publication.quasi_identifiers.items()]
+    return deidentify(
+        cases,
+        hierarchies,
+        k=publication.k,
+        suppression_limit=publication.suppression_limit,
+        keep=publication.keep,
+        sensitive=publication.sensitive,
+    )
+
+
+def _hierarchy(element: str, given: QuasiIdentifier, areas: pa.Table) -> Hierarchy:
+    if given.hierarchy == "dates":
+        return generalisation.dates(element, weight=given.weight)
+    if given.hierarchy == "age-groups":
+        return generalisation.age_groups(element, weight=given.weight)
+    if given.hierarchy == "areas":
+        depth = max(areas["level"].to_pylist()) + 1
+        return generalisation.areas(element, areas, names=AREA_NAMES[-depth:], weight=given.weight)
+    return generalisation.as_given(element, weight=given.weight)

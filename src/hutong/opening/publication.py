@@ -1,0 +1,113 @@
+"""Publication: the declared description of one dataset and of how its releases are made. A YAML file of the steward.
+
+Two kinds: ``weekly-counts`` (cases by area and epidemiological week, small cells withheld) and ``case-records``
+(one row per case, k-anonymous on its quasi-identifiers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.opening.catalogue import Contact, Keywords, Text
+
+MAX_BYTES = 128 * 1024
+KINDS = ("weekly-counts", "case-records")
+HIERARCHIES = ("dates", "age-groups", "areas", "as-given")
+
+
+@dataclass(frozen=True, slots=True)
+class QuasiIdentifier:
+    """How an element is generalised, and how much its precision counts (1 is usual) when levels are chosen."""
+
+    hierarchy: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.hierarchy not in HIERARCHIES:
+            raise BadInput(f"The hierarchy {self.hierarchy!r} is not known.", f"Use one of: {', '.join(HIERARCHIES)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """How one dataset is described and released.
+
+    ``quasi_identifiers`` maps an element to its hierarchy; ``keep`` are the further elements that a record keeps, of
+    which ``sensitive`` are measured for diversity. ``threshold`` is the smallest count that is published, ``k`` the
+    smallest class, ``suppression_limit`` the share of records that may be dropped.
+    """
+
+    dataset: str
+    kind: str
+    source: str
+    grade: int
+    title: Text
+    description: Text
+    keywords: Keywords
+    themes: tuple[str, ...]
+    licence: str
+    frequency: str
+    provenance: str
+    contact: Contact
+    indicator: str = ""
+    threshold: int = 5
+    k: int = 10
+    suppression_limit: float = 0.02
+    quasi_identifiers: Mapping[str, QuasiIdentifier] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise BadInput(f"The kind of publication {self.kind!r} is not known.", f"Use one of: {', '.join(KINDS)}.")
+        if self.kind == "weekly-counts" and (self.threshold < 3 or not self.indicator):
+            raise BadInput("Weekly counts need an indicator and a threshold of 3 or more.", "Add them.")
+        if self.kind == "case-records":
+            if not self.quasi_identifiers:
+                raise BadInput("Case records need quasi-identifiers.", "Name each with its hierarchy.")
+            if self.k < 5 or self.grade < 1:
+                raise BadInput("Case records need k of 5 or more, and are never grade 0.", "Raise k or the grade.")
+
+
+def parse_publication(text: str) -> Publication:
+    """A publication from its YAML text; ``BadInput`` names what is missing, unknown or wrong."""
+    if len(text) > MAX_BYTES:
+        raise LimitExceeded("The publication is larger than 128 KiB.", "Shorten its texts.")
+    try:
+        given = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise BadInput(f"The publication is no YAML: {error}.", "Correct the file.") from error
+    if not isinstance(given, dict):
+        raise BadInput("The publication is no mapping of names to values.", "See docs/how-to/publish.md.")
+    unknown = set(given) - set(Publication.__dataclass_fields__)
+    if unknown:
+        raise BadInput(f"The publication has unknown parts: {', '.join(sorted(unknown))}.", "Remove them.")
+    return _publication(given)
+
+
+def _publication(given: dict[str, Any]) -> Publication:
+    try:
+        keywords = given.get("keywords", {})
+        return Publication(
+            **{
+                **given,
+                "title": Text(**given["title"]),
+                "description": Text(**given["description"]),
+                "keywords": Keywords(tuple(keywords.get("en", ())), tuple(keywords.get("zh", ()))),
+                "themes": tuple(given.get("themes", ())),
+                "quasi_identifiers": {
+                    element: QuasiIdentifier(**entry) for element, entry in given.get("quasi_identifiers", {}).items()
+                },
+                "contact": Contact(**given["contact"]),
+                "keep": tuple(given.get("keep", ())),
+                "sensitive": tuple(given.get("sensitive", ())),
+            }
+        )
+    except KeyError as error:
+        raise BadInput(f"The publication lacks {error}.", "See docs/how-to/publish.md.") from error
+    except (TypeError, AttributeError) as error:
+        raise BadInput(f"The publication is misstated: {error}.", "See docs/how-to/publish.md.") from error

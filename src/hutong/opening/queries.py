@@ -1,0 +1,95 @@
+"""What the doors and later stages read about datasets and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from hutong.errors import NotFound
+from hutong.node import Node
+from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.release import FORMATS, file_name, release_folder
+from hutong.storage import schema
+
+
+def document(noun: Dataset | Release) -> dict[str, Any]:
+    """A dataset or release as JSON."""
+    body: dict[str, Any] = msgspec.to_builtins(noun)
+    return body
+
+
+def read_dataset(body: Any) -> Dataset:
+    """A dataset from its JSON form."""
+    return msgspec.convert(body, Dataset)
+
+
+def read_release(body: Any) -> Release:
+    """A release from its JSON form."""
+    return msgspec.convert(body, Release)
+
+
+def datasets(node: Node) -> list[Dataset]:
+    """The node's own datasets with their releases, by id."""
+    with node.records.reading() as connection:
+        bodies = connection.execute(sa.select(schema.dataset.c.body).order_by(schema.dataset.c.id)).scalars().all()
+        releases = connection.execute(
+            sa.select(schema.release.c.dataset, schema.release.c.body).order_by(schema.release.c.version)
+        ).all()
+    return [
+        replace(read_dataset(body), releases=tuple(read_release(r.body) for r in releases if r.dataset == body["id"]))
+        for body in bodies
+    ]
+
+
+def dataset(node: Node, dataset_id: str) -> Dataset:
+    """One of the node's own datasets. ``NotFound`` when there is none of that id."""
+    with node.records.reading() as connection:
+        body = connection.execute(sa.select(schema.dataset.c.body).where(schema.dataset.c.id == dataset_id)).scalar()
+        releases: Sequence[Any] = (
+            connection.execute(
+                sa.select(schema.release.c.body)
+                .where(schema.release.c.dataset == dataset_id)
+                .order_by(schema.release.c.version)
+            )
+            .scalars()
+            .all()
+        )
+    if body is None:
+        raise NotFound(f"There is no dataset {dataset_id}.", "Search the catalogue.")
+    return replace(read_dataset(body), releases=tuple(read_release(release) for release in releases))
+
+
+def current_release(node: Node, dataset_id: str) -> Release | None:
+    """The newest release of a dataset, if there is one."""
+    query = (
+        sa.select(schema.release.c.body)
+        .where(schema.release.c.dataset == dataset_id)
+        .order_by(schema.release.c.version.desc())
+        .limit(1)
+    )
+    with node.records.reading() as connection:
+        body = connection.execute(query).scalar()
+    return None if body is None else read_release(body)
+
+
+def release(node: Node, dataset_id: str, version: int | None = None) -> Release:
+    """One release, the newest without a version. ``NotFound`` when there is none."""
+    found = dataset(node, dataset_id)
+    chosen = found.current if version is None else found.release(str(version))
+    if chosen is None:
+        raise NotFound(f"{dataset_id} has no version {version or 'yet'}.", "See its versions on its page.")
+    return chosen
+
+
+def release_file(node: Node, release_: Release, format_: str) -> Path:
+    """The file of a release in one format. ``NotFound`` for another format."""
+    if format_ not in FORMATS:
+        raise NotFound(f"There is no {format_} of this release.", f"Formats: {', '.join(FORMATS)}.")
+    version = int(release_.version)
+    folder = release_folder(node.settings.releases_folder, release_.dataset_id, version)
+    return folder / file_name(release_.dataset_id, version, format_)

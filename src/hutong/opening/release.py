@@ -1,0 +1,110 @@
+"""Release: a frozen version in files. CSV, JSON and Parquet are written once, named by version, and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hutong.opening.catalogue import MEDIA_TYPES
+from hutong.storage.records import clear_disk_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("csv", "json", "parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One written file of a release."""
+
+    format: str
+    media_type: str
+    name: str
+    bytes: int
+    sha256: str
+
+
+def file_name(dataset: str, version: int, format_: str) -> str:
+    """Name of a release's file, such as ``tw-dengue-weekly-v1.csv``."""
+    return f"{dataset}-v{version}.{format_}"
+
+
+def release_folder(root: Path, dataset: str, version: int) -> Path:
+    """Folder of a release's files."""
+    return root / dataset / f"v{version}"
+
+
+def content_sha256(table: pa.Table) -> str:
+    """Hash of the rows themselves, the same for the same rows in every format and version."""
+    return hashlib.sha256(_csv(table)).hexdigest()
+
+
+def write_release(root: Path, dataset: str, version: int, table: pa.Table) -> tuple[File, ...]:
+    """Write all formats; they are durable and complete when this returns, or the folder is not there.
+
+    Raises ``Unavailable`` when the disk is full.
+    """
+    folder = release_folder(root, dataset, version)
+    parts = folder.with_name(f".{folder.name}.writing")
+    with clear_disk_errors():
+        # What a crash left before its record was written was never published.
+        for leftover in (parts, folder):
+            shutil.rmtree(leftover, ignore_errors=True)
+        parts.mkdir(parents=True)
+        files = tuple(_write(parts, dataset, version, format_, table) for format_ in FORMATS)
+        parts.rename(folder)
+        _sync(folder.parent)
+    return files
+
+
+def as_format(table: pa.Table, format_: str) -> bytes:
+    """The table as a file's content: ``csv`` (RFC 4180, UTF-8, header), ``json`` (array of rows) or ``parquet``."""
+    return {"csv": _csv, "json": _json, "parquet": _parquet}[format_](table)
+
+
+def _write(folder: Path, dataset: str, version: int, format_: str, table: pa.Table) -> File:
+    content = as_format(table, format_)
+    name = file_name(dataset, version, format_)
+    with (folder / name).open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return File(format_, MEDIA_TYPES[format_], name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _csv(table: pa.Table) -> bytes:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
+    return bytes(sink.getvalue())
+
+
+def _json(table: pa.Table) -> bytes:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return orjson.dumps(rows, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,5 @@
+"""Acquisition for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["acquisition"])

@@ -1,0 +1,5 @@
+"""Catalogue for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["catalogue"])

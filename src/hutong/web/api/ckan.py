@@ -1,0 +1,5 @@
+"""Ckan for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["ckan"])

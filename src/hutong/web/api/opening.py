@@ -1,0 +1,5 @@
+"""Opening for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["opening"])

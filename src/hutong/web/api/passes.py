@@ -1,0 +1,5 @@
+"""Passes for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["passes"])

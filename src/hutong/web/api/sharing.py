@@ -1,0 +1,5 @@
+"""Sharing for machines."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["sharing"])

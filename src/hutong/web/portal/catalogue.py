@@ -1,0 +1,5 @@
+"""Pages: catalogue."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

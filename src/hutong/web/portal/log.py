@@ -1,0 +1,5 @@
+"""Pages: log."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Pages: passes."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Pages: sharing."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

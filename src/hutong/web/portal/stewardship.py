@@ -1,0 +1,5 @@
+"""Pages: stewardship."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
