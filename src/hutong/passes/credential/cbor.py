@@ -23,8 +23,8 @@ def _refuse_tag(*_: object) -> None:
     raise ValueError("tag not allowed in a certificate")
 
 
-# 4, 5 decimal fraction and bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
-_REFUSED_TAGS = dict.fromkeys((4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag)
+# 2-5 bignum, decimal fraction, bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
+_REFUSED_TAGS = dict.fromkeys((2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag)
 
 
 def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -66,13 +66,21 @@ def to_json(item: Any) -> Any:
         return {key if isinstance(key, str) else str(to_json(key)): to_json(value) for key, value in item.items()}
     if isinstance(item, list | tuple | set | frozenset):
         return [to_json(value) for value in item]
-    if isinstance(item, dt.date):  # a datetime is one, too
-        return item.isoformat().replace("+00:00", "Z")
-    if isinstance(item, bytes):
-        return item.hex()
     if isinstance(item, float):
         return _float_to_json(item)
-    return item if item is None or isinstance(item, str | bool | int) else str(item)
+    if isinstance(item, bool) or item is None or isinstance(item, str):
+        return item
+    return _scalar_to_json(item)
+
+
+def _scalar_to_json(item: Any) -> str | int | None:
+    if isinstance(item, int):
+        return item if -(1 << 63) <= item < 1 << 63 else str(item)
+    if isinstance(item, bytes):
+        return item.hex()
+    if isinstance(item, dt.date):  # a datetime is one, too
+        return item.isoformat().replace("+00:00", "Z")
+    return None if item is cbor2.undefined else str(item)
 
 
 def _float_to_json(number: float) -> float | int | None:

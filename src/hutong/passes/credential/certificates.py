@@ -41,7 +41,7 @@ class Certificate:
     Attributes:
         der: the certificate as given.
         key_id: first 8 bytes of SHA-256 of ``der``.
-        usage: of "v", "t", "r" those that the extended key usage names; None without it (any type).
+        usage: of "v", "t", "r" those that the extended key usage names; None when it names no purpose at all.
         country: ISO 3166-1 alpha-2 of the subject, if stated.
     """
 
@@ -169,5 +169,7 @@ def _usage(der: bytes, extensions: tuple[int, int, int, int]) -> frozenset[str] 
         octets = next(field for field in fields if field[0] == _OCTETS)
         _, first, last = _read(der, octets[2])
         purposes = {der[b:e] for tag, _, b, e in _children(der, first, last) if tag == _OID}
+        if not purposes:  # an empty list restricts nothing; a list of other purposes excludes passes
+            return None
         return frozenset(_TYPES[purpose] for purpose in purposes if purpose in _TYPES)
     return None

@@ -6,14 +6,17 @@ Everything is looked up in what the caller has at hand (a directory of issuers);
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from hutong.errors import BadInput
 from hutong.passes.credential import shc
-from hutong.passes.credential.keys import KeyRing, VerificationKey, read_jwk
+from hutong.passes.credential.keys import KeyRing, VerificationKey, encode_base64url, read_jwk
 from hutong.passes.credential.shc import Problem
 
 HEALTH_CARD = "https://smarthealth.cards#health-card"
@@ -70,12 +73,6 @@ def check_key_set(document: Any, issuer: str) -> tuple[tuple[VerificationKey, ..
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
     """SHA-256 thumbprint of an EC key (RFC 7638) in base64url."""
-    import hashlib
-
-    import orjson
-
-    from hutong.passes.credential.keys import encode_base64url
-
     members = {name: str(jwk.get(name)) for name in ("crv", "kty", "x", "y")}
     return encode_base64url(hashlib.sha256(orjson.dumps(members)).digest())
 

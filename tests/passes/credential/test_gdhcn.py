@@ -1,0 +1,117 @@
+"""WHO network: the published QR contents of six families unpack as published; trust documents load."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hutong.errors import BadInput
+from hutong.passes.credential import cbor, cose, dcc, gdhcn, hcert
+from hutong.passes.credential.keys import write_jwk
+from hutong.passes.credential.read import read_pass
+
+KINDS = {
+    "DIVOCIndonesiaContents": "divoc",
+    "DIVOCJamaicaContents": "divoc",
+    "DIVOCQR1Contents": "divoc",
+    "DVCTest2QR": "who-dvc",
+    "DVCTest3QR": "who-dvc",
+    "DVCTestQR": "who-dvc",
+    "EUColombiaContents": "eu-dcc",
+    "EUIndonesiaContents": "eu-dcc",
+    "EUItalyAcceptanceQRContents": "eu-dcc",
+    "EUQR1Contents": "eu-dcc",
+    "EUUruguay2Contents": "eu-dcc",
+    "EUUruguayContents": "eu-dcc",
+    "ICAOAUQR1Contents": "icao-vds",
+    "ICAOJPQR1Contents": "icao-vds",
+    "SHCQR1Contents": "smart-health-card",
+    "SHCSenegalContents": "smart-health-card",
+    "SHCTestResultsContents": "smart-health-card",
+    "SHCWAVaxContents": "smart-health-card",
+    "WHOQR1Contents": "who-ddcc",
+    "WHOQR2Contents": "who-ddcc",
+    "WHOSingaporePCRContents": "who-ddcc",
+}
+
+
+@pytest.mark.conformance
+def test_every_family_is_recognised_and_unpacked(fixtures: Path) -> None:
+    folder = fixtures / "gdhcn"
+    files = sorted(path for path in folder.glob("*.txt") if path.stem.endswith(("Contents", "QR")))
+    assert {path.stem: read_pass(path.read_text()).kind for path in files} == KINDS
+    compared = 0
+    for path in files:
+        stem = path.stem.removesuffix("Contents") + "Unpacked"
+        unpacked = next((folder / (stem + end) for end in (".json", ".txt") if (folder / (stem + end)).is_file()), None)
+        if unpacked is None or KINDS[path.stem] == "smart-health-card":
+            continue
+        published = json.loads(unpacked.read_text())
+        text = path.read_text().strip()
+        if text.startswith("HC1:"):
+            message = cose.parse(hcert.unpack(text))
+            body: Any = cbor.to_json(hcert.read_claims(message.payload).body)
+            published = published.get("contents", published)
+        else:
+            body = read_pass(text).payload
+            published = published.get("data", published)
+        assert dcc.same(body, published), path.stem
+        compared += 1
+    assert compared == 14
+
+
+@pytest.mark.conformance
+def test_a_certificate_in_the_code_proves_nothing_until_it_is_trusted(fixtures: Path) -> None:
+    text = (fixtures / "gdhcn" / "ICAOAUQR1Contents.txt").read_text()
+    assert read_pass(text).signature_valid is None
+    document = json.loads(text)
+    compact = document["sig"]["cer"]
+    der = base64.urlsafe_b64decode(compact + "=" * (-len(compact) % 4))
+    assert read_pass(text, keys=[der]).signature_valid is True
+    document["data"]["msg"]["pid"]["n"] = "SOMEBODY ELSE"
+    assert read_pass(json.dumps(document), keys=[der]).signature_valid is False
+
+
+def trust_document(*methods: Any) -> dict[str, Any]:
+    return {"id": "did:web:trust.example:v2:trustlist", "verificationMethod": list(methods)}
+
+
+def test_trust_document_finds_the_key_of_a_pass() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    key_id = os.urandom(8)
+    jwk = {k: v for k, v in write_jwk(key.public_key(), key_id).items() if k not in ("kid", "alg", "use")}
+    name = base64.b64encode(key_id).decode().replace("=", "%3D").replace("+", "%2B").replace("/", "%2F")
+    path = "did:web:trust.example:v2:trustlist:DCC:XXA"
+    document = trust_document(
+        {"id": f"{path}:DSC#{name}", "type": "JsonWebKey2020", "publicKeyJwk": jwk},
+        {"id": f"{path}:SCA#bm90", "publicKeyJwk": jwk},
+        {"id": f"{path}:DSC#broken", "publicKeyJwk": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}},
+        "did:web:trust.example:v2:trustlist:DCC:XXB",
+    )
+    read = gdhcn.load(orjson.dumps(document))
+    assert [(each.domain, each.participant, each.usage) for each in read.keys] == [
+        ("DCC", "XXA", "DSC"),
+        ("DCC", "XXA", "SCA"),
+    ]
+    assert len(read.references) == len(read.skipped) == 1
+    payload = cbor.dumps({1: "XX", 6: 1_700_000_000, -260: {-6: {"n": "A"}}})
+    text = hcert.pack(cose.Signer(key, key_id).sign(payload))
+    answer = read_pass(text, keys=read.ring())
+    assert (answer.kind, answer.signature_valid, answer.payload) == ("who-dvc", True, {"n": "A"})
+    assert answer.key is not None and answer.key.issuer == "XXA"
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"id": 1}', b'{"id": "x", "verificationMethod": {}}'])
+def test_no_trust_document(document: bytes) -> None:
+    if document == b"{}":
+        with pytest.raises(BadInput):
+            gdhcn.load({})
+    with pytest.raises(BadInput):
+        gdhcn.load(document)

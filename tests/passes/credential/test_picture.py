@@ -1,0 +1,77 @@
+"""Pictures: what is drawn is read; sizes are bounded; a picture of something else is said so."""
+
+from __future__ import annotations
+
+import io
+import struct
+import xml.etree.ElementTree as ET
+import zlib
+
+import pytest
+from PIL import Image
+
+from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.credential import picture
+
+TEXT = "HC1:" + "6BFOXN*TS0BI$ZD.P9UOL97O4-2HH77HRM3DSPTLRR+%3" * 5
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 10])
+def test_what_is_drawn_is_read(scale: int) -> None:
+    assert picture.read(picture.draw_png(TEXT, scale=scale)) == TEXT
+
+
+def test_other_pictures_of_the_code() -> None:
+    image = Image.open(io.BytesIO(picture.draw_png(TEXT, scale=6)))
+    forms = {"JPEG": image.convert("RGB"), "PNG": image.rotate(90)}
+    clear = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    clear.putalpha(image.convert("L").point(lambda value: 255 - value))
+    for name, form in [*forms.items(), ("PNG", clear)]:
+        out = io.BytesIO()
+        form.save(out, name)
+        assert picture.read(out.getvalue()) == TEXT
+
+
+def test_svg_is_one_element_with_a_quiet_zone() -> None:
+    root = ET.fromstring(picture.draw_svg(TEXT, scale=3, title="Pass"))
+    assert root.tag.endswith("svg")
+    assert int(root.attrib["width"]) == (17 + 4 * picture.version_of(TEXT) + 8) * 3
+
+
+def test_a_text_that_is_too_long() -> None:
+    for draw in (picture.draw_png, picture.draw_svg):
+        with pytest.raises(BadInput):
+            draw("x" * 5000)
+
+
+def blank(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("1", (width, height), 1).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_picture_without_code() -> None:
+    with pytest.raises(BadInput):
+        picture.read(blank(200, 200))
+
+
+@pytest.mark.parametrize("size", [(20_000, 20_000), (100_000, 100_000)])
+def test_a_picture_of_too_many_pixels_is_not_decoded(size: tuple[int, int]) -> None:
+    header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    with pytest.raises(LimitExceeded):
+        picture.read(data)
+
+
+def test_a_file_that_is_too_large() -> None:
+    with pytest.raises(LimitExceeded):
+        picture.read(b"\x89PNG\r\n\x1a\n" + b"\0" * picture.MAX_PICTURE_BYTES)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"<svg/>", blank(50, 50)[:40], b"\xff\xd8\xff\xe0"])
+def test_no_picture(data: bytes) -> None:
+    with pytest.raises(BadInput):
+        picture.read(data)

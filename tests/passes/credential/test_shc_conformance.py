@@ -1,0 +1,137 @@
+"""SMART Health Cards: every accept-or-reject decision of the published validator, and reading by the one function."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hutong.errors import BadInput
+from hutong.passes.credential import shc, shc_rules
+from hutong.passes.credential.read import read_pass
+
+AT = dt.datetime(2023, 5, 4, tzinfo=dt.UTC)
+ISSUER = "https://spec.smarthealth.cards/examples/issuer"
+CRL_ISSUER = "https://raw.githubusercontent.com/smart-on-fhir/health-cards-dev-tools/main/testdata/badcrl/"
+BAD_KEYS_ISSUER = "https://raw.githubusercontent.com/microsoft/health-cards-validation-SDK/main/testdata/badjwks"
+NOTHING_WRONG = (0, [])
+
+
+@pytest.fixture(scope="module")
+def folder(fixtures: Path) -> Path:
+    return fixtures / "smart-health-cards"
+
+
+@pytest.fixture(scope="module")
+def issuers(folder: Path) -> shc_rules.Issuers:
+    def load(path: Path) -> Any:
+        return json.loads(path.read_text())
+
+    key_sets: dict[str, Any] = {
+        ISSUER: load(folder / "issuer.jwks.public.json"),
+        "https://other.example/issuer": load(folder / "issuer.jwks.public.not.smart.json"),
+        BAD_KEYS_ISSUER: (folder / "badjwks" / "well-known" / "jwks.json").read_text(),
+    }
+    lists = {}
+    for path in (folder / "badcrl").glob("*/well-known/crl/*.json"):
+        issuer = CRL_ISSUER + path.parents[2].name
+        key_sets[issuer] = load(path.parents[1] / "jwks.json")
+        lists[issuer, path.stem] = load(path)
+    return shc_rules.Issuers(key_sets, lists)
+
+
+def find_problems(case: dict[str, Any], folder: Path, issuers: shc_rules.Issuers) -> list[str]:
+    texts = [(folder / name).read_text() for name in case["files"]]
+    if case["type"] in ("qrnumeric", "jws", "healthcard", "fhirhealthcard"):
+        return [problem.code for problem in shc_rules.check_texts(texts, issuers, at=AT)]
+    document, problems = shc.parse_json(texts[0], "document")
+    check = (
+        shc_rules.check_payload(document, at=AT) if case["type"] == "jwspayload" else shc_rules.check_bundle(document)
+    )
+    return [problem.code for problem in (*problems, *check)]
+
+
+@pytest.mark.conformance
+def test_every_decision(folder: Path, issuers: shc_rules.Issuers) -> None:
+    cases = json.loads((folder / "expected.json").read_text())
+    wrong, without_common_code = [], []
+    for case in cases:
+        codes = find_problems(case, folder, issuers)
+        if (case["errors"] in NOTHING_WRONG) != (codes == []):
+            wrong.append((case["name"], case["errors"], codes))
+        elif isinstance(case["errors"], list) and case["errors"] and not set(case["errors"]) & set(codes):
+            without_common_code.append((case["name"], case["errors"], codes))
+    assert (len(cases), wrong, without_common_code) == (61, [], [])
+
+
+@pytest.mark.conformance
+def test_reading_agrees_with_the_decisions_on_form_and_signature(folder: Path, issuers: shc_rules.Issuers) -> None:
+    """One function given the issuer's keys accepts nothing that is rejected for its form, issuer or signature."""
+    keys = [{**issuers.key_sets[ISSUER], "issuer": ISSUER}]
+    not_seen_by_reading = {"REVOCATION_ERROR", "QR_CHUNKING_DEPRECATED"}
+    tested = 0
+    for case in json.loads((folder / "expected.json").read_text()):
+        if case["type"] not in ("qrnumeric", "jws", "healthcard", "fhirhealthcard"):
+            continue
+        tested += 1
+        text = "\n".join((folder / name).read_text() for name in case["files"])
+        try:
+            accepted = read_pass(text, keys=keys).signature_valid is True
+        except BadInput:
+            accepted = False
+        errors = case["errors"] if isinstance(case["errors"], list) else []
+        if not set(errors) <= not_seen_by_reading:
+            assert not accepted, case["name"]
+        elif "REVOCATION_ERROR" not in errors:
+            assert accepted, case["name"]
+    assert tested == 38
+
+
+@pytest.mark.conformance
+def test_key_sets(folder: Path) -> None:
+    expected = {
+        "valid_key.json": [],
+        "valid_keys.json": [],
+        "valid_key_with_x5c.json": [],
+        "wrong_alg_key.json": ["INVALID_KEY_WRONG_ALG"],
+        "wrong_curve_key.json": ["INVALID_KEY_WRONG_CRV"],
+        "wrong_kid_key.json": ["INVALID_KEY_WRONG_KID"],
+        "wrong_kty_key.json": ["INVALID_KEY_WRONG_KTY"],
+        "wrong_use_key.json": ["INVALID_KEY_WRONG_USE"],
+    }
+    for name, codes in expected.items():
+        keys, problems = shc_rules.check_key_set(json.loads((folder / name).read_text()), ISSUER)
+        assert [problem.code for problem in problems] == codes, name
+        assert bool(keys) == (codes == []), name
+
+
+@pytest.mark.conformance
+def test_a_card_of_many_codes_is_read_in_any_order(folder: Path, issuers: shc_rules.Issuers) -> None:
+    chunks = [
+        (folder / f"test-example-00-f-qr-code-numeric-value-{n}-qr_chunk_too_small.txt").read_text() for n in range(17)
+    ]
+    read = read_pass("\n".join(reversed(chunks)), keys=[issuers.key_sets[ISSUER]])
+    assert read.kind == "smart-health-card"
+    assert read.signature_valid is True
+    assert read.warnings
+    assert (read.issuer, read.expires_at) == (ISSUER, None)
+    with pytest.raises(BadInput):
+        read_pass("\n".join(chunks[1:]))
+
+
+def test_revocation_with_and_without_time() -> None:
+    listed = {"rids": ["abcd", "efgh.1600000000"]}
+    assert shc_rules.is_revoked(listed, "abcd", 1_700_000_000)
+    assert shc_rules.is_revoked(listed, "efgh", 1_500_000_000)
+    assert not shc_rules.is_revoked(listed, "efgh", 1_700_000_000)
+    assert not shc_rules.is_revoked(listed, "other", 1_500_000_000)
+
+
+def test_digits_round_trip() -> None:
+    jws = "eyJhbGciOiJFUzI1NiJ9.abc-_.zz"
+    assert shc.parse_numeric([shc.to_numeric(jws)]) == (jws, ())
+    with pytest.raises(BadInput):
+        shc.to_numeric("a" * 1196)
