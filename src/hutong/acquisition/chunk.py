@@ -165,9 +165,10 @@ def element_values(
             for note, column in outcome.notes:
                 notes[Finding(note, column)] += int(counts[at])
             if outcome.rule:
+                notes[Finding(outcome.rule, " / ".join(rule.origin.columns))] += int(counts[at])
                 action = "rejected" if element.necessary else rule.on_invalid
                 reason = f"{element.name}: {outcome.reason}."
-                verdicts.mark(np.flatnonzero(indices == at), action, outcome.rule, element.name, reason)
+                verdicts.mark(np.flatnonzero(indices == at), action, outcome.rule, element.name, reason, counted=False)
         verdicts.note(notes)
     return spread([o.value for o in outcomes], indices, arrow_type)
 

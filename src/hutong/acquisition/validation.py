@@ -72,11 +72,12 @@ class Verdicts:
                 self._noted.add(finding)
                 self.findings[finding] += rows
 
-    def mark(self, rows: Indices, outcome: str, rule: str, element: str, reason: str) -> None:
+    def mark(self, rows: Indices, outcome: str, rule: str, element: str, reason: str, *, counted: bool = True) -> None:
         """Apply a rule's outcome (held, rejected; else only counted) to rows given by position."""
         if not len(rows):
             return
-        self.findings[Finding(rule, element)] += len(rows)
+        if counted:
+            self.findings[Finding(rule, element)] += len(rows)
         severity = _SEVERITY.get(outcome, 0)
         for row in rows[self._severity[rows] < severity].tolist():
             self._severity[row] = severity
