@@ -207,6 +207,21 @@ def test_weights_say_what_to_spare() -> None:
     assert deidentify(rows, spare_area, k=20).levels["area"] == "township"
 
 
+def test_a_level_may_be_the_coarsest_allowed() -> None:
+    place = HIERARCHIES[3].no_coarser_than("county")
+    assert [level.name for level in place.levels] == ["township", "county"]
+    bounded = [HIERARCHIES[0].no_coarser_than("month"), *HIERARCHIES[1:3], place]
+    done = deidentify(people(3, 400), bounded, suppression_limit=0.5)
+    assert done.levels["area"] in ("township", "county")
+    assert done.levels["onset"] in ("day", "week", "month")
+    with pytest.raises(Refused):
+        deidentify(people(3, 40), bounded)
+    with pytest.raises(BadInput, match="no level 'decade'"):
+        HIERARCHIES[0].no_coarser_than("decade")
+    with pytest.raises(BadInput, match="no level to choose"):
+        HIERARCHIES[0].no_coarser_than("day")
+
+
 def test_risk_of_a_small_table_by_hand() -> None:
     rows = pa.table(
         {"age": ["30-39"] * 3 + ["40-49", None], "sex": ["F"] * 4 + ["M"], "ill": ["yes", "yes", "no", None, "no"]}

@@ -8,7 +8,7 @@ it can never join a person to a class silently. Import lazily: PyArrow and Ibis 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
@@ -67,7 +67,21 @@ class Hierarchy:
         lookup = ibis.memtable(self.lookup.rename_columns([f"{self.element}__key", *names[1:]]))
         keyed = table.mutate(**{names[0]: table[self.element].cast("string")})
         joined = keyed.left_join(lookup, keyed[names[0]] == lookup[f"{self.element}__key"])
-        return joined.drop(f"{self.element}__key").mutate(**{names[-1]: ibis.literal(ALL)})
+        kept = joined.drop(f"{self.element}__key")
+        return kept.mutate(**{names[-1]: ibis.literal(ALL)}) if self.levels[-1].name == "all" else kept
+
+    def no_coarser_than(self, name: str) -> Hierarchy:
+        """The same hierarchy without the levels after ``name``: the release is refused rather than made coarser.
+
+        Raises:
+            BadInput: there is no such level, or no level would be left to choose.
+        """
+        names = [level.name for level in self.levels]
+        if name not in names:
+            raise BadInput(f"{self.element!r} has no level {name!r}.", f"Use one of {', '.join(names)}.")
+        count = names.index(name) + 1
+        lookup = self.lookup.select(self.lookup.column_names[:count]) if self.lookup is not None else None
+        return replace(self, levels=self.levels[:count], lookup=lookup)
 
 
 def as_given(element: str, *, weight: float = 1.0) -> Hierarchy:
