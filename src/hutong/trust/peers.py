@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,12 @@ _ERRORS = {401: NotSignedIn, 403: Refused, 404: NotFound, 409: Conflict, 413: Li
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the other node answered: status, content type and body."""
+    """What the other node answered: status, content type, body, and headers by their lower-case names."""
 
     status: int
     media_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object."""
@@ -84,7 +85,9 @@ class Peers:
                 body = self._read(response)
         except httpx.HTTPError as error:
             raise Unavailable(f"The other node did not answer at {url}: {error}.", "Check that it runs.") from error
-        reply = Reply(response.status_code, response.headers.get("content-type", "").split(";")[0], body)
+        reply = Reply(
+            response.status_code, response.headers.get("content-type", "").split(";")[0], body, dict(response.headers)
+        )
         if response.status_code >= 400 and response.status_code not in (409, 422):
             raise _remote_error(url, reply)
         return reply
