@@ -1,1 +1,1 @@
-"""The demonstration: three nodes, two real line lists, from collection to a shared release."""
+"""The demonstration: three real nodes take the line lists of two regions from collection to recognised, shared data."""

@@ -1,0 +1,55 @@
+# make demo   sets up what it needs and runs the demonstration
+# make test   sets up what it needs and runs everything that must pass
+# make bench  measures, beside the reference in the same run
+
+PYTHON ?= python3
+RUN := .venv
+DEV := .venv-dev
+DEMO_FLAGS ?=
+
+.PHONY: demo test check spark bench docs clean setup-run setup-dev chromium
+
+demo: setup-run
+	$(RUN)/bin/hutong demo $(DEMO_FLAGS)
+
+test: setup-dev chromium check
+	$(DEV)/bin/python -m pytest -n 2 --dist loadfile -m "not spark"
+	$(MAKE) spark
+
+check: setup-dev
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+	$(DEV)/bin/python -m hutong.web.i18n check
+
+spark: setup-dev
+	$(DEV)/bin/python -m pytest -m spark
+
+bench: setup-dev
+	$(DEV)/bin/python -m bench
+
+docs: setup-dev
+	$(DEV)/bin/python -m docs.generate
+
+# The browser is Debian's: Playwright's own can't be had everywhere. Its absence is a failure in CI (see tests/conftest.py).
+chromium:
+	@command -v chromium >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null \
+	      || echo "make: chromium could not be installed: the browser tests will NOT run" >&2; \
+	  else echo "make: chromium is missing and can only be installed by root: the browser tests will NOT run" >&2; fi; }
+
+setup-run: $(RUN)/.done
+setup-dev: $(DEV)/.done
+
+$(RUN)/.done: requirements/run.txt pyproject.toml
+	@sh requirements/install.sh $(PYTHON) $(RUN) requirements/run.txt
+	@touch $@
+
+$(DEV)/.done: requirements/dev.txt pyproject.toml
+	@sh requirements/install.sh $(PYTHON) $(DEV) requirements/dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(RUN) $(DEV) build *.egg-info .mypy_cache .ruff_cache .hypothesis

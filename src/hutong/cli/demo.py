@@ -1,0 +1,49 @@
+"""The command of the demonstration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hutong.errors import BadInput
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Where the three nodes are made.")] = Path("demo-data"),
+    port: Annotated[int, typer.Option(min=1024, max=65000, help="The hub's port; the regions take the next two.")] = 8000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the last step instead of serving.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every count, id and timing to this file.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Your own list of a region: tw=FILE or pe=FILE.", metavar="REGION=FILE")
+    ] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option(help="Its mapping of cases: tw=FILE or pe=FILE.", metavar="REGION=FILE")
+    ] = None,
+) -> None:
+    """Take the real line lists of two regions from collection to open, shared, recognised data, with three nodes."""
+    from hutong.demo.run import run_demo
+
+    run_demo(
+        folder=folder.absolute(),
+        port=port,
+        serve=not no_serve,
+        json_file=json_file,
+        files=_pairs(source or []),
+        mappings=_pairs(mapping or []),
+    )
+
+
+def _pairs(given: list[str]) -> dict[str, Path]:
+    pairs = {}
+    for entry in given:
+        region, equals, path = entry.partition("=")
+        if not equals or not path:
+            raise BadInput(f"{entry!r} is not REGION=FILE.", "Write for example --source tw=cases.csv")
+        pairs[region] = Path(path)
+    return pairs

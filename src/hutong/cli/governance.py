@@ -1,0 +1,154 @@
+"""Commands about emergencies, accounts and the trust list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+
+emergency = typer.Typer(help="Declare and end emergencies.", no_args_is_help=True)
+account = typer.Typer(help="Local accounts and API tokens.", no_args_is_help=True)
+trust = typer.Typer(help="The trust list: parties and their keys.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(emergency, name="emergency")
+    app.add_typer(account, name="account")
+    app.add_typer(trust, name="trust")
+
+
+@emergency.command("declare")
+def declare(
+    file: Annotated[Path, typer.Argument(help="YAML file: id, title, cause, legal_basis, territory, dates.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Declare an emergency from its file."""
+    import yaml
+
+    from hutong.errors import BadInput
+    from hutong.governance import actions
+    from hutong.governance.emergency import parse_emergency
+
+    try:
+        document = yaml.safe_load(read_text(file, "emergency"))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{file} holds no emergency.", "See docs/how-to/declare-an-emergency.md.")
+    declared = parse_emergency(document)
+    with opened(node) as opened_node:
+        actions.declare_emergency(opened_node, by=opened_node.operator, emergency_=declared)
+    show(as_json, declared.document(), f"Declared {declared.id}: review {declared.review}, sunset {declared.sunset}.")
+
+
+@emergency.command("end")
+def end(emergency_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """End an emergency now: every power that hangs on it ends with it."""
+    from hutong.governance import actions
+
+    with opened(node) as opened_node:
+        actions.end_emergency(opened_node, by=opened_node.operator, emergency_id=emergency_id)
+    show(as_json, {"ended": emergency_id}, f"Ended {emergency_id}.")
+
+
+@account.command("create")
+def create_account(
+    name: str,
+    role: Annotated[list[str], typer.Option("--role", help="steward, authority, partner, verifier, resident, auditor.")],
+    display_name: Annotated[str, typer.Option(help="Name shown on pages.")] = "",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a local account; the password is asked for."""
+    from hutong.governance import actions
+
+    with opened(node) as opened_node:
+        created = actions.create_account(
+            opened_node,
+            by=opened_node.operator,
+            name=name,
+            display_name=display_name or name,
+            roles=frozenset(role),
+            password=password,
+        )
+    result = {"name": created.name, "roles": sorted(created.roles), "expires_at": created.expires_at.isoformat()}
+    show(as_json, result, f"Created {name} ({', '.join(sorted(created.roles))}) until {created.expires_at:%Y-%m-%d}.")
+
+
+@account.command("token")
+def create_token(
+    name: str,
+    label: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create an API token for an account; it is shown once."""
+    from hutong.governance import actions
+
+    with opened(node) as opened_node:
+        secret = actions.create_token(opened_node, by=opened_node.operator, account_name=name, label=label)
+    show(as_json, {"token": secret}, secret)
+
+
+@trust.command("show")
+def show_list(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """The parties of the newest trust list."""
+    from hutong.governance import queries
+    from hutong.trust.trust_list import party_document
+
+    with opened(node) as opened_node:
+        edition = queries.trust_list(opened_node)
+    parties = [party_document(party) for party in edition.parties]
+    lines = [
+        f"{party.id:12} {party.kind:10} {party.url:40} until {party.valid_until:%Y-%m-%d}" for party in edition.parties
+    ]
+    show(
+        as_json,
+        {"number": edition.number, "issuer": edition.issuer, "parties": parties},
+        f"Edition {edition.number} by {edition.issuer}, next update {edition.next_update:%Y-%m-%d}",
+        *lines,
+    )
+
+
+@trust.command("export")
+def export_list(file: Path, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Write the newest trust list, as its issuer signed it."""
+    from hutong.governance import queries
+
+    with opened(node) as opened_node:
+        signed = queries.signed_trust_list(opened_node)
+    file.write_text(signed, encoding="ascii")
+    show(as_json, {"file": str(file)}, f"Wrote {file}.")
+
+
+@trust.command("import")
+def import_list(
+    file: Path,
+    issuer_key: Annotated[Path, typer.Option(help="JSON file with the public key (JWK) of the list's issuer.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Adopt a trust list that the given key signed."""
+    import orjson
+
+    from hutong.errors import BadInput
+    from hutong.governance import actions
+
+    try:
+        key = orjson.loads(read_text(issuer_key, "key"))
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{issuer_key} is no JSON.", "Give the issuer's public key as a JWK.") from error
+    with opened(node) as opened_node:
+        edition = actions.adopt_trust_list(
+            opened_node, by=opened_node.operator, signed=read_text(file, "trust list", max_bytes=8 * 2**20), issuer_key=key
+        )
+    show(
+        as_json,
+        {"number": edition.number, "parties": [party.id for party in edition.parties]},
+        f"Adopted edition {edition.number} with {len(edition.parties)} parties.",
+    )

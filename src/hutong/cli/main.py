@@ -1,0 +1,69 @@
+"""``hutong``: the command line of a node.
+
+Exit codes: 0 done; 2 bad input or usage; 3 not found; 4 refused or not signed in; 5 conflict; 6 limit exceeded;
+7 unavailable (disk, database, another node, a missing package); 8 tampered; 1 a defect of the program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import click
+import orjson
+import typer
+
+from hutong.cli import acquisition, demo, governance, log, node, opening, passes, rules, sharing
+from hutong.errors import HutongError
+
+app = typer.Typer(
+    name="hutong",
+    help="Collect, open and share health data in a public-health emergency.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for part in (node, governance, acquisition, opening, sharing, passes, rules, log, demo):
+    part.add_to(app)
+
+
+def main() -> None:
+    """Run a command; every error is one line that says what happened and what to do."""
+    command = typer.main.get_command(app)
+    try:
+        sys.exit(command.main(standalone_mode=False) or 0)
+    except HutongError as error:
+        _tell(error.what, error.do, error.code)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        usage = f"{context.command_path} --help" if context else "hutong --help"
+        _tell(f"{error.format_message()}", f"See: {usage}", "usage")
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        _tell("Stopped.", "What was acknowledged before is kept.", "stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last door: a defect is told in one line, its trace goes to a file
+        report = Path(os.environ.get("HUTONG_ERROR_FILE", "hutong-error.txt")).absolute()
+        report.write_text(traceback.format_exc(), encoding="utf-8")
+        _tell(
+            f"A defect of the program: {type(error).__name__}: {error}.", f"Send {report} to its makers.", "defect"
+        )
+        sys.exit(1)
+
+
+def _tell(what: str, do: str, code: str) -> None:
+    sys.stderr.write(f"hutong: {what} {do}\n")
+    if "--json" in sys.argv:
+        sys.stdout.write(orjson.dumps({"error": {"code": code, "what": what, "do": do}}).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

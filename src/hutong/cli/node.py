@@ -1,0 +1,73 @@
+"""Commands about the node itself: init, upgrade, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, show
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(upgrade)
+    app.command()(serve)
+
+
+def init(
+    node_id: Annotated[str, typer.Option("--id", help="Short id: lower-case letters, digits, hyphens.")],
+    name_en: Annotated[str, typer.Option("--name-en", help="Name of the organisation in English.")],
+    name_zh: Annotated[str, typer.Option("--name-zh", help="Name of the organisation in Chinese.")],
+    territory: Annotated[str, typer.Option(help="ISO 3166-1 code of its territory; * for a hub.")],
+    url: Annotated[str, typer.Option(help="Public address of the node.")] = "http://127.0.0.1:8000",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a node: its folder, settings, keys, records and log."""
+    from hutong.node import init_node
+
+    created = init_node(
+        node, node_id=node_id, name={"en": name_en, "zh": name_zh}, territory=territory, url=url
+    )
+    folder = created.settings.folder
+    show(
+        as_json,
+        {"node": created.id, "folder": str(folder), "log_key": str(created.log.key)},
+        f"Created node {created.id} in {folder}.",
+        f"Next: hutong account create --node {folder} NAME --role steward",
+        f"      hutong serve --node {folder}",
+    )
+    created.close()
+
+
+def upgrade(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Bring the records to this version of the software."""
+    from hutong.settings import load_settings, node_folder
+    from hutong.storage.records import Records
+    from hutong.storage.schema import REVISION
+
+    records = Records(load_settings(node_folder(node)).database_url)
+    records.migrate()
+    records.close()
+    show(as_json, {"revision": REVISION}, f"The records are at version {REVISION}.")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    node: NodeOption = None,
+) -> None:
+    """Serve the node's pages and API until it is stopped."""
+    from hutong.web.app import serve as run
+
+    with opened(node) as opened_node:
+        run(
+            opened_node,
+            host=host,
+            port=port,
+            ready=lambda: typer.echo(f"Node {opened_node.id} is at http://{host}:{port}/ (stop with Ctrl-C)"),
+        )
+
+

@@ -1,0 +1,68 @@
+"""Commands of opening: publish a release, search the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(publish)
+    app.command()(search)
+
+
+def publish(
+    publication: Annotated[Path, typer.Argument(help="YAML file that describes the dataset and its releases.")],
+    dry_run: Annotated[bool, typer.Option(help="Show what would be published, and publish nothing.")] = False,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish the next release of a dataset; the same content again publishes nothing."""
+    from hutong.opening import actions, queries
+    from hutong.opening.publication import parse_publication
+
+    wanted = parse_publication(read_text(publication, "publication"))
+    with opened(node) as opened_node:
+        if dry_run:
+            prepared = actions.prepare(opened_node, wanted)
+            facts = dict(prepared.facts)
+            lines = [f"Would publish {prepared.table.num_rows:,} rows of {wanted.dataset}."]
+            lines += [text for text in (prepared.risk, prepared.suppression) if text]
+            show(as_json, {"dataset": wanted.dataset, "rows": prepared.table.num_rows, **facts}, *lines)
+            return
+        release = actions.publish(opened_node, by=opened_node.operator, publication=wanted)
+    lines = [f"{release.dataset_id} version {release.version}: {release.rows:,} rows, sha256 {release.sha256[:16]}…"]
+    lines += [text for text in (release.risk, release.suppression) if text]
+    lines += [f"  {file.format:8} {file.bytes:>12,} bytes" for file in release.distributions]
+    show(as_json, queries.document(release), *lines)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words in English or Chinese; none finds everything.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search this node's catalogue, with what it harvested."""
+    from hutong.web.catalogue_of import catalogue_of, search_catalogue
+
+    with opened(node) as opened_node:
+        found = search_catalogue(opened_node, text=text, limit=limit)
+        known = {dataset.name: dataset for dataset in catalogue_of(opened_node).datasets}
+    hits = [known[name] for name in found.names if name in known]
+    show(
+        as_json,
+        {
+            "total": found.total,
+            "datasets": [
+                {"name": hit.name, "title": hit.title.en, "publisher": hit.publisher.id, "grade": hit.grade}
+                for hit in hits
+            ],
+        },
+        f"{found.total} found",
+        *(f"  {hit.name:40} grade {hit.grade}  {hit.title.en}" for hit in hits),
+    )

@@ -1,0 +1,122 @@
+"""Commands about rules, most of which need no node: evaluate CertLogic, check a rulebook, run rule tests, publish."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+
+rules = typer.Typer(help="Rules in CertLogic, and rulebooks.", no_args_is_help=True)
+MAX_BYTES = 16 * 2**20
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(rules, name="rules")
+
+
+@rules.command("evaluate")
+def evaluate(
+    rules_file: Annotated[Path, typer.Option("--rules", help="JSON: one CertLogic expression, a rule, or a list.")],
+    data_file: Annotated[Path, typer.Option("--data", help="JSON: what the rules look at.")],
+    at: Annotated[str | None, typer.Option(help="Validation clock (ISO 8601), for rules that read it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate one CertLogic expression or a set of rules, without a node."""
+    from hutong.passes.certlogic.rule_set import evaluate_document
+
+    outcome = evaluate_document(_json(rules_file, "rules"), _json(data_file, "data"), at=at)
+    lines = [f"{one.get('id') or 'expression'}: {one.get('value', one.get('error'))}" for one in outcome["results"]]
+    show(as_json, outcome, *lines)
+
+
+@rules.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="Rulebook (YAML or JSON).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check a rulebook: its texts, its CertLogic, its end date, and the tests that ship with it."""
+    from hutong.passes.rulebook import parse_rulebook
+
+    checked = parse_rulebook(_yaml_or_json(file))
+    show(
+        as_json,
+        {"id": checked.id, "version": checked.version, "hash": checked.hash, "rules": len(checked.rules)},
+        f"{checked.id} {checked.version} is well made: {len(checked.rules)} rules, {len(checked.tests)} tests passed.",
+        f"hash {checked.hash}",
+    )
+
+
+@rules.command("test")
+def test(
+    folder: Annotated[Path, typer.Argument(help="Folder of rules with their tests.")], as_json: JsonOption = False
+) -> None:
+    """Run the tests of a folder of rules; exits with 1 when one fails."""
+    from hutong.passes.certlogic.suite import run_rule_tests
+
+    result = run_rule_tests(folder)
+    failures = [test for test in result.tests if not test.passed]
+    show(
+        as_json,
+        {
+            "passed": result.passed,
+            "failed": result.failed,
+            "tests": [
+                {"rule_set": t.rule_set, "rule": t.rule, "test": t.test, "passed": t.passed, "error": t.error}
+                for t in result.tests
+            ],
+        },
+        *(f"FAILED {t.rule_set} {t.rule} {t.test}: {t.error or f'got {t.got!r}'}" for t in failures[:50]),
+        f"{result.passed} passed, {result.failed} failed",
+    )
+    if failures:
+        sys.exit(1)
+
+
+@rules.command("publish")
+def publish(
+    file: Annotated[Path, typer.Argument(help="Rulebook (YAML or JSON).")],
+    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish a rulebook; two persons are needed."""
+    from hutong.passes import actions
+
+    with opened(node) as opened_node:
+        published = actions.publish_rulebook(
+            opened_node, by=opened_node.operator, second=second, document=_yaml_or_json(file)
+        )
+    show(
+        as_json,
+        {"id": published.id, "version": published.version, "hash": published.hash},
+        f"Published {published.id} {published.version}.",
+    )
+
+
+def _json(file: Path, what: str) -> Any:
+    import orjson
+
+    from hutong.errors import BadInput
+
+    try:
+        return orjson.loads(read_bytes(file, what, max_bytes=MAX_BYTES).removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{file} is no JSON: {error}.", "Correct the file.") from error
+
+
+def _yaml_or_json(file: Path) -> dict[str, Any]:
+    import yaml
+
+    from hutong.errors import BadInput
+
+    try:
+        document = yaml.safe_load(read_bytes(file, "rulebook", max_bytes=MAX_BYTES))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{file} holds no rulebook.", "Give a mapping of names to values.")
+    return document

@@ -1,0 +1,157 @@
+"""Commands of sharing: request, decide, receive, revoke, harvest."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, show
+
+
+class Purpose(StrEnum):
+    """Purposes by their Data Use Ontology short names."""
+
+    GRU = "GRU"
+    HMB = "HMB"
+    DS = "DS"
+    POA = "POA"
+    NPUNCU = "NPUNCU"
+    NCU = "NCU"
+    CC = "CC"
+    PS = "PS"
+
+
+class Format(StrEnum):
+    """Formats of a delivery."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(request)
+    app.command("requests")(show_requests)
+    app.command()(decide)
+    app.command()(deliver)
+    app.command()(revoke)
+    app.command()(harvest)
+
+
+def request(
+    dataset: Annotated[str, typer.Argument(help="Id of the dataset at its provider.")],
+    provider: Annotated[str, typer.Option("--from", help="Id of the party that holds the data.")],
+    purpose: Annotated[Purpose, typer.Option(help="Purpose (Data Use Ontology).")],
+    statement: Annotated[str, typer.Option(help="What the data are for, in your own words.")],
+    contact: Annotated[str, typer.Option(help="E-mail address for questions.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="For how long.")] = 90,
+    fields: Annotated[str, typer.Option(help="Only these columns, separated by commas.")] = "",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask another party for data, in this node's name."""
+    from hutong.sharing import actions_recipient
+
+    with opened(node) as opened_node:
+        filed = actions_recipient.request_data(
+            opened_node,
+            by=opened_node.operator,
+            provider=provider,
+            dataset_id=dataset,
+            purpose=purpose.value,
+            statement=statement,
+            days=days,
+            contact=contact,
+            fields=tuple(part.strip() for part in fields.split(",") if part.strip()),
+        )
+    show(
+        as_json,
+        filed.document(),
+        f"Request {filed.id} is filed with {provider}; it decides by {filed.decide_by:%Y-%m-%d %H:%M}.",
+    )
+
+
+def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Requests that this node received or sent, the newest first."""
+    from hutong.sharing import queries
+
+    with opened(node) as opened_node:
+        found = queries.requests(opened_node)
+    show(
+        as_json,
+        [one.document() for one in found],
+        *(f"{one.id}  {one.state:10} {one.party} → {one.provider}: {one.dataset_id} for {one.purpose}" for one in found),
+    )
+
+
+def decide(
+    request_id: str,
+    reason: Annotated[str, typer.Option(help="Why; the requester reads it.")],
+    grant: Annotated[bool, typer.Option("--grant/--refuse")],
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Grant for fewer days than asked.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide a request; granting signs an agreement."""
+    from hutong.sharing import actions
+
+    with opened(node) as opened_node:
+        decided = actions.decide_request(
+            opened_node, by=opened_node.operator, request_id=request_id, grant=grant, reason=reason, days=days
+        )
+    agreement = f" Agreement {decided.agreement_id}." if grant else ""
+    show(as_json, decided.document(), f"Request {request_id} is {decided.state}.{agreement}")
+
+
+def deliver(
+    agreement_id: str,
+    provider: Annotated[str, typer.Option("--from", help="Id of the party that gave the agreement.")],
+    format_: Annotated[Format, typer.Option("--format")] = Format.PARQUET,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the data of an agreement from its provider, and check them."""
+    from hutong.sharing import actions_recipient
+
+    with opened(node) as opened_node:
+        received = actions_recipient.receive(
+            opened_node, by=opened_node.operator, provider=provider, agreement_id=agreement_id, format_=format_.value
+        )
+    show(
+        as_json,
+        {"path": str(received.path), "rows": received.delivery.rows, "sha256": received.delivery.sha256},
+        f"Received {received.delivery.rows:,} rows: {received.path} (sha256 {received.delivery.sha256[:16]}… is right)",
+    )
+
+
+def revoke(
+    agreement_id: str,
+    because: Annotated[str, typer.Option(help="Why; the recipient reads it.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke an agreement that this node gave: the next delivery under it is refused."""
+    from hutong.sharing import actions
+
+    with opened(node) as opened_node:
+        actions.revoke_agreement(opened_node, by=opened_node.operator, agreement_id=agreement_id, because=because)
+    show(as_json, {"revoked": agreement_id}, f"Revoked {agreement_id}.")
+
+
+def harvest(
+    party: Annotated[str, typer.Argument(help="Id of the party whose catalogue is read.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read another party's catalogue into this node's."""
+    from hutong.sharing import actions_harvest
+
+    with opened(node) as opened_node:
+        report = actions_harvest.harvest(opened_node, by=opened_node.operator, party_id=party)
+    show(
+        as_json,
+        {"party": party, "added": report.added, "changed": report.changed, "vanished": report.vanished},
+        f"{party}: {len(report.added)} added, {len(report.changed)} changed, {len(report.vanished)} vanished.",
+    )

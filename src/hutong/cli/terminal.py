@@ -1,0 +1,61 @@
+"""What every command shares: the node it works on, JSON or plain output, and the options' spelling."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from hutong.errors import NotFound, Unavailable
+from hutong.node import Node, open_node
+
+NodeOption = Annotated[
+    Path | None,
+    typer.Option("--node", envvar="HUTONG_NODE", help="Folder of the node.", show_default=False, show_envvar=True),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@contextmanager
+def opened(folder: Path | None) -> Iterator[Node]:
+    """The node in a folder, closed afterwards."""
+    node = open_node(folder)
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def show(as_json: bool, result: Any, *lines: str) -> None:
+    """Print the result: JSON for programs, lines for people."""
+    if as_json:
+        sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def read_text(path: Path, what: str, *, max_bytes: int = 2**20) -> str:
+    """A small text file given on the command line."""
+    return read_bytes(path, what, max_bytes=max_bytes).decode("utf-8-sig", errors="replace")
+
+
+def read_bytes(path: Path, what: str, *, max_bytes: int) -> bytes:
+    """A file given on the command line, if it is not larger than allowed."""
+    from hutong.errors import LimitExceeded
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise NotFound(f"There is no {what} file at {path}.", "Check the path.") from error
+    except OSError as error:
+        raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
+    if len(content) > max_bytes:
+        raise LimitExceeded(f"{path} is larger than {max_bytes:,} bytes.", f"Give a smaller {what}.")
+    return content

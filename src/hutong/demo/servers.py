@@ -1,0 +1,76 @@
+"""The nodes' servers: one real process each, on the loopback address, stopped with the demonstration."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from hutong.errors import Conflict, Unavailable
+
+START_SECONDS = 40.0
+
+
+def require_free(port: int) -> None:
+    """``Conflict`` when another program listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Conflict(f"Port {port} is in use.", "Choose another with --port.") from error
+
+
+@contextmanager
+def serving(nodes: dict[Path, int]) -> Iterator[dict[int, int]]:
+    """Serve each node folder on its port; yields process ids by port. All are up when this begins, gone when it ends."""
+    processes: dict[int, subprocess.Popen[bytes]] = {}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUTONG_")}
+    try:
+        for folder, port in nodes.items():
+            command = [sys.executable, "-m", "hutong.cli.main", "serve", "--node", str(folder), "--port", str(port)]
+            log = (folder / "server.txt").open("wb")
+            processes[port] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            log.close()
+        for folder, port in nodes.items():
+            _wait(processes[port], port, folder)
+        yield {port: process.pid for port, process in processes.items()}
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/log/checkpoint", timeout=1, trust_env=False).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    last = (folder / "server.txt").read_text(errors="replace").strip().splitlines()[-1:]
+    raise Unavailable(f"The server of {folder.name} did not start: {' '.join(last)}", f"See {folder / 'server.txt'}.")
+
+
+def resident_memory_mib(pid: int) -> int:
+    """Resident memory of a process, in MiB; 0 where the system does not say (Linux only)."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return 0
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    return int(lines.get("VmHWM", "0 kB").split()[0]) // 1024
