@@ -286,4 +286,24 @@ issued_pass = Table(
     Column("issued_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("revoked_by_rule", String(80)),
+    Column("revoked_because", Text),
+)
+recognition_document = Table(
+    "recognition_document",
+    metadata,
+    Column("kind", String(12), primary_key=True),
+    Column("id", String(80), primary_key=True),
+    Column("version", String(30), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("published_at", Instant, nullable=False),
+)
+party_bundle = Table(
+    "party_bundle",
+    metadata,
+    Column("party", String(60), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("signed", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
 )

@@ -74,6 +74,8 @@ def upgrade() -> None:
         sa.Column("issued_at", hutong.storage.records.Instant(), nullable=False),
         sa.Column("expires_at", hutong.storage.records.Instant(), nullable=False),
         sa.Column("revoked_at", hutong.storage.records.Instant(), nullable=True),
+        sa.Column("revoked_by_rule", sa.String(length=80), nullable=True),
+        sa.Column("revoked_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issued_pass")),
         sa.UniqueConstraint("status_index", name=op.f("uq_issued_pass_status_index")),
     )
@@ -113,6 +115,24 @@ def upgrade() -> None:
         sa.Column("idx", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "idx", name=op.f("pk_log_node")),
+    )
+    op.create_table(
+        "party_bundle",
+        sa.Column("party", sa.String(length=60), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("signed", sa.Text(), nullable=False),
+        sa.Column("received_at", hutong.storage.records.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("party", name=op.f("pk_party_bundle")),
+    )
+    op.create_table(
+        "recognition_document",
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.String(length=30), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("published_at", hutong.storage.records.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "id", "version", name=op.f("pk_recognition_document")),
     )
     op.create_table(
         "request",
