@@ -24,14 +24,38 @@ from hutong.trust.authorisation import ROLES
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
-HEADER = (
-    "Date_Onset,Date_Confirmation,Date_Notification,Sex,Age_Group,County_living,Township_living,Village_Living,"
-    "Village_Living_Code,Enumeration_unit,Enumeration_unit_long,Enumeration_unit_lat,First_level_dissemination_unit,"
-    "Second_level_dissemination_unit,County_infected,Township_infected,Village_infected,Village_infected_Code,Imported,"
-    "Country_infected,Number_of_confirmed_cases,Serotype,MOI_County_living_Code,MOI_Township_living_Code,"
-    "MOI_County_living,MOI_Township_living,MOI_County_infected_Code,MOI_Township_infected_Code,MOI_County_infected,"
-    "MOI_Township_infected"
-).split(",")
+HEADER = [
+    "Date_Onset",
+    "Date_Confirmation",
+    "Date_Notification",
+    "Sex",
+    "Age_Group",
+    "County_living",
+    "Township_living",
+    "Village_Living",
+    "Village_Living_Code",
+    "Enumeration_unit",
+    "Enumeration_unit_long",
+    "Enumeration_unit_lat",
+    "First_level_dissemination_unit",
+    "Second_level_dissemination_unit",
+    "County_infected",
+    "Township_infected",
+    "Village_infected",
+    "Village_infected_Code",
+    "Imported",
+    "Country_infected",
+    "Number_of_confirmed_cases",
+    "Serotype",
+    "MOI_County_living_Code",
+    "MOI_Township_living_Code",
+    "MOI_County_living",
+    "MOI_Township_living",
+    "MOI_County_infected_Code",
+    "MOI_Township_infected_Code",
+    "MOI_County_infected",
+    "MOI_Township_infected",
+]
 TOWNSHIPS = [
     ("67", "Tainan City", "6702", "North Dist.", 120.20, 23.00),
     ("67", "Tainan City", "6703", "East Dist.", 120.23, 22.98),

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from hutong import __version__
 from hutong.node import Node
-from hutong.web import doors
+from hutong.web import doors, jobs
 from hutong.web.api import acquisition, catalogue, ckan, governance, log, opening, passes, sharing
 from hutong.web.i18n import preferred_language
 from hutong.web.portal import catalogue as catalogue_pages
@@ -35,6 +35,7 @@ def create_app(node: Node) -> FastAPI:
         redoc_url=None,
         # Bodies are JSON in and out with declared models; a trailing slash is another address.
         redirect_slashes=False,
+        lifespan=jobs.running,
     )
     app.state.node = node
     doors.install(app)

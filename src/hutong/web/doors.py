@@ -16,8 +16,9 @@ from hutong.governance import actions, queries
 from hutong.governance.account import TOKEN_PREFIX, Session
 from hutong.node import Node
 from hutong.trust.authorisation import PUBLIC, Actor
+from hutong.web import uploads
 
-SESSION_COOKIE = "hutong_session"
+SESSION_COOKIE = uploads.SESSION_COOKIE
 LANGUAGES = ("en", "zh")
 PROBLEM = "application/problem+json"
 
@@ -116,8 +117,9 @@ def install(app: FastAPI) -> None:
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    limit = request.app.state.node.settings.limits.request_bytes
+    limit = await uploads.most_bytes(request)
     length = request.headers.get("content-length", "0")
+    response: Response
     chunked = "transfer-encoding" in request.headers
     if chunked or not length.isdecimal() or int(length) > limit:
         response = problem_response(
