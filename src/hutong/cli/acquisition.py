@@ -24,7 +24,9 @@ def add_to(app: typer.Typer) -> None:
 
 @source.command("declare")
 def declare(
-    file: Annotated[Path, typer.Argument(help="YAML file: id, title, provider, territory, licence, homepage, citation.")],
+    file: Annotated[
+        Path, typer.Argument(help="YAML file: id, title, provider, territory, licence, homepage, citation.")
+    ],
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -16,9 +16,13 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where the three nodes are made.")] = Path("demo-data"),
-    port: Annotated[int, typer.Option(min=1024, max=65000, help="The hub's port; the regions take the next two.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=1024, max=65000, help="The hub's port; the regions take the next two.")
+    ] = 8000,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the last step instead of serving.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every count, id and timing to this file.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every count, id and timing to this file.")
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Your own list of a region: tw=FILE or pe=FILE.", metavar="REGION=FILE")
     ] = None,

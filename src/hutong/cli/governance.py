@@ -58,7 +58,9 @@ def end(emergency_id: str, node: NodeOption = None, as_json: JsonOption = False)
 @account.command("create")
 def create_account(
     name: str,
-    role: Annotated[list[str], typer.Option("--role", help="steward, authority, partner, verifier, resident, auditor.")],
+    role: Annotated[
+        list[str], typer.Option("--role", help="steward, authority, partner, verifier, resident, auditor.")
+    ],
     display_name: Annotated[str, typer.Option(help="Name shown on pages.")] = "",
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
     node: NodeOption = None,
@@ -145,7 +147,10 @@ def import_list(
         raise BadInput(f"{issuer_key} is no JSON.", "Give the issuer's public key as a JWK.") from error
     with opened(node) as opened_node:
         edition = actions.adopt_trust_list(
-            opened_node, by=opened_node.operator, signed=read_text(file, "trust list", max_bytes=8 * 2**20), issuer_key=key
+            opened_node,
+            by=opened_node.operator,
+            signed=read_text(file, "trust list", max_bytes=8 * 2**20),
+            issuer_key=key,
         )
     show(
         as_json,

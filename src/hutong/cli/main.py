@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
-import click
 import orjson
 import typer
+from typer.exceptions import TyperException
 
 from hutong.cli import acquisition, demo, governance, log, node, opening, passes, rules, sharing
 from hutong.errors import HutongError
@@ -38,12 +39,12 @@ def main() -> None:
     except HutongError as error:
         _tell(error.what, error.do, error.code)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except TyperException as error:
         context = getattr(error, "ctx", None)
         usage = f"{context.command_path} --help" if context else "hutong --help"
-        _tell(f"{error.format_message()}", f"See: {usage}", "usage")
+        _tell(error.format_message(), f"See: {usage}", "usage")
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _tell("Stopped.", "What was acknowledged before is kept.", "stopped")
         sys.exit(130)
     except BrokenPipeError:
@@ -51,11 +52,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last door: a defect is told in one line, its trace goes to a file
-        report = Path(os.environ.get("HUTONG_ERROR_FILE", "hutong-error.txt")).absolute()
+        report = Path(tempfile.gettempdir()) / f"hutong-error-{os.getpid()}.txt"
         report.write_text(traceback.format_exc(), encoding="utf-8")
-        _tell(
-            f"A defect of the program: {type(error).__name__}: {error}.", f"Send {report} to its makers.", "defect"
-        )
+        _tell(f"A defect of the program: {type(error).__name__}: {error}.", f"Send {report} to its makers.", "defect")
         sys.exit(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,9 +27,7 @@ def init(
     """Create a node: its folder, settings, keys, records and log."""
     from hutong.node import init_node
 
-    created = init_node(
-        node, node_id=node_id, name={"en": name_en, "zh": name_zh}, territory=territory, url=url
-    )
+    created = init_node(node, node_id=node_id, name={"en": name_en, "zh": name_zh}, territory=territory, url=url)
     folder = created.settings.folder
     show(
         as_json,
@@ -69,5 +66,3 @@ def serve(
             port=port,
             ready=lambda: typer.echo(f"Node {opened_node.id} is at http://{host}:{port}/ (stop with Ctrl-C)"),
         )
-
-

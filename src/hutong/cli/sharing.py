@@ -82,7 +82,10 @@ def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
     show(
         as_json,
         [one.document() for one in found],
-        *(f"{one.id}  {one.state:10} {one.party} → {one.provider}: {one.dataset_id} for {one.purpose}" for one in found),
+        *(
+            f"{one.id}  {one.state:10} {one.party} → {one.provider}: {one.dataset_id} for {one.purpose}"
+            for one in found
+        ),
     )
 
 

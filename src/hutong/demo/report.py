@@ -45,7 +45,13 @@ class Report:
         if not self.console.is_terminal:
             yield lambda _rows: None
             return
-        columns = (SpinnerColumn(), TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("   {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(label, total=total)
             yield lambda rows: progress.update(task, completed=rows)

@@ -96,7 +96,7 @@ def signing_jwk(key: Ed25519PrivateKey, *, node_id: str) -> dict[str, str]:
     x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
     thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
     short = base64.urlsafe_b64encode(thumbprint).decode()[:16]
-    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": f"{node_id}#{short}", "alg": "EdDSA", "use": "sig"}
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": f"{node_id}#{short}", "alg": "Ed25519", "use": "sig"}
 
 
 def _certificate(key: EllipticCurvePrivateKey, *, node_id: str, now: datetime) -> bytes:

@@ -21,14 +21,14 @@ from hutong.errors import BadInput, LimitExceeded, NotSignedIn, Tampered
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
 ASSERTION_SECONDS = 60
-_REGISTRY = jws.JWSRegistry(algorithms=["EdDSA"])
+_REGISTRY = jws.JWSRegistry(algorithms=["Ed25519"])
 _REGISTRY.max_payload_length = MAX_DOCUMENT_BYTES
 
 
 def sign_document(key: Ed25519PrivateKey, *, kid: str, kind: str, payload: Mapping[str, Any]) -> str:
     """A compact JWS over the canonical JSON of ``payload``; ``kind`` becomes its ``typ``."""
     private = OKPKey.import_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    header = {"alg": "EdDSA", "typ": f"hutong-{kind}+jws", "kid": kid}
+    header = {"alg": "Ed25519", "typ": f"hutong-{kind}+jws", "kid": kid}
     return jws.serialize_compact(header, canonical_json(payload), private, registry=_REGISTRY)
 
 
@@ -38,7 +38,7 @@ def verify_document(document: str, *, key: Mapping[str, str], kind: str) -> dict
     Raises ``Tampered`` when the signature does not fit, ``BadInput`` when it is no such document.
     """
     header, _ = read_unverified(document)
-    if header.get("typ") != f"hutong-{kind}+jws" or header.get("alg") != "EdDSA":
+    if header.get("typ") != f"hutong-{kind}+jws" or header.get("alg") != "Ed25519":
         raise BadInput(f"This is not a signed {kind}.", f"Give the {kind} as the other party published it.")
     try:
         token = jws.deserialize_compact(document, OKPKey.import_key(dict(key)), registry=_REGISTRY)

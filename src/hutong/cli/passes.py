@@ -1,0 +1,7 @@
+"""Commands about passes."""
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """None yet."""

@@ -1,0 +1,124 @@
+"""The steps between nodes, over HTTP: the trust list, the harvest, sharing by agreement, and witnessing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hutong.errors import Refused
+from hutong.governance import actions as governance
+from hutong.sharing import actions as sharing
+from hutong.sharing import actions_harvest, actions_recipient
+from hutong.trust.trust_list import Party, party_of
+
+if TYPE_CHECKING:
+    from hutong.demo.run import Demo
+
+DATASET = "tw-dengue-records"
+
+
+def introduce(demo: Demo) -> None:
+    """The hub lists all three nodes by what they say of themselves, signs the list, and each node adopts it."""
+    with demo.report.step("trust", "   Trust list") as facts:
+        hub = demo.nodes["hub"]
+        described = {
+            name: party_of(hub.peers.get(f"{demo.url(name)}/.well-known/hutong").json()) for name in demo.ports
+        }
+        governance.publish_trust_list(hub, by=hub.operator, parties=tuple(described.values()))
+        for name in ("tw", "pe"):
+            node = demo.nodes[name]
+            signed = node.peers.get(f"{demo.url('hub')}/trust/list").body.decode()
+            edition = governance.adopt_trust_list(
+                node, by=node.operator, signed=signed, issuer_key=described["hub"].signing
+            )
+        facts["number"], facts["parties"] = edition.number, [party.id for party in edition.parties]
+        demo.report.say(
+            f"edition {edition.number}, signed by the hub, adopted by both regions: {', '.join(facts['parties'])}"
+        )
+
+
+def harvest(demo: Demo) -> None:
+    """The hub reads both catalogues and joins both weekly series under one definition."""
+    with demo.report.step("catalogue", "5  Catalogue") as facts:
+        hub = demo.nodes["hub"]
+        for region in ("tw", "pe"):
+            found = actions_harvest.harvest(hub, by=hub.operator, party_id=region)
+            facts[region] = {"added": list(found.added), "changed": list(found.changed)}
+            demo.report.say(f"hub harvested {region}: {', '.join(found.added)}")
+        series = actions_harvest.join_series(hub, by=hub.operator)
+        facts["joint_series"] = series.facts()
+        demo.report.say(f"joint weekly series: {series.rows:,} rows of {len(series.sources)} regions, one definition")
+        ckan = hub.peers.get(f"{demo.url('hub')}/api/3/action/package_search?rows=0").json()
+        facts["ckan_count"] = ckan["result"]["count"]
+        demo.report.say(f"the hub's CKAN interface finds {ckan['result']['count']} datasets")
+
+
+def share(demo: Demo) -> None:
+    """pe asks tw for its case records, tw grants, pe receives, tw revokes, and the same call is refused."""
+    with demo.report.step("share", "6  Share") as facts:
+        tw, pe = demo.nodes["tw"], demo.nodes["pe"]
+        begun = time.monotonic()
+        asked = actions_recipient.request_data(
+            pe,
+            by=pe.operator,
+            provider="tw",
+            dataset_id=DATASET,
+            purpose="HMB",
+            statement="Compare age and severity of dengue between two regions.",
+            days=30,
+            contact="data@pe.example",
+        )
+        demo.report.say(f"pe asked tw for {DATASET}, purpose HMB; tw decides by {asked.decide_by:%Y-%m-%d %H:%M} UTC")
+        sharing.decide_request(
+            tw, by=tw.operator, request_id=asked.id, grant=True, reason="Fits the purpose of surveillance.", days=30
+        )
+        granted = actions_recipient.follow_request(pe, by=pe.operator, request_id=asked.id)
+        agreement = granted.agreement_id
+        demo.report.say(f"tw granted; agreement {agreement} (ODRL, signed) for 30 days")
+        received = actions_recipient.receive(
+            pe, by=pe.operator, provider="tw", agreement_id=agreement, format_="parquet"
+        )
+        demo.report.say(
+            f"pe received {received.delivery.rows:,} records, hash checked: {received.path.name}",
+            seconds=time.monotonic() - begun,
+        )
+        sharing.revoke_agreement(tw, by=tw.operator, agreement_id=agreement, because="The demonstration ends here.")
+        try:
+            actions_recipient.receive(pe, by=pe.operator, provider="tw", agreement_id=agreement, format_="parquet")
+        except Refused as error:
+            refusal = error.what
+        else:
+            raise AssertionError("a revoked agreement still delivers")
+        demo.report.say(f"tw revoked; the same call is refused: {refusal}")
+        facts.update(
+            request=asked.id,
+            agreement=agreement,
+            rows=received.delivery.rows,
+            sha256=received.delivery.sha256,
+            file=str(received.path),
+            refused=refusal,
+        )
+
+
+def witness_and_check(demo: Demo) -> None:
+    """Each node has the others cosign its log's checkpoint; every log is then recomputed from its entries."""
+    with demo.report.step("log", "8  Log") as facts:
+        for name, node in demo.nodes.items():
+            parties = [other for other in demo.nodes if other != name]
+            listed = {party.id: party for party in _parties(demo)}
+            for other in parties:
+                governance.ask_witness(node, by=node.operator, party=listed[other])
+            begun = time.monotonic()
+            checkpoint = node.log.check()
+            node.log.prove(checkpoint.size // 2).verify(node.log.key)
+            facts[name] = {"size": checkpoint.size, "root": checkpoint.root.hex(), "witnesses": parties}
+            demo.report.say(
+                f"{name}: {checkpoint.size} entries recomputed, one proved, witnessed by {' and '.join(parties)}",
+                seconds=time.monotonic() - begun,
+            )
+
+
+def _parties(demo: Demo) -> tuple[Party, ...]:
+    from hutong.governance import queries
+
+    return queries.parties(demo.nodes["hub"])

@@ -1,0 +1,138 @@
+"""The main job: three nodes, two real line lists, from collection to open, shared, recognised data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from hutong.demo import data_steps, exchange_steps, pass_steps, servers
+from hutong.demo.lists import LineList, line_lists
+from hutong.demo.report import Report
+from hutong.demo.setup_steps import set_up
+from hutong.errors import Conflict
+from hutong.node import Node, open_node
+
+MARKER = "demo.txt"
+REGIONS = ("tw", "pe")
+
+
+@dataclass(slots=True)
+class Demo:
+    """What the steps share: where the nodes are, the lists, and what was made so far."""
+
+    folder: Path
+    ports: Mapping[str, int]
+    lists: Mapping[str, LineList]
+    report: Report
+    password: str
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def run_demo(
+    *,
+    folder: Path,
+    port: int,
+    serve: bool,
+    json_file: Path | None,
+    files: Mapping[str, Path],
+    mappings: Mapping[str, Path],
+) -> None:
+    """Run all steps in ``folder``; with ``serve`` the three nodes then stay up until Ctrl-C."""
+    lists = line_lists(files, mappings)
+    ports = {"hub": port, "tw": port + 1, "pe": port + 2}
+    for used in ports.values():
+        servers.require_free(used)
+    _make_room(folder)
+    console = Console(soft_wrap=True)
+    demo = Demo(folder, ports, lists, Report(console), password=f"lane-{secrets.token_hex(6)}")
+    console.print(f"Three nodes in {folder}: hub, tw (Taiwan), pe (Peru)", highlight=False)
+    set_up(demo)
+    running = servers.serving({folder / name: used for name, used in ports.items()})
+    try:
+        with contextlib.ExitStack() as stack:
+            processes = stack.enter_context(running)
+            exchange_steps.introduce(demo)
+            data_steps.acquire(demo)
+            data_steps.assess(demo)
+            data_steps.publish(demo)
+            exchange_steps.harvest(demo)
+            exchange_steps.share(demo)
+            pass_steps.passes(demo)
+            exchange_steps.witness_and_check(demo)
+            _finish(demo, processes, json_file)
+            if serve:
+                _closing_screen(demo)
+                _wait_for_stop()
+    finally:
+        for node in demo.nodes.values():
+            node.close()
+
+
+def open_all(demo: Demo) -> None:
+    """Open the nodes in this process too: the steps are actions, the servers are for the others."""
+    for name in demo.ports:
+        demo.nodes[name] = open_node(demo.folder / name)
+
+
+def _make_room(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARKER).is_file():
+            raise Conflict(f"{folder} is not empty and is no earlier demonstration.", "Choose another with --dir.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("Made by hutong demo; the next run in this folder replaces it.\n", encoding="utf-8")
+
+
+def _finish(demo: Demo, processes: Mapping[int, int], json_file: Path | None) -> None:
+    demo.report.facts["servers_peak_memory_mib"] = {
+        name: servers.resident_memory_mib(processes[port]) for name, port in demo.ports.items()
+    }
+    demo.report.facts["nodes"] = {
+        name: {"url": demo.url(name), "folder": str(demo.folder / name)} for name in demo.ports
+    }
+    demo.report.facts["accounts"] = {"names": ["steward", "authority", "partner"], "password": demo.password}
+    demo.report.finish(json_file)
+    total = demo.report.facts["total_seconds"]
+    memory = demo.report.facts["peak_memory_mib"] + sum(demo.report.facts["servers_peak_memory_mib"].values())
+    demo.report.console.print(
+        f"[bold]Done in {total:.0f} s[/bold], {memory:,} MiB of memory at most, in four processes.", highlight=False
+    )
+    if json_file is not None:
+        demo.report.say(f"Every count is in {json_file}")
+
+
+def _closing_screen(demo: Demo) -> None:
+    say = demo.report.console.print
+    say()
+    say("[bold]Open[/bold]", highlight=False)
+    rows = (
+        (f"{demo.url('hub')}/", "one catalogue of both regions, and their joint curve"),
+        (f"{demo.url('tw')}/", "Taiwan: emergency, epidemic curve, map, data, quality"),
+        (f"{demo.url('pe')}/", "Peru: the same for the other list"),
+        (f"{demo.url('pe')}/en/pass/verify", "check the pass: its picture is " + str(demo.folder / "pass.png")),
+        (f"{demo.url('tw')}/en/log", "every step above, with its proof"),
+    )
+    for address, meaning in rows:
+        say(f"   {address:38} {meaning}", highlight=False, markup=False)
+    say("[bold]Sign in[/bold] on each node", highlight=False)
+    say(f"   steward, authority or partner · password {demo.password}", highlight=False, markup=False)
+    say("Stop with Ctrl-C; the nodes stay in their folders.", highlight=False)
+
+
+def _wait_for_stop() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        while True:
+            time.sleep(3600)
