@@ -34,6 +34,11 @@ def release_records(cases: ir.Table, areas: pa.Table, publication: Publication) 
 
 
 def _hierarchy(element: str, given: QuasiIdentifier, areas: pa.Table) -> Hierarchy:
+    hierarchy = _by_kind(element, given, areas)
+    return hierarchy.no_coarser_than(given.no_coarser_than) if given.no_coarser_than else hierarchy
+
+
+def _by_kind(element: str, given: QuasiIdentifier, areas: pa.Table) -> Hierarchy:
     if given.hierarchy == "dates":
         return generalisation.dates(element, weight=given.weight)
     if given.hierarchy == "age-groups":

@@ -22,10 +22,14 @@ HIERARCHIES = ("dates", "age-groups", "areas", "as-given")
 
 @dataclass(frozen=True, slots=True)
 class QuasiIdentifier:
-    """How an element is generalised, and how much its precision counts (1 is usual) when levels are chosen."""
+    """How an element is generalised, and how much its precision counts (1 is usual) when levels are chosen.
+
+    ``no_coarser_than`` names the coarsest level of use to readers; records that it can't protect are left out.
+    """
 
     hierarchy: str
     weight: float = 1.0
+    no_coarser_than: str = ""
 
     def __post_init__(self) -> None:
         if self.hierarchy not in HIERARCHIES:

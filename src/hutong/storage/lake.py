@@ -1,4 +1,4 @@
-"""Lake: the large, columnar storage. Apache Iceberg tables through PyIceberg, its SQL catalogue in the records database.
+"""Lake: the large, columnar storage. Apache Iceberg tables through PyIceberg, its catalogue in the records database.
 
 The tables are the contract between engines: DuckDB reads the Parquet files that a table's plan names, Spark reads the
 table by its metadata location. A table's property ``hutong.high-water`` is the last inbox batch that it holds; it is
@@ -7,13 +7,12 @@ written in the same Iceberg commit as the rows, which is what makes the move fro
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hutong.errors import NotFound
-from hutong.storage.records import disk_full
+from hutong.storage.records import clear_disk_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,7 +76,7 @@ class Lake:
         """Add rows in one snapshot, and with them the number of the last inbox batch they come from."""
         self.create(table, rows.schema)
         loaded = self._load(table)
-        with _disk_errors(), loaded.transaction() as transaction:
+        with clear_disk_errors(), loaded.transaction() as transaction:
             transaction.append(
                 rows.cast(loaded.schema().as_arrow()), snapshot_properties={_HIGH_WATER: str(high_water)}
             )
@@ -88,7 +87,7 @@ class Lake:
         self.create(table, rows.schema)
         loaded = self._load(table)
         write = loaded.overwrite if loaded.current_snapshot() else loaded.append
-        with _disk_errors():
+        with clear_disk_errors():
             write(rows.cast(loaded.schema().as_arrow()))
 
     def high_water(self, table: str) -> int:
@@ -125,7 +124,7 @@ class Lake:
         loaded = self._load(table)
         before = len(self.snapshot(table).files)
         if before > 1:
-            with _disk_errors():
+            with clear_disk_errors():
                 loaded.overwrite(loaded.scan().to_arrow())
         return before
 
@@ -141,14 +140,3 @@ class Lake:
 
     def _load(self, table: str) -> IcebergTable:
         return self._catalog.load_table((_NAMESPACE, table))
-
-
-class _disk_errors:  # noqa: N801 (used as a statement)
-    """A full disk while Parquet or metadata files are written is one clear error."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full() from error

@@ -65,9 +65,12 @@ class Records:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is durable on return, or nothing of it happened."""
-        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
-            with connection.begin():
-                yield connection
+        with (
+            _clear_errors(),
+            self.engine.connect().execution_options(hutong_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     def migrate(self) -> None:
         """Bring the database to this version's shape (Alembic); does nothing when it is there."""
@@ -122,19 +125,26 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _clear_errors() -> Iterator[None]:
     """Turn what the database or the disk says into the tree of errors."""
     try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full() from error
-        raise
+        with clear_disk_errors():
+            yield
     except exc.OperationalError as error:
         if any(sign in str(error.orig) for sign in _DISK_FULL):
-            raise disk_full() from error
+            raise _disk_full() from error
         raise Unavailable(
             f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
         ) from error
 
 
-def disk_full() -> Unavailable:
-    """The error for a full disk, wherever it was met."""
+@contextmanager
+def clear_disk_errors() -> Iterator[None]:
+    """A full disk is one clear error, wherever it was met."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_full() from error
+        raise
+
+
+def _disk_full() -> Unavailable:
     return Unavailable("The disk is full; nothing was changed.", "Free some space and try again.")

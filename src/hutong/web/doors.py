@@ -46,9 +46,8 @@ class Problem(BaseModel):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented error answers of a route."""
-    return {
-        status: {"model": Problem, "description": _MEANINGS[status], "content": {PROBLEM: {}}} for status in statuses
-    }
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
 _MEANINGS = {
@@ -114,6 +113,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     app.middleware("http")(_guard)
+    describe = app.openapi
+
+    def describe_with_problems() -> dict[str, Any]:
+        described = describe()
+        described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return described
+
+    # No route has the model as its own answer, so the framework would leave it out.
+    app.openapi = describe_with_problems  # type: ignore[method-assign]
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
