@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from hutong.errors import NotFound, Unavailable
-from hutong.node import Node, open_node
+from hutong.errors import LimitExceeded, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from hutong.node import Node
 
 NodeOption = Annotated[
     Path | None,
@@ -24,6 +26,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 @contextmanager
 def opened(folder: Path | None) -> Iterator[Node]:
     """The node in a folder, closed afterwards."""
+    from hutong.node import open_node
+
     node = open_node(folder)
     try:
         yield node
@@ -47,8 +51,6 @@ def read_text(path: Path, what: str, *, max_bytes: int = 2**20) -> str:
 
 def read_bytes(path: Path, what: str, *, max_bytes: int) -> bytes:
     """A file given on the command line, if it is not larger than allowed."""
-    from hutong.errors import LimitExceeded
-
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
