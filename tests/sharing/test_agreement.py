@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutong.errors import BadInput, HutongError, Tampered
+from hutong.errors import BadInput, Conflict, HutongError, Tampered
 from hutong.sharing.agreement import (
     Agreement,
     KeptAgreement,
@@ -67,8 +67,8 @@ def test_signed_and_read_it_is_the_same(agreed: Agreement) -> None:
 def test_it_ends_no_later_than_was_asked() -> None:
     agreed = make_agreement(FILED, agreement_id="a" * 20, target="https://x.example/d", agreed_at=NOW, days=30)
     assert agreed.expires_at - agreed.agreed_at == timedelta(days=30)
-    for days in (0, 31, 367):
-        with pytest.raises(BadInput):
+    for days, kind in ((0, BadInput), (31, Conflict), (367, BadInput)):
+        with pytest.raises(kind):
             make_agreement(FILED, agreement_id="a" * 20, target="https://x.example/d", agreed_at=NOW, days=days)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutong.errors import BadInput, LimitExceeded, NotFound, Refused, Tampered, Unavailable
+from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.node import Node
 from hutong.opening.catalogue import Dataset, Origin, Publisher, Text
 from hutong.sharing import actions, queries
@@ -111,7 +111,7 @@ def test_the_joint_series(three: tuple[Node, Served, Served], clock: Clock, reco
     hub, tw, _ = three
     with pytest.raises(NotFound):
         queries.joint_series(hub)
-    with pytest.raises(BadInput, match="Harvest the regions first"):
+    with pytest.raises(NotFound, match="Harvest the regions first"):
         actions.join_series(hub, by=STEWARD)
     for party in ("tw", "pe"):
         actions.harvest(hub, by=STEWARD, party_id=party)
@@ -223,9 +223,9 @@ def test_one_indicator_at_a_time(three: tuple[Node, Served, Served]) -> None:
     release(tw.node, "tw-weekly", pa.concat_tables([TW, deaths]), grade=0)
     for party in ("tw", "pe"):
         actions.harvest(hub, by=STEWARD, party_id=party)
-    with pytest.raises(BadInput, match="cases, deaths"):
+    with pytest.raises(Conflict, match="cases, deaths"):
         actions.join_series(hub, by=STEWARD)
-    with pytest.raises(BadInput, match="No region publishes"):
+    with pytest.raises(NotFound, match="No region publishes"):
         actions.join_series(hub, by=STEWARD, indicator="births")
     assert actions.join_series(hub, by=STEWARD, indicator="deaths").rows == 1
     assert actions.join_series(hub, by=STEWARD, indicator="cases").rows == 6

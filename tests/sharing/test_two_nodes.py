@@ -157,7 +157,7 @@ def test_what_can_not_be_asked(two_nodes: tuple[Node, Node]) -> None:
     release(tw, "inside", RECORDS, grade=3)
     before = tw.log.size(), pe.log.size()
     cases = [
-        ({"dataset_id": "open"}, BadInput, "need no agreement"),
+        ({"dataset_id": "open"}, Conflict, "need no agreement"),
         ({"dataset_id": "inside"}, Refused, "never leave"),
         ({"dataset_id": "nothing"}, NotFound, "no dataset"),
         ({"version": "9"}, NotFound, "no version 9"),
@@ -181,7 +181,7 @@ def test_a_request_is_decided_once(two_nodes: tuple[Node, Node], records: str) -
     asked = ask(pe)
     with pytest.raises(Refused):
         actions.decide_request(tw, by=STEWARD, request_id=asked.id, grant=True, reason="I may not.")
-    with pytest.raises(BadInput, match="Only 30 days were asked"):
+    with pytest.raises(Conflict, match="Only 30 days were asked"):
         actions.decide_request(tw, by=AUTHORITY, request_id=asked.id, grant=True, reason="More.", days=31)
     assert queries.request(tw, asked.id).is_open
     refused = actions.decide_request(tw, by=AUTHORITY, request_id=asked.id, grant=False, reason="Purpose unclear.")

@@ -75,8 +75,8 @@ def file_request(
 ) -> Request:
     """Ask this node for data of grade 2, as a listed party or as an account of this node.
 
-    Raises ``NotFound`` for an unknown dataset or version, ``BadInput`` for unknown fields or for data that need no
-    agreement, ``Refused`` for data that never leave the node.
+    Raises ``NotFound`` for an unknown dataset or version, ``BadInput`` for unknown fields, ``Conflict`` for data that
+    need no agreement, ``Refused`` for data that never leave the node.
     """
     node.require(by, "request_data", Resource("Dataset", dataset_id))
     dataset = opening.dataset(node, dataset_id)
@@ -120,7 +120,8 @@ def decide_request(
 ) -> Request:
     """Grant or refuse a request; a grant writes and signs the agreement, for ``days`` or as long as was asked.
 
-    Raises ``Conflict`` when it was decided or withdrawn already, ``Refused`` when somebody decides on their own.
+    Raises ``Conflict`` when it was decided or withdrawn already or fewer days were asked, ``Refused`` when somebody
+    decides on their own.
     """
     node.require(by, "decide_request", Resource("Request", request_id))
     asked = queries.request(node, request_id)

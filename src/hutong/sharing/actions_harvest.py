@@ -80,9 +80,9 @@ def _save(change: Change, report: HarvestReport, own: dict[str, Dataset]) -> Non
 def join_series(node: Node, *, by: Actor, indicator: str | None = None) -> JointSeries:
     """Join the open weekly counts of all harvested parties into the lake's table ``joint_count``.
 
-    Without an indicator the one that all regions publish is taken; ``BadInput`` when there are several or none. A
-    file that is not what its catalogue says is ``Tampered``; a party that does not answer is ``Unavailable``: the
-    series then stays as it was, since one with a region missing would be another series.
+    Without an indicator the one that all regions publish is taken: ``Conflict`` when there are several, ``NotFound``
+    when there is none. A file that is not what its catalogue says is ``Tampered``; a party that does not answer is
+    ``Unavailable``: the series then stays as it was, since one with a region missing would be another series.
     """
     from hutong.sharing import joint_series as series
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, Conflict
 from hutong.sharing.demand import PURPOSES, PurposeCode, Request, check_days
 from hutong.trust.signing import sign_document, verify_document
 
@@ -148,7 +148,7 @@ def make_agreement(request: Request, *, agreement_id: str, target: str, agreed_a
     """The agreement that answers a request; it may run shorter than was asked, never longer."""
     check_days(days)
     if days > request.days:
-        raise BadInput(f"Only {request.days} days were asked.", "Grant at most as many.")
+        raise Conflict(f"Only {request.days} days were asked.", "Grant at most as many.")
     return Agreement(
         id=agreement_id,
         request_id=request.id,

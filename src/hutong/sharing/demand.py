@@ -223,7 +223,8 @@ def decide_by(filed_at: datetime, *, in_emergency: bool) -> datetime:
 
 def check_grade(grade: int) -> None:
     """Only data of grade 2 are had by agreement: less needs none, more never leaves."""
-    _must(grade >= 2, "These data need no agreement.", "Download them from the dataset's page.")
+    if grade < 2:
+        raise Conflict("These data need no agreement.", "Download them from the dataset's page.")
     if grade > 2:
         raise Refused(
             f"Data of grade {grade} never leave the node.", "Ask the provider for an analysis inside its node."

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from hutong.errors import BadInput, LimitExceeded, Tampered
+from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Tampered
 from hutong.opening.catalogue import Distribution
 from hutong.sharing.harvest import Harvested
 
@@ -213,14 +213,17 @@ def check_counts(table: Any, candidate: Candidate) -> None:
 
 
 def choose_indicator(tables: Sequence[Any], wanted: str | None) -> str:
-    """The indicator to join: the wanted one, or the only one there is. ``BadInput`` when the choice is not clear."""
+    """The indicator to join: the wanted one, or the only one there is.
+
+    Raises ``NotFound`` when nobody publishes it, ``Conflict`` when there are several and none was chosen.
+    """
     found = {name for table in tables for name in table["indicator"].unique().to_pylist()}
     if not found:
-        raise BadInput("No harvested party publishes open weekly counts.", "Harvest the regions first.")
+        raise NotFound("No harvested party publishes open weekly counts.", "Harvest the regions first.")
     if wanted is None and len(found) > 1:
-        raise BadInput("The regions publish several indicators.", f"Choose one of: {', '.join(sorted(found))[:300]}.")
+        raise Conflict("The regions publish several indicators.", f"Choose one of: {', '.join(sorted(found))[:300]}.")
     if wanted is not None and wanted not in found:
-        raise BadInput("No region publishes that indicator.", f"Choose one of: {', '.join(sorted(found))[:300]}.")
+        raise NotFound("No region publishes that indicator.", f"Choose one of: {', '.join(sorted(found))[:300]}.")
     return wanted or str(next(iter(found)))
 
 

@@ -46,7 +46,7 @@ RequestId = Annotated[str, Path(pattern=ID, description="The request's id")]
 AgreementId = Annotated[str, Path(pattern=ID, description="The agreement's id")]
 
 
-@router.post("/requests", status_code=201, responses=problems(401, 403, 404, 409, 422))
+@router.post("/requests", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
 def file_request(node: CurrentNode, actor: CurrentActor, given: Demand) -> Request:
     """Ask for data of grade 2."""
     filed = actions.file_request(node, by=actor, **{**given.model_dump(), "fields": tuple(dict.fromkeys(given.fields))})
@@ -74,7 +74,7 @@ def get_request(node: CurrentNode, actor: CurrentActor, request_id: RequestId) -
     return _request(node, asked)
 
 
-@router.post("/requests/{request_id}/decision", responses=problems(401, 403, 404, 409, 422))
+@router.post("/requests/{request_id}/decision", responses=problems(400, 401, 403, 404, 409, 422))
 def decide_request(node: CurrentNode, actor: CurrentActor, request_id: RequestId, given: DecisionOnRequest) -> Request:
     """Grant or refuse a request; a grant signs the agreement."""
     decided = actions.decide_request(
@@ -89,7 +89,7 @@ def withdraw_request(node: CurrentNode, actor: CurrentActor, request_id: Request
     return _request(node, actions.withdraw_request(node, by=actor, request_id=request_id))
 
 
-@router.post("/sent-requests", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 503))
+@router.post("/sent-requests", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
 def send_request(node: CurrentNode, actor: CurrentActor, given: SentDemand) -> Request:
     """Ask another party for data, in this node's name."""
     asked = actions.request_data(node, by=actor, **{**given.model_dump(), "fields": tuple(dict.fromkeys(given.fields))})
@@ -120,7 +120,7 @@ def get_agreement(node: CurrentNode, actor: CurrentActor, agreement_id: Agreemen
     return _agreement(node, kept)
 
 
-@router.post("/agreements/{agreement_id}/revocation", responses=problems(401, 403, 404, 409, 422))
+@router.post("/agreements/{agreement_id}/revocation", responses=problems(400, 401, 403, 404, 409, 422))
 def revoke_agreement(node: CurrentNode, actor: CurrentActor, agreement_id: AgreementId, given: Revocation) -> Agreement:
     """End an agreement now."""
     return _agreement(node, actions.revoke_agreement(node, by=actor, agreement_id=agreement_id, because=given.because))
@@ -174,7 +174,7 @@ def get_deliveries(
     return [Delivery(**made.document()) for made in queries.deliveries(node, agreement_ids=own, limit=limit)]
 
 
-@router.post("/deliveries", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 503))
+@router.post("/deliveries", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
 def receive(node: CurrentNode, actor: CurrentActor, given: ReceiveOrder) -> Delivery:
     """Fetch the data of an agreement from its provider into this node's folder."""
     received = actions.receive(
@@ -197,7 +197,7 @@ def get_harvested(
     return [_harvested(entry) for entry in found]
 
 
-@router.post("/harvests", responses=problems(401, 403, 404, 409, 413, 422, 503))
+@router.post("/harvests", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
 def harvest(node: CurrentNode, actor: CurrentActor, given: HarvestOrder) -> HarvestReport:
     """Read another party's catalogue now."""
     report = actions.harvest(node, by=actor, party_id=given.party)
@@ -212,7 +212,7 @@ def harvest(node: CurrentNode, actor: CurrentActor, given: HarvestOrder) -> Harv
     )
 
 
-@router.post("/joint-series", responses=problems(401, 403, 404, 409, 413, 422, 503))
+@router.post("/joint-series", responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
 def join_series(node: CurrentNode, actor: CurrentActor, given: JoinOrder) -> JointSeries:
     """Join the harvested regions' weekly counts anew; the answer has no figures, only what they are."""
     actions.join_series(node, by=actor, indicator=given.indicator)
