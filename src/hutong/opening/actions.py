@@ -195,6 +195,7 @@ def _save(node: Node, change: Change, publication: Publication, prepared: Prepar
     change.event(
         "release.published",
         dataset=publication.dataset,
+        source=publication.source,
         version=release.version,
         supersedes=release.supersedes,
         grade=publication.grade,
