@@ -300,9 +300,9 @@ def _same(left: Compiled, right: Compiled) -> Any:
     both_null = left.value.isnull() & right.value.isnull() if left.nullable and right.nullable else None
     if left.kind != right.kind:
         return ibis.literal(False) if both_null is None else both_null
-    if both_null is None:
-        return _sure(left.value == right.value, left.nullable or right.nullable)
-    return left.value.identical_to(right.value)
+    equal = _sure(left.value == right.value, left.nullable or right.nullable)
+    # Not "IS NOT DISTINCT FROM": Ibis writes it without the parentheses that it needs inside another comparison.
+    return equal if both_null is None else equal | both_null
 
 
 def _either(one: Any, other: Any) -> Any:
@@ -360,6 +360,8 @@ def _require_writable(compiled: Compiled) -> None:
     sizes: dict[Any, int] = {}
 
     def size(node: Any) -> int:
+        if isinstance(node, ibis.expr.operations.Relation):
+            return 0  # the table is written once, whatever it is made of
         if node not in sizes:
             sizes[node] = 1 + sum(size(inner) for inner in node.__children__)
         return sizes[node]

@@ -1,0 +1,88 @@
+"""What doors and later stages read about risk areas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hutong.errors import NotFound
+from hutong.insight.risk_area import TABLE, RiskAssessment, RiskRule, parse_assessment, shipped_rule
+from hutong.node import Node
+from hutong.storage import schema
+
+
+@dataclass(frozen=True, slots=True)
+class RiskArea:
+    """One assessed area, as the public sees it.
+
+    ``cases_window`` is None where the rule withholds the count; ``name_zh`` falls back to the English or local name.
+    Coordinates are degrees (WGS 84), None where the area has none.
+    """
+
+    area_code: str
+    name_en: str
+    name_zh: str
+    parent_en: str
+    parent_zh: str
+    longitude: float | None
+    latitude: float | None
+    cases_window: int | None
+    level: str
+    severity: int
+
+
+def newest_assessment(node: Node) -> tuple[RiskAssessment, datetime]:
+    """The newest assessment and when it was made. ``NotFound`` before there is one."""
+    table = schema.risk_assessment
+    query = sa.select(table.c.body, table.c.assessed_at).order_by(table.c.assessed_at.desc()).limit(1)
+    with node.records.reading() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("No risk areas were assessed yet.", "Assess them with: hutong risk assess")
+    return parse_assessment(row.body), row.assessed_at
+
+
+def rule_of(assessment: RiskAssessment) -> RiskRule:
+    """The rule that an assessment used. ``NotFound`` when this version of the software ships another one."""
+    rule = shipped_rule(assessment.rule)
+    if rule.hash != assessment.hash:
+        raise NotFound(
+            f"The rule {assessment.rule} {assessment.version} is not the one that comes with this software.",
+            "Assess the areas again.",
+        )
+    return rule
+
+
+def risk_areas(node: Node, *, rule: RiskRule, limit: int = 1000) -> list[RiskArea]:
+    """Assessed areas with their names, the most cases first; small counts withheld by the rule."""
+    import ibis
+
+    assessed, areas = node.engine.table(TABLE), node.engine.table("area")
+    names = areas.group_by("area_code").agg(
+        name_en=areas.name_en.max(),
+        name_zh=areas.name_zh.max(),
+        parent_code=areas.parent_code.max(),
+        longitude=areas.longitude.max(),
+        latitude=areas.latitude.max(),
+    )
+    parents = names.select(up_code="area_code", parent_en="name_en", parent_zh="name_zh")
+    rows = assessed.left_join(names, "area_code").drop("area_code_right")
+    rows = rows.left_join(parents, rows.parent_code == parents.up_code)
+    ordered = rows.order_by(ibis.desc("cases_window"), "area_code").limit(limit)
+    return [
+        RiskArea(
+            area_code=row["area_code"],
+            name_en=row["name_en"] or row["area_code"],
+            name_zh=row["name_zh"] or row["name_en"] or row["area_code"],
+            parent_en=row["parent_en"] or "",
+            parent_zh=row["parent_zh"] or row["parent_en"] or "",
+            longitude=row["longitude"],
+            latitude=row["latitude"],
+            cases_window=None if rule.is_withheld(row["cases_window"]) else row["cases_window"],
+            level=row["level"],
+            severity=row["severity"],
+        )
+        for row in node.engine.to_arrow(ordered).to_pylist()
+    ]

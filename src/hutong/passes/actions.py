@@ -1,0 +1,283 @@
+"""What an authority can do about rulebooks, levels and recognition; for passes themselves see ``actions_pass``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, Conflict, NotFound, Refused
+from hutong.governance import queries as governance
+from hutong.insight import queries as insight
+from hutong.insight.risk_area import TABLE as RISK_TABLE
+from hutong.node import Change, Node
+from hutong.storage import schema
+from hutong.trust.authorisation import Actor, Resource
+
+from . import documents, powers, queries, status
+from .actions_pass import IssuedPass, issue_pass, revoke_pass
+from .credential.level_pass import LevelPass, PassSigner
+from .crosswalk import Crosswalk, parse_crosswalk
+from .documents import Document
+from .queries import CROSSWALK, SCENES
+from .recognition import AcceptanceRules, parse_acceptance
+from .rulebook import UNKNOWN, Rulebook, parse_rulebook, require_successor
+from .status import LevelRun
+from .trust_bundle import TrustSnapshot, read_bundle
+
+__all__ = [
+    "IssuedPass",
+    "adopt_party_bundle",
+    "decide_levels",
+    "fetch_party_bundle",
+    "issue_pass",
+    "publish_acceptance",
+    "publish_crosswalk",
+    "publish_rulebook",
+    "revoke_pass",
+]
+
+
+def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document) -> Rulebook:
+    """Publish a version of a rulebook; two persons stand behind it.
+
+    Raises:
+        Refused: the policy, one person for two, or no emergency in force.
+        BadInput: the rulebook is not whole, outlives its emergency, reads evidence that no node computes, or has a rule
+            that can't run over a population.
+        Conflict: its version does not rise.
+        LimitExceeded: its names are too long for a scannable pass.
+    """
+    from .population import require_compilable
+
+    powers.require_two(node, by, second, "publish_rulebook", Resource("Rulebook", str(document.get("id"))[:80]))
+    rulebook = parse_rulebook(document)
+    emergency = powers.require_emergency(node, rulebook.emergency)
+    powers.require_within(rulebook.period, emergency, f"The rulebook {rulebook.id}")
+    require_compilable(rulebook)
+    status.require_computable(rulebook, _risk_levels(node))
+    _require_scannable(node, rulebook)
+    with node.change(by) as change:
+        table = schema.rulebook
+        for body in change.execute(sa.select(table.c.body).where(table.c.id == rulebook.id)).scalars():
+            require_successor(parse_rulebook(body), rulebook)
+        change.execute(
+            table.insert().values(
+                id=rulebook.id,
+                version=rulebook.version,
+                hash=rulebook.hash,
+                body=dict(document),
+                published_at=change.at,
+            )
+        )
+        change.event(
+            "rulebook.published",
+            rulebook=rulebook.id,
+            version=rulebook.version,
+            hash=rulebook.hash,
+            emergency=rulebook.emergency,
+            valid_to=rulebook.period.end.isoformat(),
+            second=second.id,
+        )
+    return rulebook
+
+
+def _risk_levels(node: Node) -> tuple[str, ...]:
+    """Area levels that this node's facts may hold: those of the newest assessment, or of the rule that is shipped."""
+    from hutong.insight.risk_area import shipped_rule
+
+    try:
+        return tuple(insight.newest_assessment(node)[0].areas)
+    except NotFound:
+        return tuple(level.level for level in shipped_rule().levels)
+
+
+def _require_scannable(node: Node, rulebook: Rulebook) -> None:
+    """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident."""
+    signer = PassSigner(node.keys.passes, queries.pass_key_id(node))
+    for level in rulebook.levels:
+        trial = LevelPass(
+            issuer=node.id,
+            issued_at=rulebook.period.start,
+            expires_at=rulebook.period.end,
+            level=level.code,
+            rulebook=rulebook.id,
+            version=rulebook.version,
+            pass_id=bytes(8),
+            status_index=queries.LIST_POSITIONS - 1,
+            commitment=bytes(12),
+        )
+        signer.issue(trial)
+
+
+def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> LevelRun:
+    """Give everybody in the lake a level by the newest version of a rulebook; replaces the table ``person_status``.
+
+    Raises:
+        Refused: the policy, or rulebook or emergency not in force.
+        NotFound: no such rulebook, nobody in the lake.
+        Conflict: the risk areas were not assessed for that day.
+    """
+    import pyarrow.compute as pc
+
+    node.require(by, "decide_levels", Resource("Rulebook", rulebook_id))
+    started = time.monotonic()
+    rulebook = queries.rulebook(node, rulebook_id)
+    powers.require_rulebook(node, rulebook)
+    _require_risk_areas(node, as_of)
+    node.move_inbox()
+    facts = status.facts_of_population(_evidences(node), as_of)
+    decided = node.engine.to_arrow(status.statuses(facts, rulebook, as_of, node.clock()))
+    counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
+    codes = (*(level.code for level in rulebook.levels), UNKNOWN)
+    run = LevelRun(
+        rulebook=rulebook.id,
+        version=rulebook.version,
+        as_of=as_of,
+        persons=decided.num_rows,
+        levels={code: counted.get(code, 0) for code in codes},
+        failed=pc.sum(decided["failed"]).as_py() or 0,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    node.lake.replace(status.TABLE, decided.drop_columns(["failed"]))
+    with node.change(by) as change:
+        change.event(
+            "levels.decided",
+            rulebook=rulebook.id,
+            version=rulebook.version,
+            as_of=as_of.isoformat(),
+            persons=run.persons,
+            levels=dict(run.levels),
+            failed=run.failed,
+        )
+    return run
+
+
+def _require_risk_areas(node: Node, as_of: date) -> None:
+    try:
+        assessed = insight.newest_assessment(node)[0].as_of
+    except NotFound:
+        assessed = None
+    if assessed != as_of:
+        raise Conflict(f"The risk areas were not assessed for {as_of}.", "Assess them for that day first.")
+
+
+def _evidences(node: Node) -> status.Evidences:
+    tables = set(node.lake.tables())
+    more = {name: node.engine.table(name) for name in ("stay", "test", "symptom", "contact") if name in tables}
+    return status.Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
+
+
+def publish_crosswalk(node: Node, *, by: Actor, second: Actor, document: Document) -> Crosswalk:
+    """Publish how the levels of a rulebook of this node read on the common scale; other regions read them so.
+
+    Raises Refused, BadInput (a level or rulebook that this node has not, or it outlives the rulebook), Conflict (its
+    version does not rise).
+    """
+    powers.require_two(node, by, second, "publish_rulebook", Resource("Crosswalk", str(document.get("id"))[:80]))
+    crosswalk = parse_crosswalk(document)
+    versions = [one.rulebook for one in queries.rulebook_versions(node, crosswalk.rulebook)]
+    rulebook = next((one for one in versions if documents.semver(one.version)[0] == crosswalk.major), None)
+    if rulebook is None:
+        raise BadInput(f"There is no version {crosswalk.major}.x of {crosswalk.rulebook}.", "Correct 'major'.")
+    powers.require_rulebook(node, rulebook)
+    if crosswalk.period.end > rulebook.period.end:
+        raise BadInput("The crosswalk would outlive its rulebook.", "Let 'valid_to' be no later than the rulebook's.")
+    if {level.code for level in crosswalk.levels} != {level.code for level in rulebook.levels}:
+        raise BadInput("The crosswalk does not name exactly the rulebook's levels.", "Name each level once.")
+    with node.change(by) as change:
+        _keep_document(change, CROSSWALK, crosswalk, document)
+        change.event(
+            "crosswalk.published",
+            crosswalk=crosswalk.id,
+            version=crosswalk.version,
+            hash=crosswalk.hash,
+            rulebook=crosswalk.rulebook,
+            second=second.id,
+        )
+    return crosswalk
+
+
+def publish_acceptance(node: Node, *, by: Actor, second: Actor, document: Document) -> AcceptanceRules:
+    """Publish which passes are accepted at which scene. Raises as :func:`publish_crosswalk`."""
+    powers.require_two(node, by, second, "publish_rulebook", Resource("Scenes", str(document.get("id"))[:80]))
+    rules = parse_acceptance(document)
+    emergency = governance.emergency_in_force(node, node.clock().date())
+    if emergency is None:
+        raise Refused("Rules of acceptance hang on an emergency, and none is in force.", "Declare one first.")
+    powers.require_within(rules.period, emergency, f"The acceptance rules {rules.id}")
+    with node.change(by) as change:
+        _keep_document(change, SCENES, rules, document)
+        change.event(
+            "acceptance.published",
+            rules=rules.id,
+            version=rules.version,
+            hash=rules.hash,
+            emergency=emergency.id,
+            scenes=sorted(rules.scenes),
+            second=second.id,
+        )
+    return rules
+
+
+def _keep_document(change: Change, kind: str, parsed: Crosswalk | AcceptanceRules, document: Mapping[str, Any]) -> None:
+    table = schema.recognition_document
+    versions = change.execute(sa.select(table.c.version).where(table.c.kind == kind, table.c.id == parsed.id)).scalars()
+    if any(documents.semver(version) >= documents.semver(parsed.version) for version in versions):
+        raise Conflict(f"Version {parsed.version} of {parsed.id} does not follow.", "Give a higher version.")
+    change.execute(
+        table.insert().values(
+            kind=kind,
+            id=parsed.id,
+            version=parsed.version,
+            hash=parsed.hash,
+            body=dict(document),
+            published_at=change.at,
+        )
+    )
+
+
+def fetch_party_bundle(node: Node, *, by: Actor, party_id: str) -> TrustSnapshot:
+    """Fetch another party's trust bundle over HTTP and adopt it."""
+    node.require(by, "adopt_trust_list", Resource("Party", party_id))
+    party = queries.party_of(node, party_id)
+    reply = node.peers.get(f"{party.url}/passes/trust-bundle", accept="application/jose")
+    if reply.status != 200:
+        raise Conflict(f"{party_id} gave no trust bundle (status {reply.status}).", "Ask the party.")
+    return adopt_party_bundle(node, by=by, party_id=party_id, signed=reply.body.decode("ascii", errors="replace"))
+
+
+def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> TrustSnapshot:
+    """Take over what a listed party says of its own levels and revocations.
+
+    Raises:
+        NotFound: the party is not in the trust list.
+        Tampered: something in it is not signed by whom it should be.
+        BadInput: it is another party's bundle.
+        Conflict: it is older than the one held, or than a bundle may be.
+    """
+    node.require(by, "adopt_trust_list", Resource("Party", party_id))
+    party = queries.party_of(node, party_id)
+    snapshot = read_bundle(signed, issuer_key=party.signing)
+    if snapshot.issuer != party_id:
+        raise BadInput(f"This is the bundle of {snapshot.issuer[:40]}, not of {party_id}.", "Fetch it again.")
+    now = node.clock()
+    if now > snapshot.issued_at + snapshot.max_age or now + timedelta(minutes=5) < snapshot.issued_at:
+        raise Conflict(f"The bundle was issued at {snapshot.issued_at}, too far from now.", "Fetch it again.")
+    table = schema.party_bundle
+    with node.change(by) as change:
+        held = change.execute(sa.select(table).where(table.c.party == party_id)).one_or_none()
+        if held is not None and snapshot.number < held.number:
+            raise Conflict(f"Bundle {snapshot.number} is older than bundle {held.number}.", "Fetch it again.")
+        change.execute(table.delete().where(table.c.party == party_id))
+        change.execute(
+            table.insert().values(party=party_id, number=snapshot.number, signed=signed, received_at=change.at)
+        )
+        if held is None or snapshot.number > held.number:
+            issuer = snapshot.issuers.get(party_id)
+            walks = {one.id: one.hash for one in issuer.crosswalks} if issuer else {}
+            change.event("party-bundle.adopted", party=party_id, number=snapshot.number, crosswalks=walks)
+    return snapshot

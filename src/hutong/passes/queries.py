@@ -1,0 +1,296 @@
+"""What doors read about rulebooks, levels, passes and recognition."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, NotFound
+from hutong.governance import queries as governance
+from hutong.node import Node
+from hutong.storage import schema
+from hutong.trust.signing import canonical_json, read_unverified, sign_document
+from hutong.trust.trust_list import Party
+
+from . import documents
+from .credential import status_list as status_lists
+from .credential.keys import KeyRing
+from .credential.level_pass import LIST_BITS
+from .credential.status_list import StatusList
+from .crosswalk import Crosswalk, parse_crosswalk
+from .recognition import AcceptanceRules, parse_acceptance
+from .rulebook import Rulebook, parse_rulebook
+from .status import TABLE, PersonStatus, read_status
+from .trust_bundle import CROSSWALK_KIND, TrustSnapshot, read_bundle, sign_bundle
+
+LIST_POSITIONS = 1 << 20
+STATUS_HOURS = 24
+BUNDLE_HOURS = 24
+NEXT_BUNDLE_MINUTES = 60
+CROSSWALK, SCENES = "crosswalk", "scenes"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRulebook:
+    """A rulebook and when it was published."""
+
+    rulebook: Rulebook
+    published_at: datetime
+
+
+@lru_cache(maxsize=64)
+def _rulebook(canonical: bytes) -> Rulebook:
+    # A published rulebook never changes, and reading one runs its own tests again.
+    return parse_rulebook(orjson.loads(canonical))
+
+
+def rulebooks(node: Node) -> list[PublishedRulebook]:
+    """The newest version of each rulebook, by id."""
+    newest: dict[str, PublishedRulebook] = {}
+    for published in _versions(node, None):
+        newest.setdefault(published.rulebook.id, published)
+    return [newest[name] for name in sorted(newest)]
+
+
+def rulebook_versions(node: Node, rulebook_id: str) -> list[PublishedRulebook]:
+    """All versions of a rulebook, the newest first. ``NotFound`` when it was never published here."""
+    found = _versions(node, rulebook_id)
+    if not found:
+        raise NotFound("This node published no such rulebook.", "See the list of rulebooks.")
+    return found
+
+
+def rulebook(node: Node, rulebook_id: str, version: str | None = None) -> Rulebook:
+    """One version of a rulebook, by default the newest. ``NotFound`` when there is none."""
+    for published in rulebook_versions(node, rulebook_id):
+        if version in (None, published.rulebook.version):
+            return published.rulebook
+    raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
+
+
+def _versions(node: Node, rulebook_id: str | None) -> list[PublishedRulebook]:
+    table = schema.rulebook
+    query = sa.select(table.c.body, table.c.published_at)
+    if rulebook_id is not None:
+        query = query.where(table.c.id == rulebook_id)
+    with node.records.reading() as connection:
+        rows = connection.execute(query).all()
+    found = [PublishedRulebook(_rulebook(canonical_json(row.body)), row.published_at) for row in rows]
+    return sorted(found, key=lambda one: documents.semver(one.rulebook.version), reverse=True)
+
+
+def person_status(node: Node, pseudonym: str) -> PersonStatus:
+    """The newest level of one person. ``NotFound`` before levels were decided, or for nobody known."""
+    try:
+        table = node.engine.table(TABLE)
+    except NotFound as error:
+        raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide") from error
+    rows = node.engine.to_arrow(table.filter(table.pseudonym == pseudonym)).to_pylist()
+    if not rows:
+        raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
+    return read_status(rows[0])
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """What the node keeps of a pass that it issued; it holds no name."""
+
+    pass_id: str
+    level: str
+    rulebook: str
+    issued_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    revoked_by_rule: str | None
+    revoked_because: str | None
+
+
+def pass_record(node: Node, pass_id: str) -> PassRecord:
+    """A pass that this node issued. ``NotFound`` for any other."""
+    table = schema.issued_pass
+    with node.records.reading() as connection:
+        row = connection.execute(sa.select(table).where(table.c.id == pass_id)).one_or_none()
+    if row is None:
+        raise NotFound("This node issued no such pass.", "Check the pass id.")
+    return PassRecord(
+        pass_id=row.id,
+        level=row.level,
+        rulebook=row.rulebook,
+        issued_at=row.issued_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        revoked_by_rule=row.revoked_by_rule,
+        revoked_because=row.revoked_because,
+    )
+
+
+def status_list(node: Node, list_number: int = 0) -> bytes:
+    """The signed status list of that number (COSE). ``NotFound`` past the newest list.
+
+    Its serial number is the size of the log, which rises with every revocation.
+    """
+    issued = schema.issued_pass.c
+    first = list_number << LIST_BITS
+    revoked = sa.select(issued.status_index).where(
+        issued.revoked_at.is_not(None),
+        issued.status_index >= first,
+        issued.status_index < first + LIST_POSITIONS,
+    )
+    with node.records.reading() as connection:
+        if list_number not in range(_lists(connection)):
+            raise NotFound("This node has no such status list.", "Ask for the list that the pass names.")
+        positions = [index - first for index in connection.execute(revoked).scalars()]
+    now = node.clock().replace(microsecond=0)
+    content = StatusList(
+        issuer=node.id,
+        list_number=list_number,
+        number=node.log.size(),
+        issued_at=now,
+        expires_at=now + timedelta(hours=STATUS_HOURS),
+        size=LIST_POSITIONS,
+        bits=status_lists.pack_bits(positions, LIST_POSITIONS),
+    )
+    return status_lists.sign(content, node.keys.passes, pass_key_id(node))
+
+
+def _lists(connection: sa.Connection) -> int:
+    highest = connection.execute(sa.select(sa.func.max(schema.issued_pass.c.status_index))).scalar()
+    return ((highest or 0) >> LIST_BITS) + 1
+
+
+def pass_key_id(node: Node) -> bytes:
+    """The 8 bytes by which passes name this node's key."""
+    (key,) = KeyRing.of([node.keys.pass_certificate]).keys
+    return next(iter(key.key_ids))
+
+
+def crosswalks(node: Node) -> list[Crosswalk]:
+    """The newest version of each crosswalk of this node's levels."""
+    return [parse_crosswalk(body) for body in _newest(node, CROSSWALK)]
+
+
+def acceptance(node: Node) -> AcceptanceRules | None:
+    """The acceptance rules that this node published last; None before there are any."""
+    found = _newest(node, SCENES)
+    return parse_acceptance(found[-1]) if found else None
+
+
+def _newest(node: Node, kind: str) -> list[Mapping[str, Any]]:
+    """The newest version of each document of a kind, the one published last at the end."""
+    table = schema.recognition_document
+    query = sa.select(table.c.id, table.c.body).where(table.c.kind == kind).order_by(table.c.published_at)
+    with node.records.reading() as connection:
+        rows = connection.execute(query).all()
+    newest: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        newest.pop(row.id, None)
+        newest[row.id] = row.body
+    return list(newest.values())
+
+
+def pass_bundle(node: Node) -> str:
+    """The signed trust bundle of this node, as of now: parties, crosswalks, status lists, and its own rules.
+
+    What a party published itself comes from the bundle of that party that this node adopted last. A crosswalk of this
+    node whose rulebook has lost its emergency is left out: its levels mean nothing any more.
+    """
+    now = node.clock()
+    parties = {party.id: _party_entry(party) for party in governance.parties(node)}
+    parties[node.id] = parties.get(node.id) or _own_entry(node)
+    walks: dict[str, list[str]] = {node.id: [_signed_crosswalk(node, one) for one in _crosswalks_in_force(node)]}
+    lists: dict[str, list[str]] = {node.id: _own_lists(node)}
+    for party, signed in adopted_bundles(node).items():
+        if party in parties and party != node.id:
+            _, theirs = read_unverified(signed)  # its signature was checked when it was adopted
+            walks[party] = theirs["crosswalks"].get(party, [])
+            lists[party] = theirs["status_lists"].get(party, [])
+    rules = _newest(node, SCENES)
+    payload = {
+        "issuer": node.id,
+        "number": node.log.size(),
+        "issued_at": now.isoformat(),
+        "next_update": (now + timedelta(minutes=NEXT_BUNDLE_MINUTES)).isoformat(),
+        "max_age_hours": BUNDLE_HOURS,
+        "parties": [parties[name] for name in sorted(parties)],
+        "crosswalks": walks,
+        "status_lists": lists,
+        "acceptance": rules[-1] if rules else None,
+    }
+    return sign_bundle(payload, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
+
+
+def bundle_file(node: Node) -> dict[str, Any]:
+    """What ``verify_pass`` takes as ``trust``: the bundle with the key of its signer, for a verifier to keep."""
+    return {"signed": pass_bundle(node), "key": dict(node.keys.public["signing"])}
+
+
+def trust_snapshot(node: Node) -> TrustSnapshot:
+    """This node's own bundle, ready to verify with."""
+    return read_bundle(pass_bundle(node), issuer_key=node.keys.public["signing"])
+
+
+def adopted_bundles(node: Node) -> dict[str, str]:
+    """Party to the signed bundle of it that was adopted last."""
+    table = schema.party_bundle
+    with node.records.reading() as connection:
+        return {row.party: row.signed for row in connection.execute(sa.select(table.c.party, table.c.signed))}
+
+
+def _own_lists(node: Node) -> list[str]:
+    with node.records.reading() as connection:
+        count = _lists(connection)
+    return [base64.b64encode(status_list(node, number)).decode() for number in range(count)]
+
+
+def _crosswalks_in_force(node: Node) -> list[Mapping[str, Any]]:
+    today = node.clock().date()
+    in_force = {one.id for one in governance.emergencies(node) if one.is_in_force(today)}
+    kept = []
+    for body in _newest(node, CROSSWALK):
+        major = body["major"]
+        versions = [p.rulebook for p in _versions(node, body["rulebook"])]
+        if any(documents.semver(one.version)[0] == major and one.emergency in in_force for one in versions):
+            kept.append(body)
+    return kept
+
+
+def _signed_crosswalk(node: Node, document: Mapping[str, Any]) -> str:
+    kid = node.keys.public["signing"]["kid"]
+    return sign_document(node.keys.signing, kid=kid, kind=CROSSWALK_KIND, payload=document)
+
+
+def _party_entry(party: Party) -> dict[str, Any]:
+    return {
+        "id": party.id,
+        "name": dict(party.name),
+        "territory": party.territory,
+        "signing": dict(party.signing),
+        "passes": list(party.passes),
+        "valid_until": party.valid_until.isoformat(),
+    }
+
+
+def _own_entry(node: Node) -> dict[str, Any]:
+    """This node as a party, before it is in a trust list: it trusts itself."""
+    return {
+        "id": node.id,
+        "name": dict(node.settings.name),
+        "territory": node.settings.territory,
+        "signing": dict(node.keys.public["signing"]),
+        "passes": list(node.keys.public["passes"]),
+        "valid_until": node.keys.public["signing_until"],
+    }
+
+
+def party_of(node: Node, party_id: str) -> Party:
+    """A listed party other than this node. ``NotFound`` when it is not listed, ``BadInput`` for the node itself."""
+    if party_id == node.id:
+        raise BadInput("This is this node itself.", "Name another party of the trust list.")
+    return governance.trust_list(node).party(party_id, at=node.clock())
