@@ -133,6 +133,7 @@ def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> Le
     decided = node.engine.to_arrow(status.statuses(facts, rulebook, as_of, node.clock()))
     counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
     codes = (*(level.code for level in rulebook.levels), UNKNOWN)
+    node.lake.replace(status.TABLE, decided.drop_columns(["failed"]))
     run = LevelRun(
         rulebook=rulebook.id,
         version=rulebook.version,
@@ -142,7 +143,6 @@ def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> Le
         failed=pc.sum(decided["failed"]).as_py() or 0,
         seconds=round(time.monotonic() - started, 3),
     )
-    node.lake.replace(status.TABLE, decided.drop_columns(["failed"]))
     with node.change(by) as change:
         change.event(
             "levels.decided",

@@ -202,7 +202,8 @@ class _Compiler:
         literals = [item.constant for item in items if item.constant is not None and item.kind == member.kind]
         found = [_same(member, item) for item in items if item.constant is None]
         if literals:
-            found.append(_sure(member.value.isin(literals), member.nullable))
+            # Always inside a call: engines differ on whether IN or an equality around it binds first.
+            found.append(ibis.coalesce(member.value.isin(literals), False))
         fails = reduce(_either, (item.fails for item in items), member.fails)
         value = reduce(py.or_, found) if found else ibis.literal(False)
         return _boolean(value, nullable=False, fails=fails)
@@ -210,7 +211,7 @@ class _Compiler:
     def _plus(self, operands: list[Any], known: frozenset[str]) -> Compiled:
         parts = [self._of_kind("+", "integer", operand, known) for operand in operands]
         total = parts[0].value + parts[1].value
-        fits = total.between(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
+        fits = (total >= -MAX_SAFE_INTEGER) & (total <= MAX_SAFE_INTEGER)
         fails = reduce(_either, [*(part.fails for part in parts), ~ibis.coalesce(fits, False)])
         value = fits.ifelse(total, ibis.null("int64"))  # so that no chain of sums leaves 64 bits
         return Compiled("integer", value, ibis.coalesce(value != 0, False), fails, nullable=False)
