@@ -54,8 +54,23 @@ class Session:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of an API token after it was made: never its secret. ``id`` names it in lists."""
+
+    id: str
+    label: str
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def state(self, at: datetime) -> str:
+        """``active``, ``expired`` or ``closed``."""
+        return "closed" if self.ended_at else "expired" if at >= self.expires_at else "active"
+
+
 def check_password(password: str) -> None:
-    """``BadInput`` unless it is between 12 and 200 characters; no other rule makes passwords better (NIST SP 800-63B)."""
+    """``BadInput`` unless it is between 12 and 200 characters; no other rule makes them better (NIST SP 800-63B)."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadInput(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.", "Choose a longer phrase."
@@ -86,6 +101,11 @@ def hash_of_nobody() -> str:
 def token_hash(secret: str) -> str:
     """What is stored of a random secret of at least 128 bits: its SHA-256, in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def token_id(stored_hash: str) -> str:
+    """Name of a token in lists: the first 16 digits of its hash, from which nothing can be made."""
+    return stored_hash[:16]
 
 
 @cache

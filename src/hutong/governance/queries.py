@@ -7,7 +7,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from hutong.errors import NotFound, NotSignedIn
-from hutong.governance.account import Session, token_hash
+from hutong.governance.account import Session, Token, token_hash, token_id
 from hutong.governance.emergency import Emergency, parse_emergency
 from hutong.node import Node
 from hutong.storage import schema
@@ -67,6 +67,16 @@ def parties(node: Node) -> tuple[Party, ...]:
         return ()
 
 
+def account_actor(node: Node, name: str) -> Actor:
+    """The actor of a local account. ``NotFound`` when there is none, or it has ended."""
+    query = sa.select(schema.account).where(schema.account.c.name == name)
+    with node.records.reading() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None or node.clock() >= row.expires_at:
+        raise NotFound(f"There is no account {name} in force.", "Create it with: hutong account create")
+    return Actor(id=row.name, kind="account", roles=frozenset(row.roles), represents=node.id)
+
+
 def session(node: Node, secret: str) -> Session:
     """The session of a cookie. ``NotSignedIn`` when it is unknown or over."""
     query = (
@@ -97,3 +107,14 @@ def token_actor(node: Node, secret: str) -> Actor:
     if now >= min(row.expires_at, row.account_until):
         raise NotSignedIn(f"The token expired on {row.expires_at:%Y-%m-%d}.", "Create a new one under your account.")
     return Actor(id=row.account, kind="account", roles=frozenset(row.roles), represents=node.id)
+
+
+def tokens(node: Node, account_name: str) -> list[Token]:
+    """API tokens of an account, the newest first, ended and expired ones too; at most 100."""
+    token = schema.api_token
+    query = sa.select(token).where(token.c.account == account_name).order_by(token.c.created_at.desc()).limit(100)
+    with node.records.reading() as connection:
+        return [
+            Token(token_id(row.hash), row.label, row.created_at, row.expires_at, row.ended_at)
+            for row in connection.execute(query)
+        ]

@@ -13,15 +13,26 @@ from hutong.node import Node
 from hutong.web import doors, jobs
 from hutong.web.api import acquisition, catalogue, ckan, governance, log, opening, passes, sharing
 from hutong.web.i18n import preferred_language
+from hutong.web.portal import about, account, dataset, developers, home, stewardship
 from hutong.web.portal import catalogue as catalogue_pages
-from hutong.web.portal import home, stewardship
 from hutong.web.portal import log as log_pages
 from hutong.web.portal import passes as pass_pages
 from hutong.web.portal import sharing as sharing_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
 
 API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, log)
-PORTAL = (home, stewardship, catalogue_pages, sharing_pages, pass_pages, log_pages)
+PORTAL = (
+    home,
+    catalogue_pages,
+    dataset,
+    about,
+    developers,
+    account,
+    stewardship,
+    sharing_pages,
+    pass_pages,
+    log_pages,
+)
 
 
 def create_app(node: Node) -> FastAPI:

@@ -1,0 +1,103 @@
+"""What catalogue terms are called on the pages: grades, licences, frequencies, themes, formats, columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from hutong.web.i18n import N_, Translations
+
+GRADES: Final = (
+    (N_("Open"), N_("Anyone may download, use and share it.")),
+    (N_("Registered"), N_("Anyone who is signed in may download it.")),
+    (
+        N_("By agreement"),
+        N_("You ask for it with a purpose; if it is agreed, it is delivered to you for that purpose."),
+    ),
+    (N_("Inside the node only"), N_("You may send a question; the answer comes out, the data never do.")),
+    (N_("Sealed"), N_("It is kept, but nobody may use it.")),
+)
+LICENCES: Final = {
+    "http://publications.europa.eu/resource/authority/licence/CC0": "CC0 1.0",
+    "https://creativecommons.org/publicdomain/zero/1.0/": "CC0 1.0",
+    "http://publications.europa.eu/resource/authority/licence/CC_BY_4_0": "CC BY 4.0",
+    "https://creativecommons.org/licenses/by/4.0/": "CC BY 4.0",
+    "https://www.apache.org/licenses/LICENSE-2.0": "Apache-2.0",
+}
+FREQUENCIES: Final = {
+    "DAILY": N_("daily"),
+    "WEEKLY": N_("weekly"),
+    "MONTHLY": N_("monthly"),
+    "QUARTERLY": N_("every three months"),
+    "ANNUAL": N_("yearly"),
+    "IRREG": N_("irregularly"),
+    "CONT": N_("continuously"),
+    "UNKNOWN": N_("unknown"),
+}
+THEMES: Final = {"HEAL": N_("Health"), "SOCI": N_("Population and society"), "ENVI": N_("Environment")}
+QUALITY: Final = {"good": N_("good"), "fair": N_("fair"), "poor": N_("poor"), "unknown": N_("not assessed")}
+DIMENSIONS: Final = {
+    "completeness": N_("Completeness"),
+    "validity": N_("Validity"),
+    "consistency": N_("Consistency"),
+    "timeliness": N_("Timeliness"),
+    "uniqueness": N_("Uniqueness"),
+}
+FORMATS: Final = {
+    "csv": N_("One row a line, UTF-8 with column names: opens in a spreadsheet."),
+    "json": N_("One object a row."),
+    "parquet": N_("Typed columns, compressed: for analysis."),
+}
+COLUMNS: Final = {
+    "area_name": (N_("Area name"), N_("Name of the area, as the source gives it.")),
+    "year_week": (N_("Week"), N_("Epidemiological week, year and number (MMWR, from Sunday to Saturday).")),
+    "status": (N_("Status"), N_("published, or withheld: then the value is empty, which is not zero.")),
+}
+COLUMN_TABLES: Final = {True: ("count", "area", "case"), False: ("case", "person", "area")}
+_THRESHOLD = re.compile(r"Counts from 1 to (\d{1,4}) are withheld")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of a vocabulary: what it is called, and its address."""
+
+    label: str
+    href: str
+
+
+def grade_label(grade: int, words: Translations) -> str:
+    """A grade in words: "0 · Open"."""
+    return f"{grade} · {words.gettext(GRADES[grade][0])}"
+
+
+def grade_meaning(grade: int, words: Translations) -> str:
+    """What a grade means for the reader."""
+    return words.gettext(GRADES[grade][1])
+
+
+def licence(uri: str) -> Term | None:
+    """A licence's usual name."""
+    return Term(LICENCES.get(uri, uri), uri) if uri else None
+
+
+def frequency(uri: str, words: Translations) -> str:
+    """How often a dataset comes out."""
+    last = uri.rstrip("/").rpartition("/")[2]
+    return words.gettext(FREQUENCIES[last]) if last in FREQUENCIES else last
+
+
+def theme(uri: str, words: Translations) -> str:
+    """A theme of the EU vocabulary."""
+    last = uri.rstrip("/").rpartition("/")[2]
+    return words.gettext(THEMES[last]) if last in THEMES else last
+
+
+def quality_label(label: str, words: Translations) -> str:
+    return words.gettext(QUALITY.get(label, QUALITY["unknown"]))
+
+
+def threshold_of(suppression: str) -> int | None:
+    """The smallest published count, as a release's suppression rule states it; None when it withholds no counts."""
+    found = _THRESHOLD.search(suppression)
+    return int(found[1]) + 1 if found else None

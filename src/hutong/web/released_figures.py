@@ -1,0 +1,284 @@
+"""Figures of a release: the epidemic curve, the hexagon map of incidence, the areas with most cases.
+
+They are drawn from the release's file, never from the lake, so that a page shows what was published and nothing else.
+A release never changes, so what was drawn once is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from hutong.errors import NotFound
+from hutong.node import Node
+from hutong.opening import queries
+from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.released_counts import AreaSum, ReleasedCounts, country_series, read_counts
+from hutong.web.charts import Basis, Column, Figure, bars, epidemic_curve, hexagon_map
+from hutong.web.findings import Bar, HexagonValue, WeekCount
+from hutong.web.hexagons import MapLabel
+from hutong.web.i18n import Language, Translations, translations
+from hutong.web.kept import Kept
+from hutong.web.mosaic import Centre, middle, mosaic
+from hutong.web.page_words import threshold_of
+
+YEAR_WEEKS = 52
+RECENT_WEEKS = 104
+MOST_BARS = 12
+MAP_LABELS = 4
+PER = 100_000
+KINDS = ("curve", "recent", "map", "areas")
+
+_kept: Kept[Figure | None] = Kept(128)
+_series: Kept[list[tuple[date, int | None]]] = Kept(64)
+_year: Kept[ReleasedCounts | None] = Kept(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What the node knows of an area besides its cases. Degrees, WGS 84; None where it is not known."""
+
+    code: str
+    names: Mapping[str, str | None]
+    level: str
+    parent: str | None
+    population: int | None
+    latitude: float | None
+    longitude: float | None
+
+    def name(self, language: Language) -> str:
+        order = ("name_zh", "name_en", "name_local") if language.code == "zh" else ("name_en", "name_local", "name_zh")
+        return next((name for key in order if (name := self.names[key])), self.code)
+
+
+def series(node: Node, release: Release) -> list[tuple[date, int | None]]:
+    """The country's weekly counts in a release, oldest first; empty when it holds none."""
+    path = queries.release_file(node, release, "parquet")
+    return _series.get(path, lambda: country_series(path))
+
+
+def figure(node: Node, dataset: Dataset, release: Release, kind: str, language: Language) -> Figure | None:
+    """One figure (``KINDS``) of a release in a language; None when the release has not what it needs."""
+    path = queries.release_file(node, release, "parquet")
+    return _kept.get((path, release.sha256, language.code, kind), lambda: _draw(node, dataset, release, kind, language))
+
+
+def areas(node: Node) -> dict[str, Area]:
+    """The areas that the node has acquired, down to the second level; none before there is a list of them."""
+    try:
+        table = node.engine.table("area")
+    except NotFound:
+        return {}
+    names = ["name_en", "name_zh", "name_local"]
+    more = ["area_code", "level", "parent_code", "population", "latitude", "longitude"]
+    rows = node.engine.to_arrow(table.filter(table.level.isin(["country", "region1", "region2"])).select(*names, *more))
+    return {
+        row["area_code"]: Area(
+            row["area_code"],
+            {name: row[name] for name in names},
+            row["level"],
+            row["parent_code"],
+            row["population"],
+            row["latitude"],
+            row["longitude"],
+        )
+        for row in rows.to_pylist()
+    }
+
+
+def _draw(node: Node, dataset: Dataset, release: Release, kind: str, language: Language) -> Figure | None:
+    words = translations(language)
+    as_of = release.issued or node.clock()
+    source = words.gettext("%(title)s, version %(version)s") % {
+        "title": dataset.title.in_language(language.code),
+        "version": release.version,
+    }
+    basis = Basis(source, as_of, threshold_of(release.suppression))
+    if kind in ("curve", "recent"):
+        points = [WeekCount(week, count) for week, count in series(node, release)]
+        return _curve(points if kind == "curve" else points[-RECENT_WEEKS:], basis, words)
+    path = queries.release_file(node, release, "parquet")
+    counts = _year.get(path, lambda: read_counts(path, latest_weeks=YEAR_WEEKS))
+    if counts is None:
+        return None
+    known = {code: area for code, area in areas(node).items() if code.split("-")[0] == counts.root.split("-")[0]}
+    whole = counts.including(
+        {code: area.parent for code, area in known.items()}, {code: area.level for code, area in known.items()}
+    )
+    draw = _map if kind == "map" else _areas
+    return draw(whole, known, basis, language, words)
+
+
+def _curve(points: list[WeekCount], basis: Basis, words: Translations) -> Figure | None:
+    if not points:
+        return None
+    description = words.gettext("Cases by epidemiological week, %(first)s to %(last)s.") % {
+        "first": words.date(points[0].week),
+        "last": words.date(points[-1].week),
+    }
+    return epidemic_curve(points, description=description, basis=basis, words=words)
+
+
+def _span(counts: ReleasedCounts, words: Translations) -> str:
+    return words.ngettext("the %(n)s week from %(first)s", "the %(n)s weeks from %(first)s", len(counts.weeks)) % {
+        "n": words.number(len(counts.weeks)),
+        "first": words.date(counts.weeks[0]),
+    }
+
+
+def _rate(area: AreaSum, population: int) -> float | None:
+    return None if area.count is None else PER * area.count / population
+
+
+def _map(
+    counts: ReleasedCounts, known: Mapping[str, Area], basis: Basis, language: Language, words: Translations
+) -> Figure | None:
+    """Incidence of the first-level areas, painted on the hexagons where their places lie; None without residents."""
+    regions = {code: area for code, area in known.items() if area.level == "region1" and area.population}
+    sums = [area for area in counts.sums("region1") if area.code in regions]
+    tiles = mosaic(_centres(known, regions))
+    if not sums or not tiles:
+        return None
+    rates = {area.code: _rate(area, regions[area.code].population or 1) for area in sums}
+    cells = [HexagonValue(cell, rates.get(code)) for cell, code in sorted(tiles.items())]
+    ranked = sorted(sums, key=lambda area: (rates[area.code] is None, -(rates[area.code] or 0), area.code))
+    own = {area.code: [cell for cell, code in tiles.items() if code == area.code] for area in ranked[:MAP_LABELS]}
+    labels = [MapLabel(known[code].name(language), *middle(cells_)) for code, cells_ in own.items() if cells_]
+    drawn = hexagon_map(
+        cells,
+        description=words.gettext(
+            "Published cases per 100,000 residents in %(span)s. Each hexagon has the colour of the area around it."
+        )
+        % {"span": _span(counts, words)},
+        unit=words.gettext("Cases per 100,000 residents"),
+        basis=basis,
+        words=words,
+        labels=labels,
+        title=_map_title(ranked, rates, known, language, words),
+    )
+    return replace(
+        drawn,
+        columns=(
+            Column(words.gettext("Area")),
+            Column(words.gettext("Cases published"), numeric=True),
+            Column(words.gettext("Weeks withheld"), numeric=True),
+            Column(words.gettext("Per 100,000 residents"), numeric=True),
+        ),
+        rows=tuple(
+            (
+                known[area.code].name(language),
+                None if area.count is None else words.number(area.count),
+                words.number(area.withheld_weeks),
+                None if rates[area.code] is None else words.number(rates[area.code] or 0),
+            )
+            for area in ranked
+        ),
+        suppression=_withheld_note(sums, len(counts.weeks), words),
+        table_note=_at_least(words),
+    )
+
+
+def _at_least(words: Translations) -> str:
+    return words.gettext("Where weeks are withheld the true number is higher than the published one.")
+
+
+def _withheld_note(sums: list[AreaSum], weeks: int, words: Translations) -> str:
+    hidden = sum(area.count is None for area in sums)
+    withheld = sum(area.withheld_weeks for area in sums)
+    return words.gettext(
+        "%(withheld)s of %(all)s weekly numbers of these areas; their published places are counted instead. %(hidden)s "
+        "of %(areas)s areas have nothing published and are hollow, not zero."
+    ) % {
+        "withheld": words.number(withheld),
+        "all": words.number(weeks * len(sums)),
+        "hidden": words.number(hidden),
+        "areas": words.number(len(sums)),
+    }
+
+
+def _map_title(
+    ranked: list[AreaSum],
+    rates: Mapping[str, float | None],
+    known: Mapping[str, Area],
+    language: Language,
+    words: Translations,
+) -> str:
+    highest = ranked[0]
+    if not rates[highest.code]:
+        return words.gettext("Where the cases are")
+    return words.gettext("%(area)s was hit hardest: %(rate)s cases per 100,000 residents") % {
+        "area": known[highest.code].name(language),
+        "rate": words.number(round(rates[highest.code] or 0)),
+    }
+
+
+def _centres(known: Mapping[str, Area], regions: Mapping[str, Area]) -> list[Centre]:
+    """Points of each region: its second-level areas where they have a place, else its own centre."""
+    inner = [
+        Centre(area.parent or "", area.latitude, area.longitude)
+        for area in known.values()
+        if area.level == "region2"
+        and area.parent in regions
+        and area.latitude is not None
+        and area.longitude is not None
+    ]
+    have = {centre.area for centre in inner}
+    own = [
+        Centre(area.code, area.latitude, area.longitude)
+        for area in regions.values()
+        if area.code not in have and area.latitude is not None and area.longitude is not None
+    ]
+    return inner + own
+
+
+def _areas(
+    counts: ReleasedCounts, known: Mapping[str, Area], basis: Basis, language: Language, words: Translations
+) -> Figure | None:
+    """The second-level areas (or, without them, the first-level ones) with most published cases."""
+    level = "region2" if "region2" in counts.levels.values() else "region1"
+    sums = [area for area in counts.sums(level) if area.known][:MOST_BARS]
+    if not sums:
+        return None
+    labels = _labels([area.code for area in sums], counts, known, language)
+    total, held = sum(area.known for area in sums), sum(area.withheld_weeks for area in sums)
+    everything = sum(count or 0 for _, count in counts.country())
+    drawn = bars(
+        [Bar(labels[area.code], area.known) for area in sums],
+        title=words.ngettext(
+            "%(share)s of the published cases were in %(n)s place",
+            "%(share)s of the published cases were in %(n)s places",
+            len(sums),
+        )
+        % {"share": words.percent(min(1.0, total / max(1, everything, total))), "n": words.number(len(sums))},
+        description=words.gettext("Published cases by area of residence in %(span)s.") % {"span": _span(counts, words)},
+        heading=words.gettext("Area"),
+        unit=words.gettext("Cases published"),
+        basis=basis,
+        words=words,
+    )
+    return replace(
+        drawn,
+        suppression=words.gettext("%(withheld)s of %(all)s weekly numbers of these areas.")
+        % {"withheld": words.number(held), "all": words.number(len(sums) * len(counts.weeks))},
+        table_note=_at_least(words),
+    )
+
+
+def _labels(codes: list[str], counts: ReleasedCounts, known: Mapping[str, Area], language: Language) -> dict[str, str]:
+    """Names of areas; a second-level one with the area above it, since many share a name."""
+
+    def name(code: str | None) -> str:
+        if code is None:
+            return ""
+        return known[code].name(language) if code in known else counts.names.get(code, code)
+
+    plain = {code: name(code) for code in codes}
+    full = {
+        code: f"{text}, {above}"
+        if counts.levels.get(code) == "region2" and (above := name(counts.parents[code]))
+        else text
+        for code, text in plain.items()
+    }
+    seen = list(full.values())
+    return {code: text if seen.count(text) == 1 else f"{text} ({code})" for code, text in full.items()}
