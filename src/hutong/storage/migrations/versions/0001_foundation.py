@@ -250,6 +250,43 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_agreement"), ["agreement"], unique=False)
 
     op.create_table(
+        "exposure_batch",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("emergency", sa.String(length=60), nullable=False),
+        sa.Column("starts_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("ends_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("keys", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["emergency"], ["emergency.id"], name=op.f("fk_exposure_batch_emergency")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exposure_batch")),
+    )
+    with op.batch_alter_table("exposure_batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_exposure_batch_emergency"), ["emergency"], unique=False)
+        batch_op.create_index(batch_op.f("ix_exposure_batch_ends_at"), ["ends_at"], unique=False)
+
+    op.create_table(
+        "exposure_key",
+        sa.Column("key_data", sa.LargeBinary(), nullable=False),
+        sa.Column("emergency", sa.String(length=60), nullable=False),
+        sa.Column("rolling_start", sa.Integer(), nullable=False),
+        sa.Column("rolling_period", sa.Integer(), nullable=False),
+        sa.Column("report_type", sa.Integer(), nullable=False),
+        sa.Column("days_since_onset", sa.Integer(), nullable=True),
+        sa.Column("due_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("ends_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("published", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["emergency"], ["emergency.id"], name=op.f("fk_exposure_key_emergency")),
+        sa.PrimaryKeyConstraint("key_data", name=op.f("pk_exposure_key")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("exposure_key", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_exposure_key_emergency_published_due_at", ["emergency", "published", "due_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_exposure_key_ends_at"), ["ends_at"], unique=False)
+
+    op.create_table(
         "quality_report",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("source", sa.String(length=60), nullable=False),
@@ -304,6 +341,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
+        "verification_code",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("stage", sa.String(length=5), nullable=False),
+        sa.Column("emergency", sa.String(length=60), nullable=False),
+        sa.Column("report_type", sa.Integer(), nullable=False),
+        sa.Column("onset_on", sa.Date(), nullable=True),
+        sa.Column("expires_at", hutong.storage.records.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["emergency"], ["emergency.id"], name=op.f("fk_verification_code_emergency")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_verification_code")),
+    )
+    with op.batch_alter_table("verification_code", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_verification_code_emergency"), ["emergency"], unique=False)
+        batch_op.create_index(batch_op.f("ix_verification_code_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
         "inbox",
