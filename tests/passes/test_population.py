@@ -10,7 +10,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
@@ -122,8 +122,13 @@ def _data(person: dict[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in person.items()}
 
 
+NOBODY: dict[str, Any] = dict.fromkeys(TYPES)
+INSIDE_AN_EQUALITY = {"in": [{"var": "b"}, [{"in": [{"var": "b"}, [{"var": "b"}]]}]]}
+
+
 @MODEST
 @given(ANY, PERSONS)
+@example(INSIDE_AN_EQUALITY, [NOBODY])
 def test_a_compiled_expression_gives_what_evaluate_gives(expression: Any, persons: list[dict[str, Any]]) -> None:
     compiled = compile_expression(expression, TABLE, COLUMNS)
     value = compile_to_ibis(expression, TABLE, COLUMNS)
