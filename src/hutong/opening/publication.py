@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.opening.catalogue import Contact, Keywords, Text
+from hutong.opening.catalogue import SLUG, Contact, Keywords, Text
 
 MAX_BYTES = 128 * 1024
+LONGEST_ID = 80
 KINDS = ("weekly-counts", "case-records")
 HIERARCHIES = ("dates", "age-groups", "areas", "as-given")
 
@@ -66,6 +68,10 @@ class Publication:
     sensitive: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not SLUG.fullmatch(self.dataset) or not 2 <= len(self.dataset) <= LONGEST_ID:
+            raise BadInput(f"{self.dataset[:80]!r} can't be a dataset's id.", "Use a-z, 0-9, hyphens; 2 to 80 of them.")
+        if self.grade not in range(5) or not 0 <= self.suppression_limit <= 1:
+            raise BadInput("The grade or the suppression limit is out of range.", "Give 0 to 4, and a share of 0 to 1.")
         if self.kind not in KINDS:
             raise BadInput(f"The kind of publication {self.kind!r} is not known.", f"Use one of: {', '.join(KINDS)}.")
         if self.kind == "weekly-counts" and (self.threshold < 3 or not self.indicator):
@@ -89,29 +95,12 @@ def parse_publication(text: str) -> Publication:
         raise BadInput("The publication is no mapping of names to values.", "See docs/how-to/publish.md.")
     unknown = set(given) - set(Publication.__dataclass_fields__)
     if unknown:
-        raise BadInput(f"The publication has unknown parts: {', '.join(sorted(unknown))}.", "Remove them.")
+        raise BadInput(f"The publication has unknown parts: {', '.join(sorted(map(str, unknown)))}.", "Remove them.")
     return _publication(given)
 
 
 def _publication(given: dict[str, Any]) -> Publication:
     try:
-        keywords = given.get("keywords", {})
-        return Publication(
-            **{
-                **given,
-                "title": Text(**given["title"]),
-                "description": Text(**given["description"]),
-                "keywords": Keywords(tuple(keywords.get("en", ())), tuple(keywords.get("zh", ()))),
-                "themes": tuple(given.get("themes", ())),
-                "quasi_identifiers": {
-                    element: QuasiIdentifier(**entry) for element, entry in given.get("quasi_identifiers", {}).items()
-                },
-                "contact": Contact(**given["contact"]),
-                "keep": tuple(given.get("keep", ())),
-                "sensitive": tuple(given.get("sensitive", ())),
-            }
-        )
-    except KeyError as error:
-        raise BadInput(f"The publication lacks {error}.", "See docs/how-to/publish.md.") from error
-    except (TypeError, AttributeError) as error:
+        return msgspec.convert(given, Publication)
+    except msgspec.ValidationError as error:
         raise BadInput(f"The publication is misstated: {error}.", "See docs/how-to/publish.md.") from error
