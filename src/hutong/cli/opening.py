@@ -48,11 +48,12 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search this node's catalogue, with what it harvested."""
-    from hutong.web.catalogue_of import catalogue_of, search_catalogue
+    from hutong.opening.search import Query
+    from hutong.sharing.catalogue import catalogue, index
 
     with opened(node) as opened_node:
-        found = search_catalogue(opened_node, text=text, limit=limit)
-        known = {dataset.name: dataset for dataset in catalogue_of(opened_node).datasets}
+        found = index(opened_node).search(Query(text=text, limit=limit))
+        known = {dataset.name: dataset for dataset in catalogue(opened_node).datasets}
     hits = [known[name] for name in found.names if name in known]
     show(
         as_json,

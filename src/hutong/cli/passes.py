@@ -1,7 +1,197 @@
-"""Commands about passes."""
+"""Commands about passes. Reading and verifying need no node."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+from hutong.errors import BadInput
+
+passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
+MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
+MAX_PASS_BYTES = 8 * 2**20
+
+
+class Scene(StrEnum):
+    """Where a pass is shown."""
+
+    COMMUNITY = "community"
+    WORKPLACE = "workplace"
+    SCHOOL = "school"
+    TRANSPORT = "transport"
+    CHECKPOINT = "checkpoint"
+    BORDER = "border"
+    MEDICAL = "medical"
+    CLOSED_SETTING = "closed-setting"
+    PUBLIC_PLACE = "public-place"
+
 
 def add_to(app: typer.Typer) -> None:
-    """None yet."""
+    app.add_typer(passes, name="pass")
+
+
+@passes.command("issue")
+def issue(
+    person: Annotated[str, typer.Argument(help="The resident's number, or the pseudonym.")],
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a pass with the level that was decided last."""
+    from hutong.passes import actions_pass
+
+    with opened(node) as opened_node:
+        issued = actions_pass.issue_pass(opened_node, by=opened_node.operator, person=person, hours=hours)
+    if picture is not None:
+        picture.write_bytes(issued.qr_svg().encode() if picture.suffix == ".svg" else issued.qr_png())
+    show(
+        as_json,
+        {
+            "text": issued.text,
+            "pass_id": issued.pass_id,
+            "level": issued.level,
+            "rulebook": f"{issued.rulebook}@{issued.version}",
+            "reasons": [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in issued.reasons],
+            "expires_at": issued.expires_at.isoformat(),
+            "picture": str(picture) if picture else None,
+        },
+        issued.text,
+        f"Level {issued.level} by {issued.rulebook} {issued.version}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
+        *(f"  because: {reason.texts['en']} [{reason.rule_id}]" for reason in issued.reasons),
+    )
+
+
+@passes.command("read")
+def read(
+    what: Annotated[str, typer.Argument(help="The text of a code, or a file with it: text or picture.")],
+    key: Annotated[list[Path] | None, typer.Option(help="Key or certificate file (DER, PEM, base64, JWK).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
+    from hutong.passes.credential.read import read_pass
+
+    found = read_pass(_given(what), keys=[_key(path) for path in key or []])
+    state = {True: "valid", False: "does not fit", None: "not checked: no key fits"}[found.signature_valid]
+    show(
+        as_json,
+        {
+            "kind": found.kind,
+            "payload": found.payload,
+            "signature_valid": found.signature_valid,
+            "issuer": found.issuer,
+            "issued_at": found.issued_at.isoformat() if found.issued_at else None,
+            "expires_at": found.expires_at.isoformat() if found.expires_at else None,
+            "key_id": found.key_id,
+            "warnings": list(found.warnings),
+        },
+        f"{found.kind} by {found.issuer or 'nobody named'}; signature {state}",
+        f"issued {found.issued_at or 'not said'}, expires {found.expires_at or 'not said'}",
+        *(f"  note: {warning}" for warning in found.warnings),
+    )
+
+
+@passes.command("verify")
+def verify(
+    what: Annotated[str, typer.Argument(help="The text of a code, or a file with it: text or picture.")],
+    scene: Annotated[Scene, typer.Option(help="Where it is shown.")],
+    trust: Annotated[Path | None, typer.Option(help="Trust bundle file; without it the node's own.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Acceptance rules; without them the bundle's.")] = None,
+    at: Annotated[str | None, typer.Option(help="Time of verification (ISO 8601); now without it.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a pass: accepted, refused or unknown, with the reasons. Exits with 0 whatever the answer is."""
+    from hutong.passes import queries
+    from hutong.passes.verification import verify_pass
+
+    when = _instant(at)
+    if trust is None:
+        with opened(node) as opened_node:
+            answer = verify_pass(
+                _given(what), trust=queries.trust_snapshot(opened_node), rules=rules, scene=scene.value, at=when
+            )
+    else:
+        answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene.value, at=when)
+    lines = [f"{MARKS[str(answer.answer)]} at {scene.value}"]
+    lines += [f"  {reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons]
+    show(as_json, answer.document(), *lines)
+
+
+@passes.command("revoke")
+def revoke(
+    pass_id: str,
+    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    rule_id: Annotated[str, typer.Option("--rule", help="Rule under which it is revoked.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke one pass; its siblings stay valid."""
+    from hutong.governance import queries as governance
+    from hutong.passes import actions_pass
+
+    with opened(node) as opened_node:
+        actions_pass.revoke_pass(
+            opened_node,
+            by=opened_node.operator,
+            second=governance.account_actor(opened_node, second),
+            pass_id=pass_id,
+            rule_id=rule_id,
+            reason=reason,
+        )
+    show(as_json, {"revoked": pass_id}, f"Revoked {pass_id}.")
+
+
+@passes.command("bundle")
+def bundle(
+    file: Annotated[Path, typer.Argument(help="Where to write the trust bundle for offline verifiers.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the signed trust bundle that a verifier keeps."""
+    import orjson
+
+    from hutong.passes import queries
+
+    with opened(node) as opened_node:
+        content = queries.bundle_file(opened_node)
+    file.write_bytes(orjson.dumps(content))
+    show(as_json, {"file": str(file)}, f"Wrote {file}.")
+
+
+def _instant(text: str | None) -> datetime:
+    """The given time, in UTC where it has no zone; now without one."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"{text!r} is no time.", "Give it as ISO 8601: 2026-01-31T08:00:00Z.") from error
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _given(what: str) -> str | bytes:
+    """The text itself, or the content of the file that it names."""
+    try:
+        is_file = len(what) < 4096 and Path(what).is_file()
+    except OSError:
+        is_file = False
+    return read_bytes(Path(what), "pass", max_bytes=MAX_PASS_BYTES) if is_file else what
+
+
+def _key(path: Path) -> object:
+    import orjson
+
+    content = read_bytes(path, "key", max_bytes=2**20)
+    if content.lstrip().startswith(b"{"):
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise BadInput(f"The key {path} is no JSON.", "Give a JWK, or a certificate.") from error
+    return content if content[:1] == b"\x30" else content.decode("ascii", errors="replace")

@@ -84,11 +84,15 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Publish a rulebook; two persons are needed."""
+    from hutong.governance import queries as governance
     from hutong.passes import actions
 
     with opened(node) as opened_node:
         published = actions.publish_rulebook(
-            opened_node, by=opened_node.operator, second=second, document=_yaml_or_json(file)
+            opened_node,
+            by=opened_node.operator,
+            second=governance.account_actor(opened_node, second),
+            document=_yaml_or_json(file),
         )
     show(
         as_json,

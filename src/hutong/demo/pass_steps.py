@@ -2,11 +2,148 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hutong.acquisition import actions as acquisition
+from hutong.acquisition.source import Source
+from hutong.demo.lists import MAPPINGS
+from hutong.demo.residents import resident_number, write_population
+from hutong.governance import queries as governance
+from hutong.insight import actions as insight
+from hutong.insight.risk_area import shipped_rule
+from hutong.node import Node
+from hutong.passes import actions, actions_pass, queries
+from hutong.passes.documents import shipped_document
+from hutong.passes.verification import verify_pass
 
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
+    from hutong.passes.actions_pass import IssuedPass
+
+AS_OF = date(2015, 9, 15)
+SCENES = ("workplace", "school", "transport", "community")
+MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
+POPULATION = Source(
+    id="tw-population",
+    title={"en": "Synthetic residents of Tainan and Kaohsiung", "zh": "台南与高雄合成居民"},
+    provider="Demonstration",
+    territory="TW",
+    licence="CC0-1.0",
+    homepage="urn:hutong:demonstration",
+    citation="Seeded synthetic population; no real person is in it.",
+)
 
 
 def passes(demo: Demo) -> None:
-    """Placeholder until the stage is wired."""
+    """Risk areas from the real cases, levels for 50,000 residents, one pass, verified offline by the other region."""
+    with demo.report.step("passes", "7  Pass") as facts:
+        tw, pe = demo.nodes["tw"], demo.nodes["pe"]
+        _acquire_population(demo, tw, facts)
+        _assess_risk(demo, tw, facts)
+        for node, levels in ((tw, "dengue-three-levels"), (pe, "dengue-four-levels")):
+            _publish_rules(node, levels)
+        demo.report.say("tw published a rulebook of three levels, pe one of four, each with crosswalk and scene rules")
+        _decide(demo, tw, facts)
+        issued = _issue(demo, tw, facts)
+        _verify(demo, pe, issued, facts)
+
+
+def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
+    begun = time.monotonic()
+    population = write_population(demo.folder / "population", as_of=AS_OF)
+    acquisition.declare_source(tw, by=tw.operator, source=POPULATION)
+    for mapping, path in (("residents", population.residents), ("stays", population.stays)):
+        receipt = acquisition.acquire(
+            tw,
+            by=tw.operator,
+            source_id=POPULATION.id,
+            path=path,
+            mapping=(MAPPINGS / f"{mapping}.yaml").read_text("utf-8"),
+        )
+        facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
+    tw.move_inbox()
+    demo.report.say(
+        f"tw: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays; "
+        "names and numbers are in the vault only",
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _assess_risk(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
+    begun = time.monotonic()
+    found = insight.assess_risk_areas(tw, by=tw.operator, rule=shipped_rule(), as_of=AS_OF)
+    facts["risk_areas"] = found.document()
+    counts = ", ".join(f"{number} {level}" for level, number in found.areas.items())
+    demo.report.say(
+        f"tw: risk areas on {AS_OF} from {found.cases:,} real cases in 14 days: {counts}",
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _publish_rules(node: Node, name: str) -> None:
+    """Publish the shipped documents for the exercise's own days and emergency; two persons stand behind each."""
+    second = governance.account_actor(node, "authority")
+    (emergency,) = governance.emergencies(node)
+    days = {
+        "valid_from": datetime.combine(emergency.starts, datetime.min.time(), UTC).isoformat(),
+        "valid_to": datetime.combine(emergency.sunset, datetime.min.time(), UTC).isoformat(),
+    }
+
+    rulebook = shipped_document(name, emergency=emergency.id, **days)
+    actions.publish_rulebook(node, by=node.operator, second=second, document=rulebook)
+    crosswalk = shipped_document(f"crosswalks/{name}", **days)
+    actions.publish_crosswalk(node, by=node.operator, second=second, document=crosswalk)
+    actions.publish_acceptance(
+        node, by=node.operator, second=second, document=shipped_document(f"scenes/{name}", **days)
+    )
+
+
+def _decide(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
+    run = actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=AS_OF)
+    facts["levels"] = {"persons": run.persons, "by_level": dict(run.levels), "seconds": run.seconds}
+    counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items() if number)
+    demo.report.say(
+        f"tw: levels for {run.persons:,} residents by {run.rulebook} {run.version}: {counts}", seconds=run.seconds
+    )
+
+
+def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
+    issued = actions_pass.issue_pass(tw, by=tw.operator, person=resident_number(0), hours=24)
+    picture = demo.folder / "pass.png"
+    picture.write_bytes(issued.qr_png())
+    (demo.folder / "pass.txt").write_text(issued.text, encoding="ascii")
+    facts["pass"] = {
+        "pass_id": issued.pass_id,
+        "level": issued.level,
+        "rulebook": f"{issued.rulebook}@{issued.version}",
+        "reasons": [reason.rule_id for reason in issued.reasons],
+        "characters": len(issued.text),
+        "picture": str(picture),
+        "text": issued.text,
+    }
+    because = "; ".join(reason.texts["en"] for reason in issued.reasons)
+    demo.report.say(f"tw issued a pass to resident {resident_number(0)}: level {issued.level}. {because}")
+    demo.report.say(f"      {len(issued.text)} characters, signed, no name on it; picture {picture}")
+    return issued
+
+
+def _verify(demo: Demo, pe: Node, issued: IssuedPass, facts: dict[str, Any]) -> None:
+    actions.fetch_party_bundle(pe, by=pe.operator, party_id="tw")
+    bundle = demo.folder / "pe-trust-bundle.json"
+    bundle.write_bytes(orjson.dumps(queries.bundle_file(pe)))
+    # From here on without any network: the bundle's file and the text of the code are all that a verifier has.
+    at = pe.clock() + timedelta(seconds=1)
+    facts["verified_by_pe"] = {}
+    for scene in SCENES:
+        answer = verify_pass(issued.text, trust=bundle, scene=scene, at=at)
+        facts["verified_by_pe"][scene] = answer.document()
+        because = "; ".join(f"{reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons)
+        demo.report.say(f"pe, offline, at a {scene}: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
+    altered = issued.text[:-8] + ("A" if issued.text[-8] != "A" else "B") + issued.text[-7:]
+    answer = verify_pass(altered, trust=bundle, scene="workplace", at=at)
+    facts["altered"] = answer.document()
+    demo.report.say(f"the same pass with one character altered: {MARKS[str(answer.answer)]} {answer.answer}")

@@ -30,7 +30,7 @@ def require_free(port: int) -> None:
 
 @contextmanager
 def serving(nodes: dict[Path, int]) -> Iterator[dict[int, int]]:
-    """Serve each node folder on its port; yields process ids by port. All are up when this begins, gone when it ends."""
+    """Serve each node folder on its port; yields process ids by port. All are up at the start, gone at the end."""
     processes: dict[int, subprocess.Popen[bytes]] = {}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUTONG_")}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def set_up(demo: Demo) -> None:
         facts["kept_out"] = sorted(KEPT_OUT)
 
 
-def _declare(node: Node, title: dict[str, str]) -> None:
+def _declare(node: Node, title: Mapping[str, str]) -> None:
     today = node.clock().date()
     declared = Emergency(
         id=f"{node.id}-dengue-exercise",
