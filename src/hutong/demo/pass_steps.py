@@ -56,7 +56,11 @@ def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
     population = write_population(demo.folder / "population", as_of=AS_OF)
     acquisition.declare_source(tw, by=tw.operator, source=POPULATION)
-    for mapping, path in (("residents", population.residents), ("stays", population.stays)):
+    for mapping, path in (
+        ("residents", population.residents),
+        ("stays", population.stays),
+        ("tests", population.tests),
+    ):
         receipt = acquisition.acquire(
             tw,
             by=tw.operator,
@@ -67,8 +71,8 @@ def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
         facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
     tw.move_inbox()
     demo.report.say(
-        f"tw: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays; "
-        "names and numbers are in the vault only",
+        f"tw: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
+        f"and {facts['tests']['accepted']:,} tests; names and numbers are in the vault only",
         seconds=time.monotonic() - begun,
     )
 

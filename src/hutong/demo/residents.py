@@ -25,6 +25,10 @@ STAYS_PER_RESIDENT = 0.9
 SHARE_STAYING_NEAR = 0.8
 RESIDENTS_HEADER = ("resident_number", "name", "sex", "birth_year", "area_code")
 STAYS_HEADER = ("resident_number", "area_code", "arrived", "left")
+TESTS_HEADER = ("resident_number", "sampled_at", "result")
+TEST_WINDOW_DAYS = 20
+SHARE_TESTED = 0.01
+SHARE_POSITIVE = 0.4
 
 # Residents (thousands, end of 2015) of the districts of Tainan and Kaohsiung where the outbreak of 2015 was, and of
 # quieter ones around them.
@@ -40,10 +44,11 @@ _GIVEN: Final = "志明淑芬俊杰雅婷建宏怡君家豪美玲宗翰惠雯冠
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The two files, and how many rows each has beside its header."""
+    """The three files, and how many rows two of them have beside the header."""
 
     residents: Path
     stays: Path
+    tests: Path
     residents_count: int
     stays_count: int
 
@@ -61,7 +66,7 @@ def write_population(
     townships: Mapping[str, float] = OUTBREAK_2015,
     as_of: date = date(2015, 9, 15),
 ) -> Population:
-    """Write ``residents.csv`` and ``stays.csv`` as the mappings ``residents`` and ``stays`` expect them.
+    """Write ``residents.csv``, ``stays.csv`` and ``tests.csv`` as the mappings of these names expect them.
 
     Args:
         folder: where; it is created.
@@ -88,7 +93,8 @@ def write_population(
     _write(folder / "residents.csv", RESIDENTS_HEADER, _residents(random, numbers, codes[homes], as_of))
     stays = _stays(random, numbers, homes, townships, as_of)
     _write(folder / "stays.csv", STAYS_HEADER, stays)
-    return Population(folder / "residents.csv", folder / "stays.csv", count, len(stays[0]))
+    _write(folder / "tests.csv", TESTS_HEADER, _tests(random, numbers, as_of))
+    return Population(folder / "residents.csv", folder / "stays.csv", folder / "tests.csv", count, len(stays[0]))
 
 
 def _codes_and_shares(townships: Mapping[str, float]) -> tuple[Any, Any]:
@@ -136,6 +142,16 @@ def _stays(
     arrived = start + minutes.astype("timedelta64[m]")
     left = arrived + np.minimum(lasting, 3 * 24 * 60).astype("timedelta64[m]")
     return numbers[who], codes[where], np.datetime_as_string(arrived, unit="m"), np.datetime_as_string(left, unit="m")
+
+
+def _tests(random: np.random.Generator, numbers: Any, as_of: date) -> Sequence[Any]:
+    import numpy as np
+
+    who = np.flatnonzero(random.random(numbers.size) < SHARE_TESTED)
+    days = random.integers(TEST_WINDOW_DAYS, size=who.size)
+    sampled = [f"{as_of - timedelta(days=int(day)):%Y-%m-%d}T09:00" for day in days]
+    results = np.where(random.random(who.size) < SHARE_POSITIVE, "positive", "negative").astype(object)
+    return numbers[who], np.array(sampled, dtype=object), results
 
 
 def _write(path: Path, header: Sequence[str], columns: Sequence[Any]) -> None:

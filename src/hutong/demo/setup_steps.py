@@ -87,7 +87,7 @@ def _declare(node: Node, title: Mapping[str, str]) -> None:
 def _boundary(node: Node, emergency: str, sunset: date) -> Boundary:
     tables = {
         table: frozenset(element.name for element in node.standard.table(table).elements) - KEPT_OUT
-        for table in ("case", "area", "place", "person", "stay")
+        for table in ("case", "area", "place", "person", "stay", "test")
     }
     return Boundary(
         id=f"{node.id}-surveillance",
