@@ -1,5 +1,277 @@
-"""Passes for machines."""
+"""Passes for machines: rulebooks, issue, verification, revocation, and what offline verifiers download."""
 
-from fastapi import APIRouter
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from hutong.errors import BadInput
+from hutong.governance import queries as governance
+from hutong.insight import queries as insight
+from hutong.passes import actions, queries
+from hutong.passes.credential.status_list import CONTENT_TYPE
+from hutong.passes.documents import Reason as RuleReason
+from hutong.passes.recognition import Answer, Scene
+from hutong.passes.verification import Verification, verify_pass
+from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
+MAX_TEXT = 100_000
+MAX_PICTURE_BASE64 = 24_000_000
+
+RulebookId = Annotated[str, Path(max_length=80, examples=["dengue-3"])]
+PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
+Minute = {"Cache-Control": "public, max-age=60"}
+
+
+class RulebookSummary(BaseModel):
+    """A published rulebook, its newest version."""
+
+    id: str
+    version: str
+    hash: str = Field(description="SHA-256 of the document's canonical JSON")
+    emergency: str
+    levels: list[str] = Field(description="From the least to the most severe")
+    valid_from: datetime
+    valid_to: datetime
+    published_at: datetime
+
+
+class RulebookDocument(BaseModel):
+    """A version of a rulebook as it was published, and which versions there are."""
+
+    versions: list[str] = Field(description="The newest first")
+    hash: str
+    document: dict[str, Any]
+
+
+class Why(BaseModel):
+    """A rule and its sentence in each language."""
+
+    rule_id: str
+    text: dict[str, str]
+
+
+class PassRequest(BaseModel):
+    """Whom the pass is for."""
+
+    person: str = Field(min_length=1, max_length=64, description="The resident's number, or the pseudonym")
+    hours: int = Field(default=24, ge=1, le=168, description="How long it is for showing")
+
+
+class NewPass(BaseModel):
+    """A pass; the holder's secret is given once, here."""
+
+    pass_id: str
+    text: str = Field(description="What the QR code holds")
+    qr_svg: str
+    holder_secret: str = Field(description="Who shows it is the holder; the node does not keep it")
+    level: str
+    meaning: dict[str, str]
+    reasons: list[Why]
+    rulebook: str
+    version: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class ShownPass(BaseModel):
+    """A pass to verify: its text, or a picture of its code."""
+
+    text: str | None = Field(default=None, max_length=MAX_TEXT)
+    picture: str | None = Field(default=None, max_length=MAX_PICTURE_BASE64, description="PNG or JPEG, base64")
+    scene: Scene
+
+
+class VerificationAnswer(BaseModel):
+    """Exactly one of three answers, with the rules that gave it."""
+
+    answer: Answer
+    reasons: list[Why]
+    scene: str
+    at: datetime
+    kind: str
+    level: str | None
+    scale: str | None = Field(description="The level on the common scale")
+    issuer: str | None
+    issued_at: datetime | None
+    expires_at: datetime | None
+    list_number: int | None
+    list_age_seconds: int | None
+    status_age_seconds: int | None
+
+
+class RevocationOrder(BaseModel):
+    """Why a pass is revoked, and the second person who agrees."""
+
+    rule_id: str = Field(min_length=1, max_length=80, examples=["issued-in-error"])
+    reason: str = Field(min_length=1, max_length=500, description="For the holder; not in the log")
+    second_token: str = Field(min_length=1, max_length=200, description="API token of the second person")
+
+
+class Revoked(BaseModel):
+    pass_id: str
+    revoked_at: datetime
+    rule_id: str
+
+
+class AreaRisk(BaseModel):
+    """The level of one area."""
+
+    area_code: str
+    name: dict[str, str]
+    level: str
+    severity: int = Field(ge=0, description="0 for the least severe level")
+    cases: int | None = Field(description="Cases in the window; null where so few that the count is withheld")
+    longitude: float | None
+    latitude: float | None
+
+
+class RiskAreas(BaseModel):
+    """The newest assessment, the areas with the most cases first."""
+
+    as_of: date
+    window_from: date
+    assessed_at: datetime
+    rule: str
+    rule_version: str
+    rule_hash: str
+    withheld_below: int
+    areas: list[AreaRisk]
+
+
+@router.get("/api/passes/rulebooks")
+def get_rulebooks(node: CurrentNode) -> list[RulebookSummary]:
+    """Published rulebooks, the newest version of each."""
+    return [_summary(published) for published in queries.rulebooks(node)]
+
+
+@router.get("/api/passes/rulebooks/{rulebook_id}", responses=problems(404, 422))
+def get_rulebook(
+    node: CurrentNode, rulebook_id: RulebookId, version: Annotated[str | None, Query(max_length=30)] = None
+) -> RulebookDocument:
+    """A version of a rulebook, by default the newest, as it was published."""
+    found = queries.rulebook(node, rulebook_id, version)
+    versions = [one.rulebook.version for one in queries.rulebook_versions(node, rulebook_id)]
+    return RulebookDocument(versions=versions, hash=found.hash, document=dict(found.document))
+
+
+@router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
+def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
+    """Issue a pass with the level that was decided last."""
+    issued = actions.issue_pass(node, by=actor, person=given.person, hours=given.hours)
+    return NewPass(
+        pass_id=issued.pass_id,
+        text=issued.text,
+        qr_svg=issued.qr_svg(),
+        holder_secret=issued.holder_secret,
+        level=issued.level,
+        meaning=dict(issued.meaning),
+        reasons=_whys(issued.reasons),
+        rulebook=issued.rulebook,
+        version=issued.version,
+        issued_at=issued.issued_at,
+        expires_at=issued.expires_at,
+    )
+
+
+@router.post("/api/passes/verify", responses=problems(400, 413, 422))
+def verify(node: CurrentNode, given: ShownPass) -> VerificationAnswer:
+    """Verify a pass by this node's trust bundle and rules, now. Nothing about it is kept."""
+    if (given.text is None) == (given.picture is None):
+        raise BadInput("Give either the text or a picture of the pass.", "Leave the other one out.")
+    shown = given.text if given.text is not None else _picture(given.picture or "")
+    answer = verify_pass(shown, trust=queries.trust_snapshot(node), scene=given.scene, at=node.clock())
+    return _verification(answer)
+
+
+@router.post("/api/passes/{pass_id}/revocation", responses=problems(400, 401, 403, 404, 409, 413, 422))
+def revoke_pass(node: CurrentNode, actor: CurrentActor, pass_id: PassId, given: RevocationOrder) -> Revoked:
+    """Revoke one pass; two persons stand behind it."""
+    # Who may not revoke is refused before another person's token is looked at.
+    node.require(actor, "revoke_pass")
+    second = governance.token_actor(node, given.second_token)
+    actions.revoke_pass(node, by=actor, second=second, pass_id=pass_id, rule_id=given.rule_id, reason=given.reason)
+    record = queries.pass_record(node, pass_id)
+    assert record.revoked_at is not None
+    return Revoked(pass_id=pass_id, revoked_at=record.revoked_at, rule_id=given.rule_id)
+
+
+@router.get("/passes/trust-bundle", response_class=Response, responses={200: {"content": {"application/jose": {}}}})
+def get_trust_bundle(node: CurrentNode) -> Response:
+    """What a verifier downloads: parties, crosswalks, status lists and acceptance rules, signed by this node."""
+    return Response(queries.pass_bundle(node), media_type="application/jose", headers=Minute)
+
+
+@router.get(
+    "/passes/status-list",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **problems(404, 422)},
+)
+def get_status_list(
+    node: CurrentNode, number: Annotated[int, Query(alias="list", ge=0, le=65_535, description="Of which list")] = 0
+) -> Response:
+    """Which passes of a list are revoked: a compressed bit string, signed."""
+    return Response(queries.status_list(node, number), media_type=CONTENT_TYPE, headers=Minute)
+
+
+@router.get("/api/insight/risk-areas", tags=["insight"], responses=problems(404, 422))
+def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)] = 500) -> RiskAreas:
+    """The level of every area, by the published rule."""
+    assessment, assessed_at = insight.newest_assessment(node)
+    rule = insight.rule_of(assessment)
+    return RiskAreas(
+        as_of=assessment.as_of,
+        window_from=assessment.window_from,
+        assessed_at=assessed_at,
+        rule=assessment.rule,
+        rule_version=assessment.version,
+        rule_hash=assessment.hash,
+        withheld_below=rule.withhold_below,
+        areas=[
+            AreaRisk(
+                area_code=area.area_code,
+                name={"en": area.name_en, "zh": area.name_zh},
+                level=area.level,
+                severity=area.severity,
+                cases=area.cases_window,
+                longitude=area.longitude,
+                latitude=area.latitude,
+            )
+            for area in insight.risk_areas(node, rule=rule, limit=limit)
+        ],
+    )
+
+
+def _summary(published: queries.PublishedRulebook) -> RulebookSummary:
+    rulebook = published.rulebook
+    return RulebookSummary(
+        id=rulebook.id,
+        version=rulebook.version,
+        hash=rulebook.hash,
+        emergency=rulebook.emergency,
+        levels=[level.code for level in rulebook.levels],
+        valid_from=rulebook.period.start,
+        valid_to=rulebook.period.end,
+        published_at=published.published_at,
+    )
+
+
+def _whys(reasons: tuple[RuleReason, ...]) -> list[Why]:
+    return [Why(rule_id=reason.rule_id, text=dict(reason.texts)) for reason in reasons]
+
+
+def _verification(found: Verification) -> VerificationAnswer:
+    return VerificationAnswer(**found.document())
+
+
+def _picture(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput("The picture is not base64.", "Send the bytes of the PNG or JPEG file as base64.") from error
