@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
 from hutong.acquisition import queries as acquisition
-from hutong.acquisition.quality import QualityReport
+from hutong.acquisition.quality import QualityReport, RuleResult
 from hutong.errors import BadInput, NotFound
 from hutong.node import Node
 from hutong.opening import queries as opening
@@ -196,11 +196,18 @@ def _reasons(report: QualityReport, language: Language) -> list[SimpleNamespace]
             sentence=result.title.get(language.code, result.title["en"]),
             concerned=words.number(result.concerned),
             checked=words.number(result.checked),
-            share=words.percent(result.concerned / result.checked) if result.checked else "–",
+            share=_share(result, words),
             rule=result.id,
         )
         for result in report.wrong()[:MOST_REASONS]
     ]
+
+
+def _share(result: RuleResult, words: Translations) -> str:
+    if not result.checked:
+        return "–"
+    share = result.concerned / result.checked
+    return words.percent(share) if share >= 0.01 else words.gettext("less than 1%")
 
 
 def protection(release: Release, proof: Proof | None, words: Translations) -> list[str]:
