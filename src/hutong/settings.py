@@ -74,7 +74,7 @@ def node_folder(given: str | Path | None, environment: Mapping[str, str] = os.en
 
 
 def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings of the node in ``folder``; ``HUTONG_DATABASE_URL``, ``HUTONG_ENGINE`` and ``HUTONG_URL`` go before the file."""
+    """Settings of the node in ``folder``; the environment (``HUTONG_DATABASE_URL`` …) goes before the file."""
     path = folder / FILE
     if not path.is_file():
         raise NotFound(f"There is no node in {folder}.", f"Create one with: hutong init --node {folder}")

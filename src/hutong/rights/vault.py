@@ -1,7 +1,7 @@
 """Vault: direct identifiers, sealed, and the pseudonym by which a person is called everywhere else.
 
-A pseudonym is a keyed hash (HMAC-SHA-256, 128 bits) of an identifier: without the node's key nobody can compute it from a
-name or number, and another node's pseudonym of the same person is a different one.
+A pseudonym is a keyed hash (HMAC-SHA-256, 128 bits) of an identifier: without the node's key nobody can compute it
+from a name or number, and another node's pseudonym of the same person is a different one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONCE_BYTES = 12
 
 
 def pseudonyms(key: bytes, identifiers: Sequence[str]) -> list[str]:
-    """Pseudonyms of identifiers, one for one: 32 hexadecimal characters each. White space around and case don't count."""
+    """Pseudonyms of identifiers, one for one: 32 hexadecimal characters. Case and white space around don't count."""
     base = hmac.new(key, digestmod=hashlib.sha256)
     found = []
     for identifier in identifiers:

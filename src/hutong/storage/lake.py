@@ -7,6 +7,7 @@ written in the same Iceberg commit as the rows, which is what makes the move fro
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,22 +48,26 @@ class Lake:
         self._database_url = database_url
         self._folder = folder
         self._opened: SqlCatalog | None = None
+        # Two threads that open a new lake at once would both create the catalogue's tables.
+        self._opening = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
 
     @property
     def _catalog(self) -> SqlCatalog:
-        if self._opened is None:
-            from pyiceberg.catalog.sql import SqlCatalog
+        with self._opening:
+            if self._opened is None:
+                from pyiceberg.catalog.sql import SqlCatalog
 
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._opened = SqlCatalog(
-                "hutong",
-                uri=self._database_url,
-                warehouse=self._folder.as_uri(),
-                **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
-            )
-            self._opened.create_namespace_if_not_exists(_NAMESPACE)
-        return self._opened
+                self._folder.mkdir(parents=True, exist_ok=True)
+                opened = SqlCatalog(
+                    "hutong",
+                    uri=self._database_url,
+                    warehouse=self._folder.as_uri(),
+                    **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
+                )
+                opened.create_namespace_if_not_exists(_NAMESPACE)
+                self._opened = opened
+            return self._opened
 
     def create(self, table: str, schema: pa.Schema) -> None:
         """Create the table when it is not there."""

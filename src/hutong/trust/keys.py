@@ -91,7 +91,7 @@ def load_keys(folder: Path) -> NodeKeys:
 
 
 def signing_jwk(key: Ed25519PrivateKey, *, node_id: str) -> dict[str, str]:
-    """Public JWK (RFC 8037) of a signing key; ``kid`` is the node's id and its RFC 7638 thumbprint's first 16 characters."""
+    """Public JWK (RFC 8037) of a signing key; ``kid``: the node's id, and 16 characters of the RFC 7638 thumbprint."""
     raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
     thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()

@@ -1,4 +1,4 @@
-"""Talking to other parties' nodes over HTTP: bounded in time and size, with this node's assertion where one is asked for."""
+"""Talking to other parties' nodes over HTTP: bounded in time and size, with this node's assertion where it is asked."""
 
 from __future__ import annotations
 
@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, NotSignedIn, Refused, Unavailable
+from hutong.errors import (
+    BadInput,
+    Conflict,
+    HutongError,
+    LimitExceeded,
+    NotFound,
+    NotSignedIn,
+    Refused,
+    Unavailable,
+)
 from hutong.trust.signing import assertion
 
 if TYPE_CHECKING:
     import httpx
 
-_ERRORS = {401: NotSignedIn, 403: Refused, 404: NotFound, 409: Conflict, 413: LimitExceeded}
+_ERRORS: dict[int, type[HutongError]] = {
+    401: NotSignedIn,
+    403: Refused,
+    404: NotFound,
+    409: Conflict,
+    413: LimitExceeded,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ class Peers:
         return b"".join(parts)
 
 
-def _remote_error(url: str, reply: Reply) -> Exception:
+def _remote_error(url: str, reply: Reply) -> HutongError:
     try:
         problem = reply.json()
     except BadInput:

@@ -1,5 +1,5 @@
-"""Signed documents between parties: compact JWS (RFC 7515) with Ed25519 (RFC 8037, RFC 9864), and short-lived assertions
-of who asks.
+"""Signed documents between parties: compact JWS (RFC 7515) with Ed25519 (RFC 8037, RFC 9864), and short-lived
+assertions of who asks.
 
 Each document has a type in its ``typ`` header, so that an agreement can't be passed off as a trust list.
 """

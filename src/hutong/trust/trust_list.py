@@ -1,4 +1,4 @@
-"""The trust list: which parties there are, with which keys, until when. One party (the hub) signs it; all others pin its key."""
+"""The trust list: which parties there are, with which keys, until when. The hub signs it; all others pin its key."""
 
 from __future__ import annotations
 

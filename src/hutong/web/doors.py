@@ -118,6 +118,11 @@ def install(app: FastAPI) -> None:
     def describe_with_problems() -> dict[str, Any]:
         described = describe()
         described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        for operation in (operation for path in described["paths"].values() for operation in path.values()):
+            if "requestBody" in operation:
+                # Before a route sees a body it may be no JSON at all, or too large.
+                for status, told in problems(400, 413).items():
+                    operation["responses"].setdefault(str(status), told)
         return described
 
     # No route has the model as its own answer, so the framework would leave it out.

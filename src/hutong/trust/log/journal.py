@@ -1,4 +1,4 @@
-"""The node's log in its records: appended in the transaction of the change that it tells of, served as tiles and proofs.
+"""The node's log in its records: appended in the transaction of the change that it tells of, served as tiles, proofs.
 
 The root is signed in the same transaction, so there is never an entry without a signed checkpoint that covers it.
 """
@@ -158,7 +158,7 @@ class Log:
         """How many entries of each kind there are."""
         query = sa.select(log_entry.c.kind, sa.func.count()).group_by(log_entry.c.kind).order_by(log_entry.c.kind)
         with self._records.reading() as connection:
-            return {kind: count for kind, count in connection.execute(query)}
+            return dict(connection.execute(query).tuples().all())
 
     def prove(self, index: int) -> InclusionProof:
         """Proof that the entry is in the tree of the newest checkpoint."""

@@ -1,1 +1,1 @@
-"""The pages, one file for each stage. Every page is HTML that works without JavaScript, in each language by its path."""
+"""The pages, one file for each stage. Every page is HTML that works without JavaScript, in each language."""

@@ -1,4 +1,4 @@
-"""The frame that every page shares: language, navigation, emergency, who is signed in, and the log's newest checkpoint."""
+"""The frame that every page shares: language, navigation, emergency, who is signed in, the log's newest checkpoint."""
 
 from __future__ import annotations
 
