@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hutong.errors import BadInput
+from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import queries
 from hutong.opening.catalogue import Dataset, Release
@@ -69,7 +70,7 @@ def files(node: Node, release: Release, words: Translations) -> list[SimpleNames
     ]
 
 
-def facts(dataset: Dataset, language: Language) -> list[tuple[str, Any]]:
+def facts(node: Node, dataset: Dataset, language: Language) -> list[tuple[str, Any]]:
     """What there is to know of a dataset, as terms with values; a value may be a ``Term`` with an address."""
     words = translations(language)
     period, contact = dataset.temporal, dataset.contact
@@ -86,8 +87,8 @@ def facts(dataset: Dataset, language: Language) -> list[tuple[str, Any]]:
         (words.gettext("Territory"), dataset.territory.name.in_language(language.code) if dataset.territory else ""),
         (words.gettext("Comes out"), page_words.frequency(dataset.frequency, words)),
         (words.gettext("Licence"), page_words.licence(dataset.licence)),
-        (words.gettext("Legal basis"), dataset.legal_basis.title if dataset.legal_basis else ""),
-        (words.gettext("Purpose of collection"), dataset.purpose),
+        (words.gettext("Legal basis"), _legal_basis(node, dataset, language)),
+        (words.gettext("Purpose of collection"), words.gettext(dataset.purpose) if dataset.purpose else ""),
         (words.gettext("Where it comes from"), dataset.provenance),
         (words.gettext("Themes"), ", ".join(page_words.theme(uri, words) for uri in dataset.themes)),
         (words.gettext("Standard"), ", ".join(dataset.conforms_to)),
@@ -96,6 +97,17 @@ def facts(dataset: Dataset, language: Language) -> list[tuple[str, Any]]:
         href = f"mailto:{contact.email}" if contact.email else contact.url
         found.append((words.gettext("Contact"), page_words.Term(contact.name, href)))
     return [(term, value) for term, value in found if value]
+
+
+def _legal_basis(node: Node, dataset: Dataset, language: Language) -> str:
+    """The legal basis, as the emergency under which it was published words it in this language."""
+    if dataset.legal_basis is None:
+        return ""
+    title = dataset.legal_basis.title
+    for known in governance.emergencies(node) if dataset.origin is None else ():
+        if known.legal_basis["en"] == title:
+            return known.legal_basis[language.code]
+    return title
 
 
 def dictionary(node: Node, columns: tuple[str, ...], language: Language) -> list[tuple[str, str, str]]:
@@ -121,7 +133,7 @@ def _element(node: Node, name: str, tables: tuple[str, ...]) -> Element | None:
             return node.standard.table(table).element(name)
         except BadInput:
             continue
-    return None
+    return next((element for element in node.standard.lineage if element.name == name), None)
 
 
 def columns_of(node: Node, release: Release) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ FREQUENCIES: Final = {
     "UNKNOWN": N_("unknown"),
 }
 THEMES: Final = {"HEAL": N_("Health"), "SOCI": N_("Population and society"), "ENVI": N_("Environment")}
+PURPOSES: Final = (N_("Public-health surveillance"),)
 QUALITY: Final = {"good": N_("good"), "fair": N_("fair"), "poor": N_("poor"), "unknown": N_("not assessed")}
 DIMENSIONS: Final = {
     "completeness": N_("Completeness"),

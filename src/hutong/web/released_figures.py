@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from hutong.errors import NotFound
 from hutong.node import Node
@@ -27,6 +28,7 @@ YEAR_WEEKS = 52
 RECENT_WEEKS = 104
 MOST_BARS = 12
 MAP_LABELS = 4
+LABELS_APART = 0.09
 PER = 100_000
 KINDS = ("curve", "recent", "map", "areas")
 
@@ -143,8 +145,7 @@ def _map(
     rates = {area.code: _rate(area, regions[area.code].population or 1) for area in sums}
     cells = [HexagonValue(cell, rates.get(code)) for cell, code in sorted(tiles.items())]
     ranked = sorted(sums, key=lambda area: (rates[area.code] is None, -(rates[area.code] or 0), area.code))
-    own = {area.code: [cell for cell, code in tiles.items() if code == area.code] for area in ranked[:MAP_LABELS]}
-    labels = [MapLabel(known[code].name(language), *middle(cells_)) for code, cells_ in own.items() if cells_]
+    names = [(area.code, known[area.code].name(language)) for area in ranked if rates[area.code]]
     drawn = hexagon_map(
         cells,
         description=words.gettext(
@@ -154,7 +155,7 @@ def _map(
         unit=words.gettext("Cases per 100,000 residents"),
         basis=basis,
         words=words,
-        labels=labels,
+        labels=_map_labels(names, tiles),
         title=_map_title(ranked, rates, known, language, words),
     )
     return replace(
@@ -177,6 +178,18 @@ def _map(
         suppression=_withheld_note(sums, len(counts.weeks), words),
         table_note=_at_least(words),
     )
+
+
+def _map_labels(names: list[tuple[str, str]], tiles: Mapping[str, str]) -> list[MapLabel]:
+    """Names of the areas hit hardest, in the middle of their hexagons; none so near another that they touch."""
+    middles = {code: middle([cell for cell, owner in tiles.items() if owner == code]) for code in set(tiles.values())}
+    latitudes = [latitude for latitude, _ in middles.values()]
+    apart = LABELS_APART * (max(latitudes) - min(latitudes))
+    labels: list[MapLabel] = []
+    for code, name in names:
+        if code in middles and all(abs(middles[code][0] - label.latitude) >= apart for label in labels):
+            labels.append(MapLabel(name, *middles[code]))
+    return labels[:MAP_LABELS]
 
 
 def _at_least(words: Translations) -> str:
@@ -241,10 +254,11 @@ def _areas(
     if not sums:
         return None
     labels = _labels([area.code for area in sums], counts, known, language)
+    short = _told_apart({area.code: _name(area.code, counts, known, language) for area in sums})
     total, held = sum(area.known for area in sums), sum(area.withheld_weeks for area in sums)
     everything = sum(count or 0 for _, count in counts.country())
-    drawn = bars(
-        [Bar(labels[area.code], area.known) for area in sums],
+    draw = partial(
+        bars,
         title=words.ngettext(
             "%(share)s of the published cases were in %(n)s place",
             "%(share)s of the published cases were in %(n)s places",
@@ -258,7 +272,9 @@ def _areas(
         words=words,
     )
     return replace(
-        drawn,
+        draw([Bar(labels[area.code], area.known) for area in sums]),
+        # A phone has no room for the area above; the table has it.
+        svg_narrow=draw([Bar(short[area.code], area.known) for area in sums]).svg_narrow,
         suppression=words.gettext("%(withheld)s of %(all)s weekly numbers of these areas.")
         % {"withheld": words.number(held), "all": words.number(len(sums) * len(counts.weeks))},
         table_note=_at_least(words),
@@ -267,18 +283,19 @@ def _areas(
 
 def _labels(codes: list[str], counts: ReleasedCounts, known: Mapping[str, Area], language: Language) -> dict[str, str]:
     """Names of areas; a second-level one with the area above it, since many share a name."""
+    full = {}
+    for code in codes:
+        parent = counts.parents[code] if counts.levels.get(code) == "region2" else None
+        own = _name(code, counts, known, language)
+        full[code] = own if parent is None else f"{own}, {_name(parent, counts, known, language)}"
+    return _told_apart(full)
 
-    def name(code: str | None) -> str:
-        if code is None:
-            return ""
-        return known[code].name(language) if code in known else counts.names.get(code, code)
 
-    plain = {code: name(code) for code in codes}
-    full = {
-        code: f"{text}, {above}"
-        if counts.levels.get(code) == "region2" and (above := name(counts.parents[code]))
-        else text
-        for code, text in plain.items()
-    }
-    seen = list(full.values())
-    return {code: text if seen.count(text) == 1 else f"{text} ({code})" for code, text in full.items()}
+def _name(code: str, counts: ReleasedCounts, known: Mapping[str, Area], language: Language) -> str:
+    return known[code].name(language) if code in known else counts.names.get(code, code)
+
+
+def _told_apart(names: dict[str, str]) -> dict[str, str]:
+    """With the code behind a name that several areas have."""
+    every = list(names.values())
+    return {code: name if every.count(name) == 1 else f"{name} ({code})" for code, name in names.items()}

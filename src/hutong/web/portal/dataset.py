@@ -64,7 +64,7 @@ def dataset(
         "dataset": found,
         "title": found.title.in_language(language.code),
         "description": found.description.in_language(language.code),
-        "facts": dataset_view.facts(found, language),
+        "facts": dataset_view.facts(node, found, language),
         "grade": page_words.grade_label(found.grade, words),
         "grade_meaning": page_words.grade_meaning(found.grade, words),
         "release": release,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,7 @@ class Operation:
 
     method: str
     path: str
+    title: str
     summary: str
     parameters: tuple[Parameter, ...]
     body: str
@@ -90,11 +92,13 @@ def _operation(method: str, path: str, given: Mapping[str, Any], document: Mappi
         if known["in"] in ("path", "query")
     )
     body = _body(given, document)
+    summary = str(given.get("description") or given.get("summary", ""))
     is_public = "401" not in dict(answers)
     return Operation(
         method=method.upper(),
         path=path,
-        summary=given.get("description") or given.get("summary", ""),
+        title=re.split(r"[.:;]\s|\.$", summary, maxsplit=1)[0],
+        summary=summary,
         parameters=parameters,
         body=body,
         answers=answers,

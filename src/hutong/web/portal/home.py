@@ -12,6 +12,7 @@ from hutong.acquisition import queries as acquisition
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening.catalogue import Dataset
+from hutong.opening.territory import territory_of
 from hutong.sharing import catalogue as shown
 from hutong.sharing import queries as sharing
 from hutong.trust.authorisation import Actor
@@ -140,7 +141,7 @@ def _emergency(emergency: Any, today: date, language: Language, words: Translati
         "title": text_in(emergency.title, language),
         "cause": text_in(emergency.cause, language),
         "legal_basis": text_in(emergency.legal_basis, language),
-        "territory": emergency.territory,
+        "territory": territory_of(emergency.territory).name.in_language(language.code),
         "review_days": max(0, (emergency.review - today).days),
         "steps": [
             (words.gettext("Declared"), state(emergency.starts, emergency.review), words.date(emergency.starts)),
