@@ -168,10 +168,16 @@ def fill(node: Node, folder: Path) -> World:
     acquisition.assess_quality(node, by=me, source_id=SOURCE.id)
     for name in ("tw-weekly", "tw-records"):
         opening.publish(node, by=me, publication=parse_publication(text_of(f"publications/{name}.yaml")))
+    return World(node, receipts, people(node))
+
+
+def people(node: Node) -> dict[str, str]:
+    """An account and an API token for each role; the tokens."""
+    me = node.operator
     tokens = {}
     for role in ROLES:
         governance.create_account(
             node, by=me, name=role, display_name=role.title(), roles=frozenset({role}), password=PASSWORD
         )
         tokens[role] = governance.create_token(node, by=me, account_name=role, label="test")
-    return World(node, receipts, tokens)
+    return tokens

@@ -48,8 +48,9 @@ class SearchAnswer(BaseModel):
 
 
 def _documented(media_type: str) -> dict[int | str, dict[str, object]]:
+    kind = "object" if media_type == JSON_LD else "string"
     return {
-        200: {"content": {media_type: {"schema": {"type": "string"}}}},
+        200: {"content": {media_type: {"schema": {"type": kind}}}},
         304: {"description": "The caller has this edition already"},
     }
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from hutong.node import Node
 from hutong.opening import ckan
 from hutong.sharing import catalogue as shown
-from hutong.web.doors import CurrentNode
+from hutong.web.doors import CurrentNode, problems
 
 router = APIRouter(tags=["catalogue"])
 
@@ -38,15 +38,15 @@ MEANINGS = {
     403: "Not allowed",
     404: "There is no such thing",
     409: "The parameters can't be used",
-    413: "A limit was met",
-    422: "The address can't be used",
     503: "The index did not serve",
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"description": meaning, "content": {"application/json": {"schema": ENVELOPE}}}
     for status, meaning in MEANINGS.items()
 }
-Action = Annotated[str, Path(max_length=80, pattern="^[a-z_]+$", examples=["package_search"])]
+# A form that is none is refused before CKAN's part begins.
+ANSWERS[400]["content"].update(problems(400)[400]["content"])
+Action = Annotated[str, Path(examples=["package_search"])]
 
 
 @router.get("/api/3/action/{action}", response_class=JSONResponse, responses=ANSWERS)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from hutong.governance import actions
 from hutong.trust.authorisation import PUBLIC
@@ -65,16 +66,29 @@ def get_tile(node: CurrentNode, path: Annotated[str, Path(max_length=200)]) -> R
     return Response(node.log.tile(f"tile/{path}"), media_type="application/octet-stream", headers=headers)
 
 
+TEXT = {"schema": {"type": "string"}}
+WITNESS_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The cosignature", "content": {"text/plain": TEXT}},
+    400: {"description": "The request can't be read", "content": {"text/plain": TEXT}},
+    403: {"description": "The checkpoint is not signed by the log", "content": {"text/plain": TEXT}},
+    404: {"description": "The log is not known here", "content": {"text/plain": TEXT}},
+    409: {"description": "Another size was cosigned last: that size", "content": {"text/x.tlog.size": TEXT}},
+    422: {"description": "The checkpoint does not continue the last one", "content": {"text/plain": TEXT}},
+}
+
+
 @router.post(
     "/log/witness/add-checkpoint",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **problems(400, 403, 404, 409, 413, 422)},
+    responses=WITNESS_ANSWERS,
     openapi_extra={"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def add_checkpoint(node: CurrentNode, request: Request) -> Response:
     """Witness another log's checkpoint."""
     body = await request.body()
-    answer = actions.answer_witness_request(node, by=PUBLIC, body=body[: MAX_REQUEST_BYTES + 1])
+    answer = await run_in_threadpool(
+        actions.answer_witness_request, node, by=PUBLIC, body=body[: MAX_REQUEST_BYTES + 1]
+    )
     return Response(answer.body, status_code=answer.status, media_type=answer.content_type)
 
 

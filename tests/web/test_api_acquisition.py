@@ -1,0 +1,151 @@
+"""Sending files over HTTP: one receipt, durable and in the lake soon after; limits and refusals before anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.node import Node
+from hutong.web import jobs
+from hutong.web.app import create_app
+from tests.web import world as worlds
+from tests.web.world import World
+
+SUBMISSIONS = "/api/acquisition/submissions"
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[World]:
+    node = worlds.make_node(tmp_path)
+    yield World(node, (), worlds.people(node))
+    node.close()
+
+
+def send(client: TestClient, token: str, content: bytes, *, name: str = "cases.csv", **fields: str) -> Any:
+    data = {"source": "tw-dengue", "mapping": worlds.text_of("mappings/taiwan-case.yaml"), **fields}
+    return client.post(
+        SUBMISSIONS, data=data, files={"file": (name, content)}, headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+def cases_in_lake(node: Node) -> int:
+    return int(node.engine.to_arrow(node.engine.table("case").count().as_table())[0][0].as_py())
+
+
+def test_a_file_is_acknowledged_and_reaches_the_lake(changing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "PERIOD_SECONDS", 0.05)
+    with TestClient(create_app(changing.node)) as client:
+        answer = send(client, changing.tokens["steward"], worlds.case_list(60), name="../../etc/ca\x00ses.csv")
+        assert answer.status_code == 201
+        receipt = answer.json()
+        assert (receipt["rows"], receipt["accepted"], receipt["held"], receipt["rejected"]) == (60, 51, 9, 0)
+        assert "/" not in receipt["file_name"]
+        deadline = time.monotonic() + 20
+        while not changing.node.lake.exists("case") or cases_in_lake(changing.node) < 51:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert cases_in_lake(changing.node) == 51
+        again = send(client, changing.tokens["steward"], worlds.case_list(60))
+        assert (again.json()["repeated"], again.json()["id"]) == (True, receipt["id"])
+    assert not list(changing.node.settings.folder.glob("upload-*"))
+
+
+def test_rows_that_were_held_are_paged_with_their_reasons(changing: World) -> None:
+    client = TestClient(create_app(changing.node))
+    receipt = send(client, changing.tokens["steward"], worlds.case_list(60)).json()["id"]
+    headers = {"Authorization": f"Bearer {changing.tokens['auditor']}"}
+    address = f"/api/acquisition/receipts/{receipt}/items"
+    first = client.get(address, params={"limit": 5}, headers=headers).json()
+    second = client.get(address, params={"limit": 5, "after": first["next_after"]}, headers=headers).json()
+    assert [len(first["items"]), len(second["items"]), second["next_after"]] == [5, 4, None]
+    assert {item["rule"] for item in first["items"]} == {"notification-before-onset"}
+    assert all(item["raw"] and item["reason"] for item in first["items"])
+    assert client.get(address).status_code == 403
+    assert client.get(address, params={"outcome": "rejected"}, headers=headers).json()["items"] == []
+
+
+@pytest.mark.parametrize("who", ["", "partner", "auditor", "resident", "verifier", "authority"])
+def test_who_may_not_send_files_leaves_nothing(changing: World, who: str) -> None:
+    client = TestClient(create_app(changing.node))
+    answer = send(client, changing.tokens[who] if who else "hutong_unknown", worlds.case_list(20))
+    assert answer.status_code == (403 if who else 401)
+    assert changing.node.log.entries(kind="receipt.issued") == []
+
+
+def test_only_who_may_send_files_may_send_large_ones(changing: World) -> None:
+    limits = replace(changing.node.settings.limits, request_bytes=10_000, file_bytes=30_000)
+    node = replace(changing.node, settings=replace(changing.node.settings, limits=limits))
+    client = TestClient(create_app(node))
+    small = worlds.case_list(100)
+    assert 10_000 < len(small) < 30_000
+    assert send(client, changing.tokens["steward"], small).status_code == 201
+    assert send(client, changing.tokens["partner"], small).status_code == 413
+    assert send(client, changing.tokens["steward"], worlds.case_list(400)).status_code == 413
+    elsewhere = client.post("/api/acquisition/quality", content=b"x" * 10_001)
+    assert elsewhere.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "status"),
+    [
+        (b"", {}, 422),
+        (b"PK\x03\x04 not a list", {}, 422),
+        (b"a,b\n1,2\n", {"mapping": "mapping: x\nversion: 1\ntable: case\nelements: {nothing: {from: a}}"}, 422),
+        (b"a,b\n1,2\n", {"mapping": "]["}, 422),
+        (worlds.case_list(5), {"source": "nobody"}, 404),
+    ],
+)
+def test_what_can_not_be_used_changes_nothing(
+    changing: World, content: bytes, fields: dict[str, str], status: int
+) -> None:
+    client = TestClient(create_app(changing.node))
+    size = changing.node.log.size()
+    answer = send(client, changing.tokens["steward"], content, **fields)
+    assert answer.status_code == status
+    assert answer.json()["title"]
+    assert answer.json()["detail"]
+    assert changing.node.log.size() == size
+
+
+def test_a_source_is_declared_once(changing: World) -> None:
+    client = TestClient(create_app(changing.node))
+    headers = {"Authorization": f"Bearer {changing.tokens['steward']}"}
+    given = {**worlds.SOURCE.document(), "id": "second"}
+    assert client.post("/api/acquisition/sources", json=given, headers=headers).status_code == 201
+    assert client.post("/api/acquisition/sources", json=given, headers=headers).status_code == 201
+    other = client.post("/api/acquisition/sources", json={**given, "provider": "Someone else"}, headers=headers)
+    assert other.status_code == 409
+    assert [source["id"] for source in client.get("/api/acquisition/sources").json()] == ["second", "tw-dengue"]
+
+
+def test_a_boundary_is_set_by_an_authority(changing: World) -> None:
+    client = TestClient(create_app(changing.node))
+    given = {
+        "id": "narrow",
+        "emergency": "dengue-2026",
+        "purpose": "Counting",
+        "tables": {"case": ["onset_date", "sex"]},
+        "valid_until": "2026-07-01",
+    }
+    for role, status in (("steward", 403), ("authority", 201)):
+        headers = {"Authorization": f"Bearer {changing.tokens[role]}"}
+        assert client.post("/api/acquisition/boundaries", json=given, headers=headers).status_code == status
+    headers = {"Authorization": f"Bearer {changing.tokens['authority']}"}
+    beyond = {**given, "id": "beyond", "valid_until": "2027-01-01"}
+    assert client.post("/api/acquisition/boundaries", json=beyond, headers=headers).status_code == 422
+    assert {known["id"] for known in client.get("/api/acquisition/boundaries").json()} == {"narrow", "dengue-lists"}
+
+
+def test_quality_is_assessed_and_shown(world: World, client: TestClient) -> None:
+    report = client.get("/api/acquisition/quality/tw-dengue").json()
+    assert report["rows"] == 891
+    assert {d["dimension"] for d in report["dimensions"]} >= {"completeness", "validity", "consistency"}
+    late = next(rule for rule in report["results"] if rule["concerned"] == worlds.WRONG_ORDER)
+    assert late["checked"] >= late["concerned"]
+    assert client.get("/api/acquisition/quality/none").status_code == 404

@@ -1,0 +1,153 @@
+"""Releases over HTTP: files with their digests and parts, pages of rows, and who is refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.web import world as worlds
+from tests.web.world import World
+
+WEEKLY = "/data/tw-dengue-weekly/v1/tw-dengue-weekly-v1"
+RECORDS = "/data/tw-dengue-records/v1/tw-dengue-records-v1"
+ROWS = "/api/opening/datasets/tw-dengue-weekly/rows"
+
+
+def test_a_file_is_what_the_catalogue_says(client: TestClient) -> None:
+    [dataset] = [d for d in client.get("/api/opening/datasets").json() if d["id"] == "tw-dengue-weekly"]
+    files = dataset["releases"][0]["files"]
+    assert [file["format"] for file in files] == ["csv", "json", "parquet"]
+    for file in files:
+        answer = client.get(file["url"])
+        digest = hashlib.sha256(answer.content)
+        assert answer.status_code == 200
+        assert digest.hexdigest() == file["sha256"]
+        assert len(answer.content) == file["bytes"]
+        assert answer.headers["etag"] == f'"{file["sha256"]}"'
+        assert answer.headers["repr-digest"] == f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+        assert answer.headers["content-type"].partition(";")[0] == file["media_type"]
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_who_has_the_file_is_told_so(client: TestClient) -> None:
+    etag = client.get(f"{WEEKLY}.csv").headers["etag"]
+    again = client.get(f"{WEEKLY}.csv", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"{WEEKLY}.csv", headers={"If-None-Match": '"other"'}).status_code == 200
+    head = client.head(f"{WEEKLY}.csv")
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-9", 206, slice(0, 10)),
+        ("bytes=-7", 206, slice(-7, None)),
+        ("bytes=100-", 206, slice(100, None)),
+        ("bytes=999999999-", 416, None),
+    ],
+)
+def test_a_part_of_a_file(client: TestClient, asked: str, status: int, part: slice | None) -> None:
+    whole = client.get(f"{WEEKLY}.csv").content
+    answer = client.get(f"{WEEKLY}.csv", headers={"Range": asked})
+    assert answer.status_code == status
+    if part is not None:
+        assert answer.content == whole[part]
+        assert answer.headers["content-range"].endswith(f"/{len(whole)}")
+
+
+def test_a_part_is_continued_only_of_the_same_file(client: TestClient) -> None:
+    whole = client.get(f"{WEEKLY}.csv")
+    same = client.get(f"{WEEKLY}.csv", headers={"Range": "bytes=5-", "If-Range": whole.headers["etag"]})
+    other = client.get(f"{WEEKLY}.csv", headers={"Range": "bytes=5-", "If-Range": '"other"'})
+    assert (same.status_code, same.content) == (206, whole.content[5:])
+    assert (other.status_code, other.content) == (200, whole.content)
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("", 403), ("partner", 403), ("verifier", 403), ("resident", 403), ("steward", 200), ("authority", 200)],
+)
+def test_data_by_agreement_are_not_for_everyone(world: World, client: TestClient, who: str, status: int) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens[who]}"} if who else {}
+    for address in (f"{RECORDS}.csv", "/api/opening/datasets/tw-dengue-records/rows"):
+        answer = client.get(address, headers=headers)
+        assert answer.status_code == status
+        if status == 403:
+            assert answer.json()["reasons"]
+            assert answer.headers["content-type"] == "application/problem+json"
+    if status == 200:
+        assert client.get(f"{RECORDS}.csv", headers=headers).headers["cache-control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/data/tw-dengue-weekly/v2/tw-dengue-weekly-v2.csv",
+        "/data/tw-dengue-weekly/v1/tw-dengue-weekly-v1.xlsx",
+        "/data/tw-dengue-weekly/v1/tw-dengue-records-v1.csv",
+        "/data/none/v1/none-v1.csv",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: TestClient, address: str) -> None:
+    assert client.get(address).status_code == 404
+
+
+def test_an_unknown_token_is_no_token(client: TestClient) -> None:
+    answer = client.get(f"{WEEKLY}.csv", headers={"Authorization": "Bearer hutong_nobody"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_pages_of_rows_put_together_are_the_file(client: TestClient) -> None:
+    whole = client.get(f"{WEEKLY}.json").json()
+    read: list[dict[str, Any]] = []
+    after: int | None = 0
+    pages = 0
+    while after is not None:
+        page = client.get(ROWS, params={"limit": 17, "after": after}).json()
+        read += page["rows"]
+        after = page["next_after"]
+        pages += 1
+    assert read == whole
+    assert pages == -(-len(whole) // 17)
+
+
+def test_rows_of_an_area_and_time(client: TestClient) -> None:
+    whole = client.get(f"{WEEKLY}.json").json()
+    asked = {"area": "TW-67", "from": "2015-08-01", "to": "2015-08-31", "limit": 1000}
+    page = client.get(ROWS, params=asked).json()
+    wanted = [
+        row for row in whole if row["area_code"] == "TW-67" and "2015-08-01" <= row["period_start"] <= "2015-08-31"
+    ]
+    assert page["rows"] == wanted
+    assert wanted
+    assert page["next_after"] is None
+    assert page["suppression"].startswith("Counts from 1 to 4 are withheld")
+
+
+@pytest.mark.parametrize("asked", ["limit=1001", "limit=0", "after=-1", "from=yesterday", "version=0"])
+def test_a_page_that_is_none_is_refused(client: TestClient, asked: str) -> None:
+    assert client.get(f"{ROWS}?{asked}").status_code == 422
+
+
+def test_who_may_not_publish_publishes_nothing(world: World, client: TestClient) -> None:
+    given = {"publication": worlds.text_of("publications/tw-weekly.yaml").replace("threshold: 5", "threshold: 3")}
+    for role in ("partner", "auditor", "verifier", "resident", "authority"):
+        answer = client.post(
+            "/api/opening/releases", json=given, headers={"Authorization": f"Bearer {world.tokens[role]}"}
+        )
+        assert answer.status_code == 403
+    assert len(client.get("/api/opening/datasets/tw-dengue-weekly").json()["releases"]) == 1
+
+
+def test_publishing_the_same_again_gives_the_same_release(world: World, client: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens['steward']}"}
+    given = {"publication": worlds.text_of("publications/tw-weekly.yaml")}
+    answer = client.post("/api/opening/releases", json=given, headers=headers)
+    assert (answer.status_code, answer.json()["id"]) == (201, "tw-dengue-weekly@1")
