@@ -40,7 +40,7 @@ class Change:
     events: list[Event] = field(default_factory=list)
 
     def event(self, kind: str, **facts: Any) -> None:
-        """Tell the log what happened. Facts are ids, counts, hashes and dates, never personal data or a hash of them."""
+        """Tell the log what happened: ids, counts, hashes and dates, never personal data or a hash of them."""
         self.events.append(Event(kind=kind, by=self.by.id, at=self.at, facts=facts))
 
     def execute(self, statement: sa.Executable, rows: list[dict[str, Any]] | None = None) -> sa.CursorResult[Any]:

@@ -48,7 +48,7 @@ def boundaries(node: Node) -> list[Boundary]:
 
 
 def boundary_in_force(node: Node, table: str, *, on: date) -> Boundary:
-    """The newest boundary that allows collecting for a table today, under an emergency in force. ``Refused`` if none."""
+    """The newest boundary that allows collecting for a table, under an emergency in force. ``Refused`` if none."""
     in_force = {known.id for known in governance.emergencies(node) if known.is_in_force(on)}
     for known in boundaries(node):
         if table in known.tables and known.emergency in in_force and on <= known.valid_until:

@@ -60,7 +60,7 @@ def main() -> None:
 
 def _tell(what: str, do: str, code: str) -> None:
     sys.stderr.write(f"hutong: {what} {do}\n")
-    if "--json" in sys.argv:
+    if "--json" in sys.argv and sys.argv[1:2] != ["demo"]:
         sys.stdout.write(orjson.dumps({"error": {"code": code, "what": what, "do": do}}).decode() + "\n")
 
 

@@ -146,8 +146,9 @@ def _verify(demo: Demo, pe: Node, issued: IssuedPass, facts: dict[str, Any]) -> 
         answer = verify_pass(issued.text, trust=bundle, scene=scene, at=at)
         facts["verified_by_pe"][scene] = answer.document()
         because = "; ".join(f"{reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons)
-        demo.report.say(f"pe, offline, at a {scene}: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
+        demo.report.say(f"pe, offline, scene {scene}: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
     altered = issued.text[:-8] + ("A" if issued.text[-8] != "A" else "B") + issued.text[-7:]
     answer = verify_pass(altered, trust=bundle, scene="workplace", at=at)
     facts["altered"] = answer.document()
-    demo.report.say(f"the same pass with one character altered: {MARKS[str(answer.answer)]} {answer.answer}")
+    because = "; ".join(reason.texts["en"] for reason in answer.reasons)
+    demo.report.say(f"the same pass with one character altered: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
