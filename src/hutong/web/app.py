@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from hutong import __version__
 from hutong.node import Node
 from hutong.web import doors, jobs
-from hutong.web.api import acquisition, catalogue, ckan, governance, log, opening, passes, sharing
+from hutong.web.api import acquisition, catalogue, ckan, exposure, governance, log, opening, passes, sharing
 from hutong.web.i18n import preferred_language
 from hutong.web.portal import about, account, dataset, developers, home, stewardship
 from hutong.web.portal import catalogue as catalogue_pages
@@ -20,7 +20,7 @@ from hutong.web.portal import passes as pass_pages
 from hutong.web.portal import sharing as sharing_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
 
-API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, log)
+API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, exposure, log)
 PORTAL = (
     home,
     catalogue_pages,
