@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 from hutong.errors import BadInput, Refused
 
 LONGEST_DAYS = 366
+APPEAL_HOURS: Mapping[str, int] = {"acknowledge": 24, "evidence": 48, "decide": 72, "notify": 24}
+"""How many hours an authority has for each step of an appeal, unless the emergency says otherwise."""
+LONGEST_APPEAL_HOURS = 336
 
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
-    """One declared emergency. Texts are in English and Chinese; ``sunset`` is the first day on which it is over."""
+    """One declared emergency. Texts are in English and Chinese; ``sunset`` is the first day on which it is over.
+
+    ``appeal_deadlines``: hours for steps of an appeal that differ from APPEAL_HOURS.
+    """
 
     id: str
     title: Mapping[str, str]
@@ -24,6 +30,7 @@ class Emergency:
     starts: date
     review: date
     sunset: date
+    appeal_deadlines: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("title", "cause", "legal_basis"):
@@ -35,6 +42,12 @@ class Emergency:
             raise BadInput(
                 f"An emergency lasts at most {LONGEST_DAYS} days.", "Set an earlier sunset; renew it after a review."
             )
+        for step, hours in self.appeal_deadlines.items():
+            if step not in APPEAL_HOURS or type(hours) is not int or not 1 <= hours <= LONGEST_APPEAL_HOURS:
+                raise BadInput(
+                    f"The deadlines of appeals are misstated at {str(step)[:40]!r}.",
+                    f"Give {', '.join(APPEAL_HOURS)} as 1 to {LONGEST_APPEAL_HOURS} hours.",
+                )
 
     def is_in_force(self, on: date) -> bool:
         """Whether powers may hang on it on that day."""
@@ -66,6 +79,7 @@ def parse_emergency(document: Mapping[str, Any]) -> Emergency:
             starts=_day(document["starts"]),
             review=_day(document["review"]),
             sunset=_day(document["sunset"]),
+            appeal_deadlines=dict(document.get("appeal_deadlines") or {}),
         )
     except KeyError as error:
         raise BadInput(f"The emergency lacks {error}.", "See docs/how-to/declare-an-emergency.md.") from error

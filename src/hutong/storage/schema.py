@@ -6,7 +6,18 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from hutong.storage.records import Instant
 
@@ -306,6 +317,52 @@ party_bundle = Table(
     Column("number", Integer, nullable=False),
     Column("signed", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
+)
+
+# --- appeals, and what changes a level beside its rules ---------------------------------------------------------------
+appeal = Table(
+    "appeal",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("emergency", ForeignKey("emergency.id"), nullable=False),
+    Column("pseudonym", String(32), nullable=False, index=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("body", sa.JSON, nullable=False),
+    Column("filed_at", Instant, nullable=False),
+    Column("due_at", Instant),
+)
+level_override = Table(
+    "level_override",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("pseudonym", String(32), nullable=False, index=True),
+    Column("level", String(80), nullable=False),
+    Column("against", String(80), nullable=False),
+    Column("rulebook", String(120), nullable=False),
+    Column("rule_id", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String(60), nullable=False),
+    Column("second", String(60), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("appeal", ForeignKey("appeal.id")),
+    # Whoever writes past the actions meets the same rule: nobody recolours alone, without a rule or for ever.
+    CheckConstraint("actor <> second AND actor <> '' AND second <> ''", name="ck_level_override_two_persons"),
+    CheckConstraint("rule_id <> '' AND reason <> ''", name="ck_level_override_rule"),
+    CheckConstraint("made_at < ends_at", name="ck_level_override_end"),
+)
+access_grant = Table(
+    "access_grant",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("pseudonym", String(32), nullable=False, index=True),
+    Column("application", ForeignKey("account.name"), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("granted_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used_at", Instant),
 )
 
 # --- distributed collection: nothing here says whose a key is, or which keys came together ---------------------------

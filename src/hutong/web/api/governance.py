@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from hutong.governance import actions, queries
 from hutong.trust.trust_list import party_document
@@ -25,6 +25,9 @@ class Emergency(BaseModel):
     starts: str
     review: str
     sunset: str
+    appeal_deadlines: dict[str, int] = Field(
+        default_factory=dict, description="Hours for steps of an appeal (acknowledge, evidence, decide, notify)"
+    )
 
 
 class Party(BaseModel):

@@ -218,6 +218,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("origin", name=op.f("pk_witnessed_log")),
     )
     op.create_table(
+        "access_grant",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("application", sa.String(length=60), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("granted_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("ends_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("used_at", hutong.storage.records.Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["application"], ["account.name"], name=op.f("fk_access_grant_application")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_grant")),
+    )
+    with op.batch_alter_table("access_grant", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_access_grant_pseudonym"), ["pseudonym"], unique=False)
+
+    op.create_table(
         "api_token",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
@@ -228,6 +244,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account"], ["account.name"], name=op.f("fk_api_token_account")),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_api_token")),
     )
+    op.create_table(
+        "appeal",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("emergency", sa.String(length=60), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("filed_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("due_at", hutong.storage.records.Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["emergency"], ["emergency.id"], name=op.f("fk_appeal_emergency")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
+    )
+    with op.batch_alter_table("appeal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_appeal_pseudonym"), ["pseudonym"], unique=False)
+        batch_op.create_index(batch_op.f("ix_appeal_state"), ["state"], unique=False)
+
     op.create_table(
         "boundary",
         sa.Column("id", sa.String(length=60), nullable=False),
@@ -370,6 +402,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_inbox_table_name"), ["table_name"], unique=False)
+
+    op.create_table(
+        "level_override",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("pseudonym", sa.String(length=32), nullable=False),
+        sa.Column("level", sa.String(length=80), nullable=False),
+        sa.Column("against", sa.String(length=80), nullable=False),
+        sa.Column("rulebook", sa.String(length=120), nullable=False),
+        sa.Column("rule_id", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("second", sa.String(length=60), nullable=False),
+        sa.Column("made_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("ends_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("ended_at", hutong.storage.records.Instant(), nullable=True),
+        sa.Column("appeal", sa.String(length=40), nullable=True),
+        sa.CheckConstraint("actor <> second AND actor <> '' AND second <> ''", name="ck_level_override_two_persons"),
+        sa.CheckConstraint("rule_id <> '' AND reason <> ''", name="ck_level_override_rule"),
+        sa.CheckConstraint("made_at < ends_at", name="ck_level_override_end"),
+        sa.ForeignKeyConstraint(["appeal"], ["appeal.id"], name=op.f("fk_level_override_appeal")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_level_override")),
+    )
+    with op.batch_alter_table("level_override", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_level_override_pseudonym"), ["pseudonym"], unique=False)
 
     op.create_table(
         "receipt_item",
