@@ -27,7 +27,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 _SENTENCES: Mapping[str, Texts] = {
     "not-understood": {
         "en": "This is not a pass that can be read here.",
-        "zh": "这不是本地能够识读的健康码。",
+        "zh": "这不是本地能够识读的通行凭证。",
     },
     "kind-not-recognised": {
         "en": "This kind of certificate can be read, but no rule here says what it is worth.",
@@ -43,15 +43,15 @@ _SENTENCES: Mapping[str, Texts] = {
     },
     "no-key": {
         "en": "No listed party has the key that signed this pass.",
-        "zh": "信任清单中没有任何机构持有签发此码的密钥。",
+        "zh": "信任清单中没有任何机构持有签发此凭证的密钥。",
     },
     "signature-invalid": {
         "en": "The signature does not fit: the pass was altered or forged.",
-        "zh": "签名不符：此码被篡改或伪造。",
+        "zh": "签名不符：此凭证被篡改或伪造。",
     },
     "issuer-mismatch": {
         "en": "The pass names another issuer than the one whose key signed it.",
-        "zh": "此码所称的签发方与签名密钥的持有方不一致。",
+        "zh": "此凭证所称的签发方与签名密钥的持有方不一致。",
     },
     "issuer-ended": {
         "en": "The issuer's entry in the trust list has ended.",
@@ -59,14 +59,14 @@ _SENTENCES: Mapping[str, Texts] = {
     },
     "key-ended": {
         "en": "The pass was issued after its key had ended.",
-        "zh": "此码签发时，其密钥已经失效。",
+        "zh": "此凭证签发时，其密钥已经失效。",
     },
-    "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此码尚未生效。"},
-    "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此码已过期，持有人可重新领取。"},
-    "revoked": {"en": "The issuer has revoked this pass.", "zh": "签发方已撤销此码。"},
+    "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
+    "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此凭证已过期，持有人可重新领取。"},
+    "revoked": {"en": "The issuer has revoked this pass.", "zh": "签发方已撤销此凭证。"},
     "no-status-list": {
         "en": "There is no revocation list for this pass on this device.",
-        "zh": "本设备上没有此码对应的撤销清单。",
+        "zh": "本设备上没有此凭证对应的撤销清单。",
     },
     "status-list-too-old": {
         "en": "The revocation list on this device is too old to decide.",

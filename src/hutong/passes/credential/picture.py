@@ -57,7 +57,9 @@ def _to_grey(image: object) -> object:
 
 
 def draw_svg(text: str, *, scale: int = 4, title: str | None = None) -> str:
-    """QR code as one SVG element, error correction Q, ``scale`` pixels a module.
+    """QR code as one SVG element that fills its place, error correction Q, ``scale`` units a module.
+
+    It carries its namespace, so that it may stand in a page or be a file of its own.
 
     Raises:
         BadInput: the text does not fit a QR code.
@@ -68,8 +70,9 @@ def draw_svg(text: str, *, scale: int = 4, title: str | None = None) -> str:
         code = segno.make_qr(text, error="q", boost_error=False)
     except segno.DataOverflowError:
         raise BadInput("The text does not fit a QR code.", "Disclose fewer facts.") from None
-    svg: str = code.svg_inline(scale=scale, border=QUIET_MODULES, title=title, omitsize=False)
-    return svg
+    drawn = io.BytesIO()
+    code.save(drawn, kind="svg", scale=scale, border=QUIET_MODULES, title=title, xmldecl=False, omitsize=True, nl=False)
+    return drawn.getvalue().decode()
 
 
 def draw_png(text: str, *, scale: int = 4) -> bytes:

@@ -1,5 +1,232 @@
-"""Pages: passes."""
+"""Pages: what a pass is, getting one, and checking one."""
 
-from fastapi import APIRouter
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse
+
+from hutong.errors import BadInput, HutongError, NotFound, Refused
+from hutong.governance import queries as governance
+from hutong.node import Node
+from hutong.passes import actions, queries
+from hutong.passes.credential.picture import MAX_PICTURE_BYTES
+from hutong.passes.recognition import Scene
+from hutong.passes.verification import Verification, verify_pass
+from hutong.web.doors import CurrentNode, CurrentSession
+from hutong.web.i18n import N_, Language, Translations
+from hutong.web.portal import risk_areas, rulebooks
+from hutong.web.portal.page import FormActor, PageLanguage, page, text_in, words_of
+from hutong.web.portal.rulebooks import level_mark
 
 router = APIRouter()
+router.include_router(rulebooks.router)
+router.include_router(risk_areas.router)
+
+NO_STORE = {"Cache-Control": "no-store"}
+MAX_TEXT = 100_000
+MAY_ISSUE = frozenset({"resident", "authority", "operator"})
+HOURS = (24, 48, 72, 168)
+SCENES: Mapping[Scene, str] = {
+    Scene.COMMUNITY: N_("Residential community"),
+    Scene.WORKPLACE: N_("Workplace"),
+    Scene.SCHOOL: N_("School"),
+    Scene.TRANSPORT: N_("Public transport"),
+    Scene.CHECKPOINT: N_("Checkpoint"),
+    Scene.BORDER: N_("Border"),
+    Scene.MEDICAL: N_("Hospital or clinic"),
+    Scene.CLOSED_SETTING: N_("Care home, prison or barracks"),
+    Scene.PUBLIC_PLACE: N_("Public place"),
+}
+
+
+@router.get("/{language}/pass", response_class=HTMLResponse)
+def show_pass(request: Request, node: CurrentNode, language: PageLanguage, session: CurrentSession) -> HTMLResponse:
+    return _pass_page(request, node, language, roles=session.actor.roles if session else frozenset(), person="")
+
+
+@router.post("/{language}/pass", response_class=HTMLResponse)
+def issue_pass(
+    *,
+    request: Request,
+    node: CurrentNode,
+    language: PageLanguage,
+    actor: FormActor,
+    person: Annotated[str, Form(max_length=64)] = "",
+    hours: Annotated[int, Form()] = HOURS[0],
+) -> HTMLResponse:
+    words = words_of(language)
+    known: dict[str, Any] = {"roles": actor.roles, "person": person}
+    try:
+        issued = actions.issue_pass(node, by=actor, person=person.strip(), hours=hours)
+    except HutongError as error:
+        errors = {"person": _why_not(error, words)}
+        return _pass_page(request, node, language, **known, errors=errors, status=error.status)
+    return _pass_page(request, node, language, **known, issued=issued)
+
+
+def _why_not(error: HutongError, words: Translations) -> str:
+    if isinstance(error, NotFound):
+        return words.gettext("This node has no level for that number. Check it, or ask where you are registered.")
+    if isinstance(error, BadInput):
+        return words.gettext("Give a number, and 1 to 168 hours.")
+    if isinstance(error, Refused):
+        sentence = words.gettext(
+            "No pass can be issued for that number now: you may only ask for your own, the level is not known, or the "
+            "rulebook or its emergency has ended."
+        )
+        return f"{sentence} ({error.what})" if words.language.code == "en" else sentence
+    raise error
+
+
+def _pass_page(
+    request: Request,
+    node: Node,
+    language: Language,
+    *,
+    roles: frozenset[str],
+    person: str,
+    issued: actions.IssuedPass | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    words = words_of(language)
+    in_force = [one.rulebook for one in queries.rulebooks(node) if one.rulebook.in_force(node.clock())]
+    response = page(
+        request,
+        language,
+        "pass.html",
+        status=status,
+        may_issue=bool(roles & MAY_ISSUE),
+        for_others=bool(roles & (MAY_ISSUE - {"resident"})),
+        person=person,
+        hours=[(str(one), _hours(one, words)) for one in HOURS],
+        errors=dict(errors or {}),
+        rulebooks=[SimpleNamespace(id=one.id, version=one.version) for one in in_force],
+        issued=issued,
+        card=_card(node, issued, language) if issued else None,
+        dates=[] if issued is None else _dates(issued, queries.rulebook(node, issued.rulebook), language),
+    )
+    response.headers.update(NO_STORE)
+    return response
+
+
+def _hours(hours: int, words: Translations) -> str:
+    days, rest = divmod(hours, 24)
+    if rest:
+        return words.ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": words.number(hours)}
+    return words.ngettext("%(n)s day", "%(n)s days", days) % {"n": words.number(days)}
+
+
+def _card(node: Node, issued: actions.IssuedPass, language: Language) -> SimpleNamespace:
+    words = words_of(language)
+    mark = level_mark(issued.level, issued.severity)
+    emergency = governance.emergency(node, issued.emergency)
+    return SimpleNamespace(
+        level=mark,
+        level_text=None if mark == issued.level else issued.level,
+        issuer=text_in(node.settings.name, language),
+        valid_from=issued.issued_at,
+        valid_until=issued.expires_at,
+        emergency=text_in(emergency.title, language),
+        reasons=[
+            words.gettext("%(sentence)s (rule %(rule)s)")
+            % {"sentence": text_in(reason.texts, language), "rule": reason.rule_id}
+            for reason in issued.reasons
+        ],
+        qr=issued.qr_svg(),
+    )
+
+
+def _dates(issued: actions.IssuedPass, rulebook: Any, language: Language) -> list[tuple[str, str]]:
+    from datetime import date
+
+    words = words_of(language)
+    meanings = {one.name: one.meaning for one in rulebook.evidence}
+    return [
+        (text_in(meanings[name], language), words.date(date.fromisoformat(day))) for name, day in issued.evidence_dates
+    ]
+
+
+@router.get("/{language}/pass/verify", response_class=HTMLResponse)
+def show_verify(request: Request, node: CurrentNode, language: PageLanguage, scene: str = "") -> HTMLResponse:
+    return _verify_page(request, node, language, scene=scene)
+
+
+@router.post("/{language}/pass/verify", response_class=HTMLResponse)
+def verify(
+    *,
+    request: Request,
+    node: CurrentNode,
+    language: PageLanguage,
+    text: Annotated[str, Form(max_length=MAX_TEXT)] = "",
+    scene: Annotated[str, Form(max_length=40)] = "",
+    picture: Annotated[UploadFile | str | None, File()] = None,
+) -> HTMLResponse:
+    """Changes nothing and keeps nothing, so that it needs no session: whoever stands at a gate may ask."""
+    words = words_of(language)
+    content = b"" if picture is None or isinstance(picture, str) else picture.file.read(MAX_PICTURE_BYTES + 1)
+    if not content and not text.strip():
+        errors = {"text": words.gettext("Paste the text of the code, or choose a picture of it.")}
+        return _verify_page(request, node, language, scene=scene, errors=errors, status=422)
+    shown: str | bytes = content or text
+    found = verify_pass(shown, trust=queries.trust_snapshot(node), scene=scene, at=node.clock())
+    return _verify_page(request, node, language, scene=scene, found=found)
+
+
+def _verify_page(
+    request: Request,
+    node: Node,
+    language: Language,
+    *,
+    scene: str,
+    found: Verification | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    words = words_of(language)
+    names = {str(one): words.gettext(label) for one, label in SCENES.items()}
+    response = page(
+        request,
+        language,
+        "verify.html",
+        status=status,
+        scenes=list(names.items()),
+        scene=scene if scene in names else str(Scene.PUBLIC_PLACE),
+        scene_name=names.get(scene, scene),
+        errors=dict(errors or {}),
+        found=found,
+        reasons=[] if found is None else [(text_in(one.texts, language), one.rule_id) for one in found.reasons],
+        facts=[] if found is None else _facts(node, found, language),
+    )
+    response.headers.update(NO_STORE)
+    return response
+
+
+def _facts(node: Node, found: Verification, language: Language) -> list[tuple[str, str]]:
+    """What the verifier may know beside the answer: signer, end, age of the lists. No level, no name."""
+    words = words_of(language)
+    names = {party.id: text_in(party.name, language) for party in governance.parties(node)}
+    names.setdefault(node.id, text_in(node.settings.name, language))
+    facts = [(words.gettext("Checked at"), words.moment(found.at))]
+    if found.issuer:
+        facts.append((words.gettext("Issuer, as the pass says"), names.get(found.issuer, found.issuer)))
+    if found.expires_at:
+        facts.append((words.gettext("Valid until"), words.moment(found.expires_at)))
+    if found.list_age_seconds is not None:
+        facts.append((words.gettext("Age of the trust list"), _minutes(found.list_age_seconds, words)))
+    if found.status_age_seconds is not None:
+        facts.append((words.gettext("Age of the revocation list"), _minutes(found.status_age_seconds, words)))
+    return facts
+
+
+def _minutes(seconds: int, words: Translations) -> str:
+    minutes = seconds // 60
+    if minutes < 1:
+        return words.gettext("less than a minute")
+    if minutes < 120:
+        return words.ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": words.number(minutes)}
+    return words.ngettext("%(n)s hour", "%(n)s hours", minutes // 60) % {"n": words.number(minutes // 60)}

@@ -1,0 +1,196 @@
+"""Pages: rulebooks in plain words, their versions, and a form that shows which rule fires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import HTMLResponse
+
+from hutong.errors import NotFound
+from hutong.governance import queries as governance
+from hutong.node import Node
+from hutong.passes import queries
+from hutong.passes.evidence import Evidence
+from hutong.passes.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
+from hutong.web.doors import CurrentNode
+from hutong.web.i18n import LANGUAGES, N_, Language, Translations
+from hutong.web.portal.page import PageLanguage, page, text_in, words_of
+
+router = APIRouter()
+
+MARKS = ("low", "guarded", "medium", "high")
+YES, NO, NOT_KNOWN = "yes", "no", ""
+TYPES: Mapping[str, str] = {
+    "boolean": N_("yes or no"),
+    "integer": N_("a whole number"),
+    "code": N_("one of these"),
+    "date": N_("a day"),
+}
+MAX_NUMBER = 10_000
+
+
+def level_mark(code: str, severity: int) -> str:
+    """Shape and colour of a level: its own word's where that is a usual one, else by its place in the level set."""
+    if code in MARKS or code == UNKNOWN:
+        return code
+    return MARKS[min(severity, len(MARKS) - 1)]
+
+
+@router.get("/{language}/rulebooks", response_class=HTMLResponse)
+def list_rulebooks(request: Request, node: CurrentNode, language: PageLanguage) -> HTMLResponse:
+    """Every rulebook that was published here, whether or not it is in force."""
+    known = [_summary(node, published, language) for published in queries.rulebooks(node)]
+    return page(request, language, "rulebooks.html", rulebooks=known)
+
+
+@router.get("/{language}/rulebooks/{rulebook_id}", response_class=HTMLResponse)
+def show_rulebook(
+    request: Request,
+    node: CurrentNode,
+    language: PageLanguage,
+    rulebook_id: Annotated[str, Path(max_length=80)],
+    version: Annotated[str | None, Query(max_length=30)] = None,
+) -> HTMLResponse:
+    """The page's state is its address: facts to try are in the query."""
+    words = words_of(language)
+    versions = queries.rulebook_versions(node, rulebook_id)
+    published = next((one for one in versions if version in (None, one.rulebook.version)), None)
+    if published is None:
+        raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
+    rulebook = published.rulebook
+    given = {one.name: request.query_params.get(one.name, "") for one in rulebook.evidence}
+    facts, errors = _facts(rulebook, given, words)
+    tried = bool(set(given) & set(request.query_params)) and not errors
+    return page(
+        request,
+        language,
+        "rulebook.html",
+        summary=_summary(node, published, language),
+        legal_basis=text_in(rulebook.legal_basis, language),
+        hash=rulebook.hash,
+        levels=[(*_level(rulebook, level.code), text_in(level.meaning, language)) for level in rulebook.levels],
+        rules=_rules(rulebook, language),
+        other_language=next(one for one in LANGUAGES if one != language),
+        default=rulebook.default and _rule_line(rulebook, rulebook.default[0], rulebook.default[1], language),
+        evidence=[_evidence(one, words, language) for one in rulebook.evidence],
+        fields=[_field(one, given[one.name], words, language) for one in rulebook.evidence],
+        errors=errors,
+        decision=_decision(rulebook, decide_level(rulebook, facts), language) if tried else None,
+        versions=[
+            (one.rulebook.version, one.published_at, one.rulebook.version == rulebook.version) for one in versions
+        ],
+        tests=len(rulebook.tests),
+    )
+
+
+def _summary(node: Node, published: queries.PublishedRulebook, language: Language) -> SimpleNamespace:
+    rulebook = published.rulebook
+    return SimpleNamespace(
+        id=rulebook.id,
+        version=rulebook.version,
+        href=f"/{language.code}/rulebooks/{rulebook.id}",
+        emergency=_emergency(node, rulebook, language),
+        valid_from=rulebook.period.start.date(),
+        valid_to=rulebook.period.end.date(),
+        published=published.published_at.date(),
+        in_force=rulebook.in_force(node.clock()) and _has_power(node, rulebook),
+        levels=[_level(rulebook, level.code) for level in rulebook.levels],
+        rules=len(rulebook.rules),
+    )
+
+
+def _has_power(node: Node, rulebook: Rulebook) -> bool:
+    today = node.clock().date()
+    return any(one.id == rulebook.emergency and one.is_in_force(today) for one in governance.emergencies(node))
+
+
+def _emergency(node: Node, rulebook: Rulebook, language: Language) -> str:
+    known = {one.id: one for one in governance.emergencies(node)}
+    return text_in(known[rulebook.emergency].title, language) if rulebook.emergency in known else rulebook.emergency
+
+
+def _level(rulebook: Rulebook, code: str) -> tuple[str, str | None]:
+    """Mark and own word of a level; no own word where the mark already says it."""
+    if code == UNKNOWN:
+        return UNKNOWN, None
+    mark = level_mark(code, rulebook.severity(code))
+    return mark, None if mark == code else code
+
+
+def _rules(rulebook: Rulebook, language: Language) -> list[SimpleNamespace]:
+    """The most severe first, as they are weighed."""
+    ordered = sorted(rulebook.rules, key=lambda rule: -rulebook.severity(rule.level))
+    return [_rule_line(rulebook, rule.level, rule, language) for rule in ordered]
+
+
+def _rule_line(rulebook: Rulebook, level: str, rule: Any, language: Language) -> SimpleNamespace:
+    other = next(one for one in LANGUAGES if one != language)
+    mark, word = _level(rulebook, level)
+    return SimpleNamespace(
+        id=getattr(rule, "id", None) or rule.rule_id,
+        mark=mark,
+        word=word,
+        text=text_in(rule.texts, language),
+        other=rule.texts.get(other.code, ""),
+    )
+
+
+def _evidence(one: Evidence, words: Translations, language: Language) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=one.name,
+        meaning=text_in(one.meaning, language),
+        type=words.gettext(TYPES[one.type]),
+        values=", ".join(one.values),
+        required=one.required,
+    )
+
+
+def _field(one: Evidence, value: str, words: Translations, language: Language) -> SimpleNamespace:
+    options: list[tuple[str, str]] = []
+    if one.type == "boolean":
+        options = [(YES, words.gettext("yes")), (NO, words.gettext("no"))]
+    elif one.type == "code":
+        spoken = {"low": words.gettext("low"), "medium": words.gettext("medium"), "high": words.gettext("high")}
+        options = [(code, spoken.get(code, code)) for code in one.values]
+    return SimpleNamespace(
+        name=one.name,
+        label=text_in(one.meaning, language),
+        value=value,
+        type="date" if one.type == "date" else "number",
+        options=[(NOT_KNOWN, words.gettext("not known")), *options] if options else [],
+    )
+
+
+def _facts(rulebook: Rulebook, given: Mapping[str, str], words: Translations) -> tuple[dict[str, Any], dict[str, str]]:
+    """Facts from a form's texts, and what is wrong with them."""
+    facts: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for one in rulebook.evidence:
+        text = given[one.name].strip()
+        value = _value(one, text)
+        if text and (value is None or not one.accepts(value)):
+            errors[one.name] = words.gettext("This can't be used. Leave it empty if it is not known.")
+        facts[one.name] = value
+    return facts, errors
+
+
+def _value(one: Evidence, text: str) -> Any:
+    if one.type == "boolean":
+        return {YES: True, NO: False}.get(text)
+    if one.type == "integer":
+        return int(text) if text.isascii() and text.isdigit() and int(text[:6]) <= MAX_NUMBER else None
+    return text or None
+
+
+def _decision(rulebook: Rulebook, decision: LevelDecision, language: Language) -> SimpleNamespace:
+    mark, word = _level(rulebook, decision.level)
+    meanings = {level.code: text_in(level.meaning, language) for level in rulebook.levels}
+    return SimpleNamespace(
+        mark=mark,
+        word=word,
+        meaning=meanings.get(decision.level, ""),
+        reasons=[(text_in(reason.texts, language), reason.rule_id) for reason in decision.reasons],
+    )
