@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,24 +10,11 @@ import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
 from hutong.errors import BadInput
+from hutong.passes.recognition import Scene
 
 passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
 MAX_PASS_BYTES = 8 * 2**20
-
-
-class Scene(StrEnum):
-    """Where a pass is shown."""
-
-    COMMUNITY = "community"
-    WORKPLACE = "workplace"
-    SCHOOL = "school"
-    TRANSPORT = "transport"
-    CHECKPOINT = "checkpoint"
-    BORDER = "border"
-    MEDICAL = "medical"
-    CLOSED_SETTING = "closed-setting"
-    PUBLIC_PLACE = "public-place"
 
 
 def add_to(app: typer.Typer) -> None:
