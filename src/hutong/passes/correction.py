@@ -2,15 +2,14 @@
 
 Nothing here edits a level. An override is a record of its own, beside the level that the rules give: by a rule id, with
 an actor, a second person, a reason and an end. A published ground can only lower a level; to raise one, the rule of the
-rulebook that gives this level must be named, and the override ends within three days, in which the fact can be recorded.
+rulebook that gives this level must be named, and the override ends within three days: time to record the fact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from hutong.errors import BadInput, Conflict, Refused
 
@@ -59,7 +58,7 @@ class LevelOverride:
     Attributes:
         against: the level that the rules gave when it was made.
         rulebook: "id@version" of the rulebook at that time.
-        by, second: account names; ``appeal``: the appeal that led to it, if one did.
+        actor, second: account names; ``appeal``: the appeal that led to it, if one did.
         ended_at: when it was ended early.
     """
 
@@ -70,7 +69,7 @@ class LevelOverride:
     rulebook: str
     rule_id: str
     reason: str
-    by: str
+    actor: str
     second: str
     made_at: datetime
     ends_at: datetime
@@ -95,14 +94,9 @@ class LevelOverride:
         texts = GROUNDS.get(self.rule_id) or next((r.texts for r in rulebook.rules if r.id == self.rule_id), None)
         return Reason(self.rule_id, texts or {"en": self.rule_id, "zh": self.rule_id})
 
-    def document(self) -> dict[str, Any]:
-        """JSON form."""
-        times = {name: at and at.isoformat() for name in ("made_at", "ends_at", "ended_at") for at in [getattr(self, name)]}
-        return {**asdict(self), **times}
-
 
 def severity(rulebook: Rulebook, level: str) -> int:
-    """Place in the level set from 0; -1 for ``unknown`` and what is no level of it: nothing is known against anybody."""
+    """Place in the level set from 0; -1 for ``unknown`` and for what is no level of it."""
     codes = _codes(rulebook)
     return codes.index(level) if level in codes else -1
 
@@ -154,7 +148,7 @@ def override(
         rulebook=f"{rulebook.id}@{rulebook.version}",
         rule_id=change.rule_id,
         reason=checked_text(change.reason, "A reason"),
-        by=by,
+        actor=by,
         second=second,
         made_at=at,
         ends_at=ends_at,
@@ -177,9 +171,7 @@ def _require_rule(rulebook: Rulebook, change: LevelChange, *, raises: bool) -> N
             f"Use one of: {', '.join(GROUNDS)}; or a rule of {rulebook.id}.",
         )
     if change.rule_id in rules and rules[change.rule_id] != change.level:
-        raise BadInput(
-            f"The rule {change.rule_id} does not give this level.", f"It gives {rules[change.rule_id]!r}."
-        )
+        raise BadInput(f"The rule {change.rule_id} does not give this level.", f"It gives {rules[change.rule_id]!r}.")
     if raises and change.rule_id not in rules:
         raise Refused(
             "A published ground can only lower a level.",

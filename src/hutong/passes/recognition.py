@@ -19,7 +19,7 @@ from .certlogic.validate import data_accesses
 from .certlogic.values import truth
 from .crosswalk import SCALE, Crosswalk
 from .documents import LANGUAGES, Document, Period, Reason, Texts
-from .rulebook import UNKNOWN
+from .rulebook import UNDER_REVIEW, UNKNOWN
 
 PASS_FIELDS = (*("level", "scale", "reasons", "issuer", "rulebook", "version", "issued_at", "expires_at", "facts"),)
 """What acceptance rules may read of a pass, as ``pass.<field>``; ``pass.facts.<name>`` is what the holder disclosed."""
@@ -42,6 +42,10 @@ _UNDERSTOOD: Mapping[str, Texts] = {
     "level-not-understood": {
         "en": "The level on the pass has no meaning on the common scale.",
         "zh": "通行证上的等级在通用尺度上没有含义。",
+    },
+    UNDER_REVIEW: {
+        "en": "An appeal against the level was not decided in time, and no rule here says what that is worth.",
+        "zh": "针对该等级的申诉未按期作出决定，而本地没有规则说明应如何处理。",
     },
     "no-rules": {"en": "There are no acceptance rules here.", "zh": "本地没有接受规则。"},
     "rules-not-in-force": {
@@ -83,12 +87,16 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRule:
-    """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``, and its sentences."""
+    """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``, and its sentences.
+
+    ``names_under_review``: its condition has the text "under-review", so that it says what such a pass is worth.
+    """
 
     id: str
     condition: Any
     texts: Texts
     holds: Callable[[Document], bool] = field(repr=False, compare=False)
+    names_under_review: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +155,8 @@ def judge(
     rules = acceptance.scenes.get(Scene(scene), ()) if scene in set(Scene) else ()
     if not rules:
         return _unknown("no-rule-for-scene", scale)
+    if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
+        return _unknown(UNDER_REVIEW, scale)
     found = crosswalk.find(payload_facts["level"]) if crosswalk else None
     context = _context(payload_facts, scale, found.reason_classes if found else (), str(scene), at)
     return _apply(rules, context, scale)
@@ -164,6 +174,8 @@ def _scale(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -
         return _unknown("other-rulebook")
     if payload_facts.get("rulebook") != crosswalk.rulebook or major != crosswalk.major:
         return _unknown("other-rulebook")
+    if payload_facts.get("level") == UNDER_REVIEW:
+        return UNDER_REVIEW  # reserved by every node, so that it needs no crosswalk
     scale = crosswalk.to_scale(payload_facts.get("level"))
     return _unknown("level-not-understood") if scale == UNKNOWN else scale
 
@@ -287,13 +299,20 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
     def holds(context: Document) -> bool:
         return truth(run(context))
 
-    for scale in SCALE:
+    for scale in (*SCALE, UNDER_REVIEW):
         facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
         try:
             holds(_context(facts, scale, ("nothing-found",), scene, period.start))
         except HutongError as error:
             raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
-    return AcceptanceRule(name, condition, texts, holds)
+    return AcceptanceRule(name, condition, texts, holds, _names(condition, UNDER_REVIEW))
+
+
+def _names(condition: Any, wanted: str) -> bool:
+    """Whether a condition has this text; its depth was limited when it was compiled."""
+    if isinstance(condition, Mapping):
+        return any(_names(operand, wanted) for operand in condition.values())
+    return any(_names(operand, wanted) for operand in condition) if isinstance(condition, list) else condition == wanted
 
 
 def _require_readable(path: str, where: str) -> None:

@@ -23,7 +23,10 @@ from .evidence import Evidence, parse_evidence, trials
 UNKNOWN = "unknown"
 """The level of a person about whom the rulebook says nothing; never one of a level set."""
 
-RESERVED_LEVELS = (UNKNOWN, "under-review")
+UNDER_REVIEW = "under-review"
+"""The level of a person whose appeal the authority did not answer in time; never one of a level set."""
+
+RESERVED_LEVELS = (UNKNOWN, UNDER_REVIEW)
 
 _FIELDS = (
     *("id", "version", "emergency", "legal_basis", "valid_from", "valid_to"),
