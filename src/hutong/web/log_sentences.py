@@ -1,0 +1,151 @@
+"""What each kind of log entry says, in words that a person reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+from hutong.web.i18n import N_, Translations
+
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "node.initialised": (N_("Node set up"), N_("The node %(node)s was set up for the territory %(territory)s.")),
+    "account.created": (N_("Account created"), N_("An account with the role %(roles)s was created.")),
+    "token.created": (N_("Token created"), N_("An API token was created; it ends on %(expires)s.")),
+    "token.ended": (N_("Token ended"), N_("An API token was ended.")),
+    "trust-list.published": (
+        N_("Trust list published"),
+        N_("Edition %(number)s of the trust list was published, with %(parties)s."),
+    ),
+    "trust-list.adopted": (
+        N_("Trust list adopted"),
+        N_("Edition %(number)s of the trust list of %(issuer)s was taken over."),
+    ),
+    "emergency.declared": (
+        N_("Emergency declared"),
+        N_("The emergency %(emergency)s was declared; it is reviewed by %(review)s and ends on %(sunset)s."),
+    ),
+    "emergency.ended": (N_("Emergency ended"), N_("The emergency %(emergency)s was ended before its sunset.")),
+    "boundary.set": (
+        N_("Boundary set"),
+        N_("What may be collected under %(emergency)s was set by the boundary %(boundary)s, until %(valid_until)s."),
+    ),
+    "source.declared": (N_("Source declared"), N_("The source %(source)s of %(provider)s was declared.")),
+    "receipt.issued": (
+        N_("File received"),
+        N_(
+            "%(rows)s rows for the table %(table)s came from %(source)s: %(accepted)s accepted, %(held)s held, "
+            "%(rejected)s rejected."
+        ),
+    ),
+    "quality.assessed": (
+        N_("Quality assessed"),
+        N_("The quality of %(table)s from %(source)s was assessed: %(label)s."),
+    ),
+    "release.published": (
+        N_("Release published"),
+        N_("Version %(version)s of %(dataset)s was published with %(rows)s rows, at grade %(grade)s."),
+    ),
+    "catalogue.harvested": (
+        N_("Catalogue harvested"),
+        N_("The catalogue of %(party)s was read: %(datasets)s datasets, %(added)s new, %(changed)s changed."),
+    ),
+    "catalogue.vanished": (
+        N_("Datasets vanished"),
+        N_("%(count)s datasets are no longer in the catalogue of %(party)s."),
+    ),
+    "series.joined": (N_("Series joined"), N_("The joint series of %(indicator)s was made, with %(rows)s rows.")),
+    "request.filed": (
+        N_("Request filed"),
+        N_("%(party)s asked for %(dataset)s for the purpose %(purpose)s; it is decided by %(decide_by)s."),
+    ),
+    "request.sent": (
+        N_("Request sent"),
+        N_("This node asked %(provider)s for %(dataset)s for the purpose %(purpose)s."),
+    ),
+    "request.followed": (N_("Request followed"), N_("The request to %(provider)s is now: %(state)s.")),
+    "request.granted": (N_("Request granted"), N_("The request of %(party)s for %(dataset)s was granted.")),
+    "request.refused": (N_("Request refused"), N_("The request of %(party)s for %(dataset)s was refused.")),
+    "request.withdrawn": (N_("Request withdrawn"), N_("A request for %(dataset)s was taken back.")),
+    "agreement.signed": (
+        N_("Agreement signed"),
+        N_("An agreement with %(recipient)s on %(dataset)s was signed; it ends on %(expires)s."),
+    ),
+    "agreement.kept": (
+        N_("Agreement received"),
+        N_("The agreement of %(provider)s on %(dataset)s was received; it ends on %(expires)s."),
+    ),
+    "agreement.revoked": (
+        N_("Agreement revoked"),
+        N_("The agreement with %(recipient)s on %(dataset)s was revoked."),
+    ),
+    "delivery.made": (
+        N_("Data delivered"),
+        N_("%(rows)s rows of %(dataset)s were delivered to %(recipient)s for the purpose %(purpose)s."),
+    ),
+    "delivery.received": (N_("Data received"), N_("%(rows)s rows of %(dataset)s were received from %(provider)s.")),
+    "risk-areas.assessed": (
+        N_("Risk areas assessed"),
+        N_("Risk areas as of %(as_of)s were computed by the rule %(rule)s, version %(version)s."),
+    ),
+    "rulebook.published": (
+        N_("Rulebook published"),
+        N_("Version %(version)s of the rulebook %(rulebook)s was published; it ends on %(valid_to)s."),
+    ),
+    "levels.decided": (
+        N_("Levels decided"),
+        N_("Levels of %(persons)s persons as of %(as_of)s were decided by the rulebook %(rulebook)s."),
+    ),
+    "crosswalk.published": (
+        N_("Crosswalk published"),
+        N_("Version %(version)s of the crosswalk %(crosswalk)s was published: how others' levels read here."),
+    ),
+    "acceptance.published": (
+        N_("Scene rules published"),
+        N_("Version %(version)s of the scene rules %(rules)s was published: which passes are accepted where."),
+    ),
+    "party-bundle.adopted": (
+        N_("Party's rules taken over"),
+        N_("Edition %(number)s of the rules of %(party)s was taken over."),
+    ),
+    "pass.issued": (N_("Pass issued"), N_("A pass was issued by the rulebook %(rulebook)s, version %(version)s.")),
+    "exposure-code.issued": (
+        N_("Exposure code issued"),
+        N_("A code to tell contacts of an infection was issued; it ends on %(expires)s."),
+    ),
+    "exposure-batch.published": (N_("Exposure keys published"), N_("%(keys)s exposure keys were published.")),
+    "pass.revoked": (N_("Pass revoked"), N_("A pass was revoked by the rule %(rule)s.")),
+}
+"""Kind of event → its name, and the sentence that its facts complete."""
+
+
+def kind_name(kind: str, words: Translations) -> str:
+    """What a kind of entry is called; its own identifier where there is no word for it."""
+    return words.gettext(KINDS[kind][0]) if kind in KINDS else kind
+
+
+def sentence(event: Mapping[str, Any], words: Translations) -> str:
+    """An entry in one sentence. A fact that is not there is a dash; a kind without a sentence gives its name."""
+    kind = str(event.get("kind", ""))
+    if kind not in KINDS:
+        return kind
+    facts: defaultdict[str, str] = defaultdict(lambda: "–")
+    facts.update({name: _shown(name, value, words) for name, value in event.items()})
+    return words.gettext(KINDS[kind][1]) % facts
+
+
+def _shown(name: str, value: Any, words: Translations) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        return words.number(value)
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value[:20]) + (" …" if len(value) > 20 else "")
+    text = str(value)
+    if name in ("review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"):
+        try:
+            return words.date(date.fromisoformat(text[:10]))
+        except ValueError:
+            return text
+    return text
