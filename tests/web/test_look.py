@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -23,14 +21,6 @@ def pages() -> dict[str, str]:
     found = gallery.rendered()
     assert len(found) == SAMPLE_PAGES
     return found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(gallery.CHROMIUM).exists():
-        pytest.skip("Chromium is not installed: the pages were NOT looked at")
-    with gallery.browser() as found:
-        yield found
 
 
 def test_pages_fit_their_budgets(pages: dict[str, str]) -> None:
