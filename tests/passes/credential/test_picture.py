@@ -35,7 +35,8 @@ def test_other_pictures_of_the_code() -> None:
 def test_svg_is_one_element_with_a_quiet_zone() -> None:
     root = ET.fromstring(picture.draw_svg(TEXT, scale=3, title="Pass"))
     assert root.tag.endswith("svg")
-    assert int(root.attrib["width"]) == (17 + 4 * picture.version_of(TEXT) + 8) * 3
+    side = (17 + 4 * picture.version_of(TEXT) + 8) * 3
+    assert root.attrib["viewBox"] == f"0 0 {side} {side}"
 
 
 def test_a_text_that_is_too_long() -> None:
