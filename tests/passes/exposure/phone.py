@@ -34,7 +34,7 @@ def identifier_key(key_data: bytes) -> bytes:
 
 def identifiers(key: ExposureKey) -> dict[bytes, int]:
     """RPI = AES128(RPIK, "EN-RPI" ‖ six zero octets ‖ ENIN) for each interval of a key, with its interval."""
-    cipher = Cipher(algorithms.AES(identifier_key(key.key_data)), modes.ECB()).encryptor()  # noqa: S305 - the spec's
+    cipher = Cipher(algorithms.AES(identifier_key(key.key_data)), modes.ECB()).encryptor()
     intervals = range(key.rolling_start, key.rolling_end)
     return {cipher.update(b"EN-RPI" + bytes(6) + struct.pack("<I", number)): number for number in intervals}
 
