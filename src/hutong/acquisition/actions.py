@@ -23,6 +23,7 @@ from hutong.governance import queries as governance
 from hutong.node import Change, Node
 from hutong.rights import vault
 from hutong.storage import inbox, schema
+from hutong.storage.records import clear_disk_errors
 from hutong.trust.authorisation import Actor, Resource
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def _save(node: Node, change: Change, receipt: Receipt, taken: _Taken, spool: IO
 @contextmanager
 def _spooled(folder: Path) -> Iterator[IO[bytes]]:
     # In the node's folder and not in memory: a file of fifty million rows is larger than that.
-    with tempfile.TemporaryFile(dir=folder) as spool:
+    with clear_disk_errors(), tempfile.TemporaryFile(dir=folder) as spool:
         yield spool
 
 

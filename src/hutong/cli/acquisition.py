@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.errors import Unavailable
+
+if TYPE_CHECKING:
+    from hutong.node import Node
 
 source = typer.Typer(help="Declared feeds.", no_args_is_help=True)
 boundary = typer.Typer(help="What may be collected.", no_args_is_help=True)
@@ -79,13 +83,23 @@ def acquire(
             mapping=read_text(mapping, "mapping"),
             progress=tell,
         )
-        opened_node.move_inbox()
+        waiting = _move_inbox(opened_node)
         reasons = queries.receipt_reasons(opened_node, receipt.id)
     lines = [f"Receipt {receipt.id}: {receipt.sentence()} · {receipt.seconds:.1f} s"]
     lines += [f"  {outcome} {rows:,} by {rule}: e.g. {reason}" for outcome, rule, reason, rows in reasons]
     lines += [f"  noticed {finding.rule} in {finding.subject}: {finding.rows:,} rows" for finding in receipt.findings]
     lines += [f"  outside the boundary: {name} ({n:,} values)" for name, n in receipt.refused_values.items()]
+    lines += [waiting] if waiting else []
     show(as_json, receipt.document(), *lines)
+
+
+def _move_inbox(node: Node) -> str:
+    """Move what was acknowledged to the lake. If that fails the receipt holds all the same; says so."""
+    try:
+        node.move_inbox()
+    except Unavailable as error:
+        return f"The accepted rows wait in the inbox and move later: {error.what}"
+    return ""
 
 
 def quality(

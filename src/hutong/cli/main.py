@@ -59,6 +59,8 @@ def main() -> None:
 
 
 def _tell(what: str, do: str, code: str) -> None:
+    # What a library said (a YAML parser's excerpt) may have several lines; the answer has one.
+    what = " ".join(what.split())
     sys.stderr.write(f"hutong: {what} {do}\n")
     if "--json" in sys.argv and sys.argv[1:2] != ["demo"]:
         sys.stdout.write(orjson.dumps({"error": {"code": code, "what": what, "do": do}}).decode() + "\n")

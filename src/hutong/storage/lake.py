@@ -58,20 +58,22 @@ class Lake:
             if self._opened is None:
                 from pyiceberg.catalog.sql import SqlCatalog
 
-                self._folder.mkdir(parents=True, exist_ok=True)
-                opened = SqlCatalog(
-                    "hutong",
-                    uri=self._database_url,
-                    warehouse=self._folder.as_uri(),
-                    **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
-                )
-                opened.create_namespace_if_not_exists(_NAMESPACE)
+                with clear_disk_errors():
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    opened = SqlCatalog(
+                        "hutong",
+                        uri=self._database_url,
+                        warehouse=self._folder.as_uri(),
+                        **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
+                    )
+                    opened.create_namespace_if_not_exists(_NAMESPACE)
                 self._opened = opened
             return self._opened
 
     def create(self, table: str, schema: pa.Schema) -> None:
         """Create the table when it is not there."""
-        self._catalog.create_table_if_not_exists((_NAMESPACE, table), schema, properties=_PROPERTIES)
+        with clear_disk_errors():
+            self._catalog.create_table_if_not_exists((_NAMESPACE, table), schema, properties=_PROPERTIES)
 
     def tables(self) -> tuple[str, ...]:
         """Names of all tables, sorted."""

@@ -128,8 +128,6 @@ def _clear_errors() -> Iterator[None]:
         with clear_disk_errors():
             yield
     except exc.OperationalError as error:
-        if any(sign in str(error.orig) for sign in _DISK_FULL):
-            raise _disk_full() from error
         raise Unavailable(
             f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
         ) from error
@@ -137,11 +135,15 @@ def _clear_errors() -> Iterator[None]:
 
 @contextmanager
 def clear_disk_errors() -> Iterator[None]:
-    """A full disk is one clear error, wherever it was met."""
+    """A full disk is one clear error, wherever it was met: in a file or in a database."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_full() from error
+        raise
+    except exc.OperationalError as error:
+        if any(sign in str(error.orig) for sign in _DISK_FULL):
             raise _disk_full() from error
         raise
 
