@@ -41,7 +41,7 @@ class Change:
 
     def event(self, kind: str, **facts: Any) -> None:
         """Tell the log what happened: ids, counts, hashes and dates, never personal data or a hash of them."""
-        self.events.append(Event(kind=kind, by=self.by.id, at=self.at, facts=facts))
+        self.events.append(Event(kind=kind, by=self.by.log_name, at=self.at, facts=facts))
 
     def execute(self, statement: sa.Executable, rows: list[dict[str, Any]] | None = None) -> sa.CursorResult[Any]:
         return self.connection.execute(statement, rows) if rows is not None else self.connection.execute(statement)

@@ -31,6 +31,11 @@ class Actor:
     roles: frozenset[str] = frozenset()
     represents: str = ""
 
+    @property
+    def log_name(self) -> str:
+        """How the log calls who acted: not a resident, whose account is named by the resident's number."""
+        return "resident" if self.roles == {"resident"} else self.id
+
 
 PUBLIC = Actor(id="public", kind="public")
 
