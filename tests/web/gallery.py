@@ -256,7 +256,8 @@ def rendered() -> dict[str, str]:
         templates = environment(language).overlay()
         product = templates.loader
         assert product is not None
-        templates.loader = ChoiceLoader([product, FileSystemLoader(PAGES)])
+        # The samples first: the product has pages of the same names.
+        templates.loader = ChoiceLoader([FileSystemLoader(PAGES), product])
         sample = context(language)
         for name in [*sorted(page.name for page in PAGES.glob("*.html")), "error.html"]:
             path = f"/{language.code}/{name.removesuffix('.html')}"
