@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hutong.errors import NotFound
@@ -78,4 +79,11 @@ def _draw(node: Node, series: JointSeries, source: JointSource, language: Langua
         "party": source.party,
         "version": source.version,
     }
-    return epidemic_curve(points, description=description, basis=Basis(basis, series.joined_at), words=words)
+    drawn = epidemic_curve(points, description=description, basis=Basis(basis, series.joined_at), words=words)
+    withheld = sum(point.count is None for point in points)
+    note = words.ngettext(
+        "%(n)s of %(all)s week, by the publisher. Drawn hollow, not as zero.",
+        "%(n)s of %(all)s weeks, by the publisher. Drawn hollow, not as zero.",
+        len(points),
+    ) % {"n": words.number(withheld), "all": words.number(len(points))}
+    return replace(drawn, suppression=note)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
+from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.web.doors import CurrentNode
-from hutong.web.i18n import N_
+from hutong.web.i18n import N_, Language
 from hutong.web.portal.page import PageLanguage, page, words_of
 
 router = APIRouter()
@@ -57,18 +58,41 @@ class Operation:
     is_public: bool
     example: str
 
+    @property
+    def anchor(self) -> str:
+        """Its place on the page."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.method}{self.path}".lower()).strip("-")
+
 
 @router.get("/{language}/developers", response_class=HTMLResponse)
 def developers(request: Request, node: CurrentNode, language: PageLanguage) -> HTMLResponse:
+    """Every operation in one line."""
+    return _page(request, node, language, chosen=None)
+
+
+@router.get("/{language}/developers/{tag}", response_class=HTMLResponse)
+def part(
+    request: Request, node: CurrentNode, language: PageLanguage, tag: Annotated[str, Path(max_length=40)]
+) -> HTMLResponse:
+    """The operations of one part with parameters, examples and answers."""
+    return _page(request, node, language, chosen=tag)
+
+
+def _page(request: Request, node: Node, language: Language, *, chosen: str | None) -> HTMLResponse:
     words = words_of(language)
     groups = operations(request.app.openapi(), node)
+    if chosen is not None and chosen not in groups:
+        raise NotFound("The API has no such part.", "See its parts on the page for developers.")
     ordered = [tag for tag in TAGS if tag in groups] + sorted(set(groups) - set(TAGS))
+    labels = {tag: words.gettext(TAGS[tag]) if tag in TAGS else tag for tag in ordered}
     return page(
         request,
         language,
         "developers.html",
         api=node.settings.url,
-        groups=[(tag, words.gettext(TAGS[tag]) if tag in TAGS else tag, groups[tag]) for tag in ordered],
+        chosen=chosen,
+        labels=labels,
+        groups=[(tag, labels[tag], groups[tag]) for tag in ordered],
         total=sum(len(found) for found in groups.values()),
     )
 

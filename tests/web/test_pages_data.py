@@ -1,0 +1,321 @@
+"""The pages that everyone reads: in both languages, with the numbers of the release, clear when asked for nonsense."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+from html import unescape
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.node import Node
+from hutong.opening import queries
+from hutong.trust.log.note import parse_verifier_key
+from hutong.web import released_figures
+from hutong.web.app import create_app
+from tests.conftest import NewNode
+from tests.web.test_look import CSS_BUDGET_BYTES, DASHBOARD_BUDGET_BYTES, FORM_BUDGET_BYTES
+from tests.web.world import World
+
+DASHBOARDS = ("", "datasets/tw-dengue-weekly")
+LISTS = (
+    "catalogue",
+    "catalogue?q=dengue&grade=0",
+    "catalogue?q=%E7%99%BB%E9%9D%A9%E7%83%AD&sort=newest",
+    "catalogue?q=nothing+like+this",
+    "datasets/tw-dengue-records",
+    "datasets/tw-dengue-weekly?version=1&area=TW-67&from=2015-07-05&to=2015-08-30",
+    "about/tw-dengue-weekly/curve",
+    "about/tw-dengue-weekly/recent",
+    "about/tw-dengue-weekly/map",
+    "about/tw-dengue-weekly/areas?version=1",
+    "developers",
+    "developers/opening",
+    "developers/sharing",
+    "sign-in",
+)
+WEEKLY, RECORDS = "tw-dengue-weekly", "tw-dengue-records"
+
+
+def text_of(page: str) -> str:
+    """What a reader sees, without markup."""
+    plain = re.sub(r"<(script|style|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", plain)))
+
+
+def offered(line: str) -> bool:
+    """Whether the command line has this command, with these options."""
+    import typer
+
+    from hutong.cli.main import app
+
+    words = shlex.split(line)[1:]
+    command: Any = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+    return not hasattr(command, "commands") and {word for word in words if word.startswith("--")} <= options
+
+
+def rows_of(node: Node, dataset: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = pq.read_table(
+        queries.release_file(node, queries.release(node, dataset), "parquet")
+    ).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("path", [*DASHBOARDS, *LISTS])
+def test_a_page_stands_in_its_language_within_its_budget(client: TestClient, language: str, path: str) -> None:
+    answer = client.get(f"/{language}/{path}")
+    assert answer.status_code == 200, answer.text[:400]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'<html lang="{ {"en": "en", "zh": "zh-Hans"}[language] }">' in answer.text
+    other = {"en": "zh", "zh": "en"}[language]
+    assert f'href="/{other}/{path.partition("?")[0]}' in answer.text
+    name = path.partition("?")[0]
+    budget = DASHBOARD_BUDGET_BYTES if name in DASHBOARDS else FORM_BUDGET_BYTES
+    assert len(answer.content) + CSS_BUDGET_BYTES <= budget
+    # A data block is no script; nothing runs on these pages, and nothing comes from another site.
+    assert "<script" not in answer.text.replace('<script type="application/ld+json">', "")
+    assert not re.search(r"\sstyle=", answer.text)
+    assert not re.search(r"\ssrc=\W?(?:https?:)?//", answer.text)
+    ids = re.findall(r'\sid="([^"]+)"', answer.text)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("path", [*DASHBOARDS, *LISTS])
+def test_no_english_sentence_stays_on_a_chinese_page(client: TestClient, path: str) -> None:
+    page = client.get(f"/zh/{path}").text
+    page = re.sub(r'<(\w+)[^>]*\slang="en".*?</\1>', " ", page, flags=re.DOTALL)
+    page = re.sub(r"<(code|pre|select|thead).*?</\1>", " ", page, flags=re.DOTALL)
+    known = ("SHA-256", "Hutong", "Dist", "City", "DCAT", "TOKEN", "RFC", "Apache", "North", "East", "Sanmin", "Lingya")
+    for sentence in re.findall(r"(?:\b[A-Za-z][a-z]+ ){3,}[a-z]+", text_of(page)):
+        assert any(word in sentence for word in known), sentence
+
+
+def test_home_shows_the_numbers_of_the_release(world: World, client: TestClient) -> None:
+    rows = rows_of(world.node, WEEKLY)
+    weeks = sorted({row["period_start"] for row in rows})[-52:]
+    country = [row for row in rows if row["level"] == "country" and row["period_start"] in weeks]
+    total = sum(int(str(row["value"])) for row in country if row["value"] is not None)
+    withheld = sum(row["value"] is None for row in country)
+    page = text_of(client.get("/en/").text)
+    assert f"{total:,}" in page
+    assert f"{withheld} week" in page
+    peak = max(int(str(row["value"])) for row in country if row["value"] is not None)
+    assert f"{peak:,}" in page
+    # The emergency with its dates, and the size of the log.
+    assert "Dengue outbreak 2026" in page
+    for date in ("1 February 2026", "1 May 2026", "1 August 2026"):
+        assert date in page
+    assert f"{world.node.log.size()} entries" in page
+
+
+def test_the_map_says_for_each_area_what_is_published_and_what_is_withheld(world: World, client: TestClient) -> None:
+    release = queries.release(world.node, WEEKLY)
+    path = queries.release_file(world.node, release, "parquet")
+    from hutong.opening.released_counts import read_counts
+
+    counts = read_counts(path, latest_weeks=52)
+    assert counts is not None
+    page = client.get("/en/").text
+    table = page[page.index("Per 100,000 residents") :]
+    areas = released_figures.areas(world.node)
+    checked = 0
+    for code in ("TW-67", "TW-64"):
+        area = counts.sum_of(code)
+        row = re.search(rf">{areas[code].names['name_en']}</th>(.*?)</tr>", table, re.DOTALL)
+        assert row is not None
+        cells = [text_of(cell).strip() for cell in re.findall(r"<td.*?</td>", row[1], re.DOTALL)]
+        population = areas[code].population
+        assert population
+        assert cells[0] == ("withheld" if area.count is None else f"{area.count:,}")
+        assert cells[1] == str(area.withheld_weeks)
+        checked += 1
+    assert checked == 2
+
+
+def test_catalogue_counts_and_facets_fit_the_api(client: TestClient) -> None:
+    found = client.get("/api/search", params={"q": "dengue"}).json()
+    page = client.get("/en/catalogue", params={"q": "dengue"}).text
+    assert f"<h1>{found['total']} data sets for “dengue”</h1>" in page
+    assert page.count('class="hit"') == found["total"] == 2
+    for facet in found["facets"]["grade"]:
+        assert f"grade={facet['value']}" in page
+    # Choosing a value is a link, and taking it out again too.
+    chosen = client.get("/en/catalogue?q=dengue&grade=2").text
+    assert chosen.count('class="hit"') == 1
+    assert 'aria-current="true"' in chosen
+    assert 'href="?q=dengue"' in chosen
+    assert text_of(client.get("/zh/catalogue?q=登革热").text).count("登革热") > 2
+
+
+def test_the_catalogue_as_csv_is_the_same_list(client: TestClient) -> None:
+    answer = client.get("/en/catalogue.csv?q=dengue&sort=title")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert {row["name"] for row in rows} == {WEEKLY, RECORDS}
+    assert [row["grade"] for row in rows if row["name"] == RECORDS] == ["2"]
+
+
+def test_machine_links_of_the_pages_lead_somewhere(client: TestClient) -> None:
+    checked = 0
+    for path in ("catalogue?q=dengue&grade=0", f"datasets/{WEEKLY}", f"about/{WEEKLY}/curve", "developers"):
+        page = client.get(f"/en/{path}").text
+        for address in set(re.findall(r'href="(/(?:api|data|datasets|catalogue|\.well-known)[^"]*)"', page)):
+            assert client.get(unescape(address)).status_code == 200, address
+            checked += 1
+    assert checked >= 15
+
+
+def test_a_dataset_says_what_it_is(world: World, client: TestClient) -> None:
+    page = client.get(f"/en/datasets/{WEEKLY}").text
+    release = queries.release(world.node, WEEKLY)
+    plain = text_of(page)
+    assert release.quality is not None
+    assert f"{release.quality.label} quality" in plain
+    assert f"{release.rows:,}" in plain
+    for file in release.distributions:
+        assert file.sha256 in page
+    for column in pq.read_schema(queries.release_file(world.node, release, "parquet")).names:
+        assert f"<code>{column}</code>" in page
+    linked = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert (linked["@type"], linked["version"]) == ("Dataset", "1")
+    assert page.count('rel="alternate" type=') == 2
+    assert "</script><" not in page[page.index("ld+json") : page.index("</script>")]
+
+
+def test_the_reasons_of_a_label_are_those_of_its_assessment(world: World, client: TestClient) -> None:
+    from hutong.acquisition import queries as acquisition
+
+    report = acquisition.quality(world.node, "tw-dengue")
+    page = client.get(f"/en/datasets/{WEEKLY}").text
+    wrong = report.wrong()
+    assert wrong
+    for result in wrong[:12]:
+        assert f"{result.concerned:,} of {result.checked:,}" in page
+        assert result.id in page
+
+
+def test_a_preview_shows_the_rows_that_are_asked_for(world: World, client: TestClient) -> None:
+    weeks = sorted({str(row["period_start"]) for row in rows_of(world.node, WEEKLY)})
+    asked = {"area": "TW", "from": weeks[1], "to": weeks[3]}
+    page = client.get(f"/en/datasets/{WEEKLY}", params=asked).text
+    preview = page[page.index('id="preview"') : page.index("About these data")]
+    rows = [
+        row
+        for row in rows_of(world.node, WEEKLY)
+        if row["area_code"] == "TW" and weeks[1] <= str(row["period_start"]) <= weeks[3]
+    ]
+    assert preview.count("<tr>") == len(rows) + 1 == 4
+    assert preview.count('class="withheld"') == sum(row["value"] is None for row in rows)
+    for row in rows:
+        assert f"<td>{row['period_start']}</td>" in preview
+    assert "No row of this version fits" in client.get(f"/en/datasets/{WEEKLY}?to=1990-01-01").text
+
+
+def test_the_api_example_gives_the_rows_of_the_filters(client: TestClient) -> None:
+    page = client.get(f"/en/datasets/{WEEKLY}?area=TW-67&from=2015-07-19").text
+    code = unescape(re.search(r"<pre[^>]*><code>(curl .*?)</code>", page, re.DOTALL)[1])  # type: ignore[index]
+    url = httpx.URL(shlex.split(code)[-1])
+    answer = client.get(url.raw_path.decode())
+    assert answer.status_code == 200
+    assert {row["area_code"] for row in answer.json()["rows"]} == {"TW-67"}
+    python = unescape(re.search(r"<code>(import httpx.*?)</code>", page, re.DOTALL)[1])  # type: ignore[index]
+    assert str(url) in python
+    compile(python, "example", "exec")
+
+
+def test_rows_that_are_not_open_are_not_shown_but_can_be_asked_for(client: TestClient) -> None:
+    page = client.get(f"/en/datasets/{RECORDS}").text
+    assert "not open to everyone" in page
+    assert f'href="/en/requests/new?dataset={RECORDS}"' in page
+    assert "/data/" not in page
+    assert "70+" not in page
+
+
+def test_a_number_leads_to_its_proof_in_the_log(world: World, client: TestClient) -> None:
+    from hutong.trust.log import merkle
+
+    page = client.get(f"/en/about/{WEEKLY}/curve").text
+    address = re.search(r'href="(/api/log/entries/\d+/proof)"', page)
+    assert address is not None
+    proof = client.get(address[1]).json()
+    release = queries.release(world.node, WEEKLY)
+    assert proof["entry"]["kind"] == "release.published"
+    assert proof["entry"]["sha256"] == release.sha256
+    assert release.sha256 in page
+    assert parse_verifier_key(proof["verifier_key"]).name == world.node.log.key.name
+    assert merkle.HASH_BYTES == 32
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("datasets/none", 404),
+        ("datasets/UPPER", 422),
+        (f"datasets/{WEEKLY}?version=9", 404),
+        (f"datasets/{WEEKLY}?version={'x' * 80}", 422),
+        (f"datasets/{WEEKLY}?from=yesterday", 422),
+        (f"datasets/{RECORDS}?area=TW", 200),
+        ("catalogue?page=0", 422),
+        ("catalogue?page=many", 422),
+        ("catalogue?sort=price", 422),
+        (f"catalogue?q={'a' * 501}", 422),
+        (f"about/{WEEKLY}/nothing", 404),
+        (f"about/{RECORDS}/curve", 404),
+        (f"about/{WEEKLY}/joint", 404),
+        ("about/none/curve", 404),
+        ("catalogue?grade=%00&format=%27", 200),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nonsense_gets_a_page_that_says_so(client: TestClient, language: str, path: str, status: int) -> None:
+    answer = client.get(f"/{language}/{path}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert f"/{language}/catalogue" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_what_is_asked_for_stays_text(client: TestClient) -> None:
+    page = client.get("/en/catalogue", params={"q": '"><script>alert(1)</script>'}).text
+    assert "<script>" not in page
+    page = client.get(f"/en/datasets/{WEEKLY}", params={"area": "<b>'\"</b>"}).text
+    assert "<b>'" not in page
+
+
+def test_an_empty_node_says_how_to_begin(new_node: NewNode) -> None:
+    for name, territory, command in (("tw", "TW", "hutong acquire"), ("hub", "*", "hutong harvest")):
+        node = new_node(name, territory=territory)
+        with TestClient(create_app(node)) as client:
+            for language in ("en", "zh"):
+                page = client.get(f"/{language}/").text
+                assert command in page
+                assert all(
+                    offered(line) for line in re.findall(r"^(?:<pre.*<code>)?(hutong [^<\n]*)", page, re.MULTILINE)
+                )
+                assert client.get(f"/{language}/catalogue").status_code == 200
+
+
+def test_home_is_found_without_its_slash(client: TestClient) -> None:
+    answer = client.get("/zh")
+    assert (answer.status_code, answer.headers["location"]) == (308, "/zh/")
+
+
+def test_figures_are_drawn_once(world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.get("/en/")
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(released_figures, "_draw", fail)
+    assert client.get("/en/").status_code == 200
