@@ -31,6 +31,7 @@ def week_of(day: date, system: str) -> str:
 
 
 def week_text(year: int, week: int) -> str:
+    """A week as ``YYYY-Www``."""
     return f"{year:04d}-W{week:02d}"
 
 

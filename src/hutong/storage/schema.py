@@ -3,6 +3,7 @@
 ``body`` columns hold a noun's frozen dataclass as JSON; what is searched, ordered or constrained is a column.
 """
 
+# ruff: noqa: PLC0414 - "import x as x" says that others read x from here
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -19,18 +20,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from hutong.storage.metadata import metadata as metadata
 from hutong.storage.records import Instant
+from hutong.storage.schema_exposure import exposure_batch as exposure_batch
+from hutong.storage.schema_exposure import exposure_key as exposure_key
+from hutong.storage.schema_exposure import verification_code as verification_code
 
 REVISION = "0001"
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 # --- trust: the log -------------------------------------------------------------------------------------------------
 log_entry = Table(
@@ -363,43 +359,4 @@ access_grant = Table(
     Column("ends_at", Instant, nullable=False),
     Column("uses", Integer, nullable=False),
     Column("used_at", Instant),
-)
-
-# --- distributed collection: nothing here says whose a key is, or which keys came together ---------------------------
-verification_code = Table(
-    "verification_code",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("stage", String(5), nullable=False),
-    Column("emergency", ForeignKey("emergency.id"), nullable=False, index=True),
-    Column("report_type", Integer, nullable=False),
-    Column("onset_on", sa.Date),
-    Column("expires_at", Instant, nullable=False, index=True),
-)
-exposure_key = Table(
-    "exposure_key",
-    metadata,
-    Column("key_data", LargeBinary, primary_key=True),
-    Column("emergency", ForeignKey("emergency.id"), nullable=False),
-    Column("rolling_start", Integer, nullable=False),
-    Column("rolling_period", Integer, nullable=False),
-    Column("report_type", Integer, nullable=False),
-    Column("days_since_onset", Integer),
-    Column("due_at", Instant, nullable=False),
-    Column("ends_at", Instant, nullable=False, index=True),
-    Column("published", sa.Boolean, nullable=False),
-    Index("ix_exposure_key_emergency_published_due_at", "emergency", "published", "due_at"),
-    # A row number would keep the order of arrival, and so which keys came from one phone.
-    sqlite_with_rowid=False,
-)
-exposure_batch = Table(
-    "exposure_batch",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("emergency", ForeignKey("emergency.id"), nullable=False, index=True),
-    Column("starts_at", Instant, nullable=False),
-    Column("ends_at", Instant, nullable=False, index=True),
-    Column("keys", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("content", LargeBinary, nullable=False),
 )

@@ -9,28 +9,39 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 
 from hutong.errors import BadInput, LimitExceeded, NotSignedIn, Tampered
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from joserfc.jws import JWSRegistry
+
 MAX_DOCUMENT_BYTES = 4 * 2**20
 ASSERTION_SECONDS = 60
-_REGISTRY = jws.JWSRegistry(algorithms=["Ed25519"])
-_REGISTRY.max_payload_length = MAX_DOCUMENT_BYTES
+
+
+@cache
+def _registry() -> JWSRegistry:
+    from joserfc.jws import JWSRegistry
+
+    registry = JWSRegistry(algorithms=["Ed25519"])
+    registry.max_payload_length = MAX_DOCUMENT_BYTES
+    return registry
 
 
 def sign_document(key: Ed25519PrivateKey, *, kid: str, kind: str, payload: Mapping[str, Any]) -> str:
     """A compact JWS over the canonical JSON of ``payload``; ``kind`` becomes its ``typ``."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from joserfc import jws
+    from joserfc.jwk import OKPKey
+
     private = OKPKey.import_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     header = {"alg": "Ed25519", "typ": f"hutong-{kind}+jws", "kid": kid}
-    return jws.serialize_compact(header, canonical_json(payload), private, registry=_REGISTRY)
+    return jws.serialize_compact(header, canonical_json(payload), private, registry=_registry())
 
 
 def verify_document(document: str, *, key: Mapping[str, str], kind: str) -> dict[str, Any]:
@@ -38,11 +49,15 @@ def verify_document(document: str, *, key: Mapping[str, str], kind: str) -> dict
 
     Raises ``Tampered`` when the signature does not fit, ``BadInput`` when it is no such document.
     """
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OKPKey
+
     header, _ = read_unverified(document)
     if header.get("typ") != f"hutong-{kind}+jws" or header.get("alg") != "Ed25519":
         raise BadInput(f"This is not a signed {kind}.", f"Give the {kind} as the other party published it.")
     try:
-        token = jws.deserialize_compact(document, OKPKey.import_key(dict(key)), registry=_REGISTRY)
+        token = jws.deserialize_compact(document, OKPKey.import_key(dict(key)), registry=_registry())
     except (JoseError, ValueError) as error:
         raise Tampered(f"The signature of the {kind} does not fit.", "Ask its issuer for it again.") from error
     return _object(token.payload)

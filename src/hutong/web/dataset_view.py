@@ -43,6 +43,7 @@ def formats(release: Release) -> tuple[str, ...]:
 
 
 def format_name(format_: str) -> str:
+    """What a person calls the format."""
     return format_.title() if format_ == "parquet" else format_.upper()
 
 

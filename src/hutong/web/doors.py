@@ -64,6 +64,7 @@ _MEANINGS = {
 
 
 def get_node(request: Request) -> Node:
+    """The node that the application serves."""
     node: Node = request.app.state.node
     return node
 
@@ -146,6 +147,7 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
 
 
 def problem_response(status: int, code: str, what: str, do: str, reasons: tuple[str, ...] = ()) -> JSONResponse:
+    """An error as an answer of the API (RFC 9457)."""
     problem = Problem(type=f"urn:hutong:problem:{code}", title=what, detail=do, status=status, reasons=list(reasons))
     return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM)
 
@@ -188,6 +190,7 @@ def wants_page(request: Request) -> bool:
 
 
 def error_page(request: Request, status: int, what: str, do: str) -> HTMLResponse:
+    """An error as a page."""
     from hutong.web.portal.page import error_text
 
     return HTMLResponse(error_text(request, status=status, what=what, do=do), status_code=status)

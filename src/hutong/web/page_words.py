@@ -95,6 +95,7 @@ def theme(uri: str, words: Translations) -> str:
 
 
 def quality_label(label: str, words: Translations) -> str:
+    """The words of a quality label."""
     return words.gettext(QUALITY.get(label, QUALITY["unknown"]))
 
 

@@ -52,6 +52,7 @@ class Scan:
 
 
 def delimiter_name(delimiter: str) -> str:
+    """What a person calls the delimiter."""
     return _DELIMITER_NAMES.get(delimiter, repr(delimiter))
 
 

@@ -33,6 +33,7 @@ NAVIGATION = (
 
 
 def get_language(language: Annotated[str, Path(max_length=5)]) -> Language:
+    """The language of the page, by its path."""
     return language_of(language)
 
 
@@ -80,6 +81,7 @@ def error_text(request: Request, *, status: int, what: str, do: str) -> str:
 
 
 def words_of(language: Language) -> Translations:
+    """The words of a page in its language."""
     return translations(language)
 
 
