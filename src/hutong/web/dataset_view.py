@@ -171,14 +171,16 @@ def _difference(release: Release, before: Release | None, words: Translations) -
     if before is None:
         return words.gettext("first version")
     if release.rows is None or before.rows is None:
-        return words.gettext("replaces %(version)s") % {"version": before.version}
+        return words.gettext("replaces version %(version)s") % {"version": before.version}
     more = release.rows - before.rows
     if more == 0:
-        return words.gettext("as many rows as %(version)s, other values") % {"version": before.version}
+        return words.gettext("as many rows as version %(version)s, other values") % {"version": before.version}
     sentence = (
-        words.ngettext("%(n)s row more than %(version)s", "%(n)s rows more than %(version)s", more)
+        words.ngettext("%(n)s row more than version %(version)s", "%(n)s rows more than version %(version)s", more)
         if more > 0
-        else words.ngettext("%(n)s row fewer than %(version)s", "%(n)s rows fewer than %(version)s", -more)
+        else words.ngettext(
+            "%(n)s row fewer than version %(version)s", "%(n)s rows fewer than version %(version)s", -more
+        )
     )
     return sentence % {"n": words.number(abs(more)), "version": before.version}
 
