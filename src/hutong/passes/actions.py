@@ -24,7 +24,7 @@ from .crosswalk import Crosswalk, parse_crosswalk
 from .documents import Document
 from .queries import CROSSWALK, SCENES
 from .recognition import AcceptanceRules, parse_acceptance
-from .rulebook import UNKNOWN, Rulebook, parse_rulebook, require_successor
+from .rulebook import UNDER_REVIEW, UNKNOWN, Rulebook, parse_rulebook, require_successor
 from .status import LevelRun
 from .trust_bundle import TrustSnapshot, read_bundle
 
@@ -98,17 +98,18 @@ def _risk_levels(node: Node) -> tuple[str, ...]:
 def _require_scannable(node: Node, rulebook: Rulebook) -> None:
     """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident."""
     signer = PassSigner(node.keys.passes, queries.pass_key_id(node))
-    for level in rulebook.levels:
+    for level in (*(one.code for one in rulebook.levels), UNDER_REVIEW):
         trial = LevelPass(
             issuer=node.id,
             issued_at=rulebook.period.start,
             expires_at=rulebook.period.end,
-            level=level.code,
+            level=level,
             rulebook=rulebook.id,
             version=rulebook.version,
-            pass_id=bytes(8),
+            # Random as in a real pass: zeros would be compressed, and make room that is not there.
+            pass_id=node.random(8),
             status_index=queries.LIST_POSITIONS - 1,
-            commitment=bytes(12),
+            commitment=node.random(12),
         )
         signer.issue(trial)
 

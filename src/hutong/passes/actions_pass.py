@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,16 +10,16 @@ import sqlalchemy as sa
 
 from hutong.errors import BadInput, Conflict, Refused, Unavailable
 from hutong.node import Change, Node
-from hutong.rights import vault
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import powers, queries
+from . import appeal_queries, powers, queries
+from .appeal_queries import LevelInForce
 from .credential.keys import KeyRing, encode_base64url
 from .credential.level_pass import LIST_BITS, LevelPass, commit_holder, issue
 from .documents import Reason, Texts
-from .rulebook import UNKNOWN, Rulebook
-from .status import PersonStatus
+from .person import owned, pseudonym_of
+from .rulebook import UNKNOWN
 
 DEFAULT_HOURS = 24
 MAX_HOURS = 168
@@ -29,7 +28,6 @@ MAX_REASON = 500
 REVOCATION_RULES = ("issued-in-error", "forged", "key-compromised", "level-changed", "appeal-granted", "holder-asked")
 """Rules by which a pass may be revoked, beside those of its rulebook."""
 
-_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _TRIALS = 32
 
 
@@ -85,17 +83,15 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
         NotFound: nobody of that number, or no levels decided yet.
         BadInput: hours out of range.
     """
-    pseudonym = _pseudonym(node, person)
-    owner = by.id if _pseudonym(node, by.id) == pseudonym else "another"
-    attributes = {"owner": {"__entity": {"type": "Actor", "id": owner}}}
-    node.require(by, "issue_pass", Resource("Person", pseudonym, attributes))
+    pseudonym = pseudonym_of(node, person)
+    node.require(by, "issue_pass", owned(node, by, pseudonym))
     if not 1 <= hours <= MAX_HOURS:
         raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
-    status = queries.person_status(node, pseudonym)
-    rulebook = queries.rulebook(node, status.rulebook)
+    found = appeal_queries.level_in_force(node, pseudonym)
+    rulebook = found.rulebook
     emergency = powers.require_rulebook(node, rulebook)
     now = node.clock().replace(microsecond=0)
-    _require_fresh(status, rulebook, now)
+    _require_fresh(found, now)
     (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
     ends = [now + timedelta(hours=hours), rulebook.period.end, powers.end_of(emergency), certificate.not_after]
     expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
@@ -105,7 +101,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             issuer=node.id,
             issued_at=now,
             expires_at=expires_at,
-            level=status.level,
+            level=found.level,
             rulebook=rulebook.id,
             version=rulebook.version,
             pass_id=pass_id,
@@ -125,37 +121,30 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             )
         )
         change.event("pass.issued", pass_id=pass_id.hex(), rulebook=rulebook.id, version=rulebook.version)
-    return _issued(claims, text, encode_base64url(secret), status, rulebook)
+    return _issued(claims, text, encode_base64url(secret), found)
 
 
-def _issued(claims: LevelPass, text: str, secret: str, status: PersonStatus, rulebook: Rulebook) -> IssuedPass:
-    decision = status.explain(rulebook)
-    severity = rulebook.severity(claims.level)
+def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce) -> IssuedPass:
     return IssuedPass(
         pass_id=claims.pass_id.hex(),
         text=text,
         holder_secret=secret,
         level=claims.level,
-        severity=severity,
-        meaning=rulebook.levels[severity].meaning,
-        reasons=decision.reasons,
-        evidence_dates=decision.evidence_dates,
-        rulebook=rulebook.id,
-        version=rulebook.version,
-        emergency=rulebook.emergency,
+        severity=found.severity,
+        meaning=found.meaning,
+        reasons=found.reasons,
+        evidence_dates=found.status.explain(found.rulebook).evidence_dates,
+        rulebook=found.rulebook.id,
+        version=found.rulebook.version,
+        emergency=found.rulebook.emergency,
         issued_at=claims.issued_at,
         expires_at=claims.expires_at,
         status_index=claims.status_index,
     )
 
 
-def _pseudonym(node: Node, person: str) -> str:
-    if _PSEUDONYM.fullmatch(person):
-        return person
-    return vault.pseudonyms(node.keys.pseudonym_key, [person])[0]
-
-
-def _require_fresh(status: PersonStatus, rulebook: Rulebook, now: datetime) -> None:
+def _require_fresh(found: LevelInForce, now: datetime) -> None:
+    status, rulebook = found.status, found.rulebook
     if status.version != rulebook.version:
         raise Refused(
             f"The level was decided by version {status.version}, and {rulebook.version} is in force.",
@@ -163,8 +152,8 @@ def _require_fresh(status: PersonStatus, rulebook: Rulebook, now: datetime) -> N
         )
     if now - status.decided_at > MAX_STATUS_AGE:
         raise Refused("The level was decided more than seven days ago.", "Decide the levels again.")
-    if status.level == UNKNOWN:
-        reasons = tuple(reason.texts["en"] for reason in status.explain(rulebook).reasons)
+    if found.level == UNKNOWN:
+        reasons = tuple(reason.texts["en"] for reason in found.reasons)
         raise Refused(f"The level is not known. {' '.join(reasons)}", "Let the missing facts be added.", reasons)
 
 

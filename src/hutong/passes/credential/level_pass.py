@@ -11,6 +11,8 @@ and two passes of one holder share nothing, since the pass id is random.
 
 Further facts travel as salted digests (the way of RFC 9901) that the holder discloses one by one, appended to the
 text after ``~`` as base64url of CBOR ``[salt, name, value]``.
+
+The level ``under-review``, which no level set has, is written as null: its name would not fit.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hutong.errors import BadInput, LimitExceeded
 from hutong.passes.credential import cbor, cose, hcert
 from hutong.passes.credential.keys import decode_base64url, encode_base64url
+from hutong.passes.rulebook import UNDER_REVIEW
 
 CLAIM = -72
 MAX_MINIMAL_TEXT = 259  # alphanumeric capacity of QR version 11, error correction Q (ISO/IEC 18004, table 7)
@@ -167,7 +170,7 @@ def issue(claims: LevelPass, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> 
 
 def _payload(claims: LevelPass) -> bytes:
     entries: list[Any] = [
-        claims.level,
+        None if claims.level == UNDER_REVIEW else claims.level,
         claims.rulebook,
         [int(part) for part in claims.version.split(".")],
         claims.pass_id,
@@ -207,7 +210,7 @@ def parse(claims: hcert.Claims) -> LevelPass:
         issuer=claims.issuer or "",
         issued_at=claims.issued_at,
         expires_at=claims.expires_at,
-        level=level,
+        level=UNDER_REVIEW if level is None else level,
         rulebook=rulebook,
         version=".".join(str(part) for part in version[:4]),
         pass_id=pass_id,

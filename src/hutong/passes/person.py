@@ -1,0 +1,34 @@
+"""Whose matter it is: a resident's number or pseudonym, and whether the person who acts is that resident."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hutong.node import Node
+from hutong.rights import vault
+from hutong.trust.authorisation import Actor, Resource
+
+_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
+
+
+def pseudonym_of(node: Node, person: str) -> str:
+    """The pseudonym of a resident's number; a pseudonym is its own. Whether somebody has it is not asked."""
+    if _PSEUDONYM.fullmatch(person):
+        return person
+    return vault.pseudonyms(node.keys.pseudonym_key, [person])[0]
+
+
+def owned(node: Node, by: Actor, pseudonym: str, *, kind: str = "Person", grantee: str = "") -> Resource:
+    """A person's matter as the policies see it: its ``owner`` is who acts, where that is the resident; else nobody.
+
+    Args:
+        grantee: the application that may ask for the level.
+    """
+    owner = by.id if pseudonym_of(node, by.id) == pseudonym else ""
+    return Resource(kind, pseudonym, {"owner": _actor(owner), "grantee": _actor(grantee)})
+
+
+def _actor(name: str) -> dict[str, Any]:
+    # No account has an empty name, so that it stands for nobody.
+    return {"__entity": {"type": "Actor", "id": name}}
