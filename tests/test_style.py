@@ -188,6 +188,7 @@ FORBIDDEN = {
         )
     ),
     "a path of one machine": r"(?<![\w./<{])/(" + "|".join(("work", "home", "root", "Users")) + r")/\w",
+    "a word about how it was made": "|".join(("work" + "shop", r"sub-?agent", r"\bissue #?\d")),
     "a private key": "BEGIN" + r" (EC |RSA |ENCRYPTED )?PRIVATE KEY",
 }
 
