@@ -27,6 +27,7 @@ TAGS = {
     "acquisition": N_("Acquisition: sources, receipts, quality"),
     "sharing": N_("Sharing: requests, agreements, deliveries"),
     "passes": N_("Passes"),
+    "exposure": N_("Exposure notification"),
     "governance": N_("Governance: emergencies, parties"),
     "insight": N_("Insight: risk areas"),
     "rights": N_("Rights of residents"),
