@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,7 +139,8 @@ def acquire(
         taken = _take_in(reader, plan, submission, spool, progress)
         receipt = _receipt(reader, plan, submission, taken, mapping_sha256, seconds=time.monotonic() - started)
         with node.change(by) as change:
-            _save(node, change, receipt, taken, spool)
+            batches = _unspool(spool, taken)
+            save_receipt(node, change, receipt, items=taken.items, batches=batches, people=taken.people)
     return receipt
 
 
@@ -222,7 +223,21 @@ def _receipt(
     )
 
 
-def _save(node: Node, change: Change, receipt: Receipt, taken: _Taken, spool: IO[bytes]) -> None:
+def save_receipt(
+    node: Node,
+    change: Change,
+    receipt: Receipt,
+    *,
+    items: Sequence[Item],
+    batches: Iterable[tuple[int, bytes]],
+    people: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Save a submission in the caller's transaction: receipt, refused rows, accepted batches, identifiers, event.
+
+    Args:
+        batches: rows and packed rows (``inbox.pack``) of each batch.
+        people: identifiers for the vault, each with its pseudonym.
+    """
     change.execute(
         schema.receipt.insert().values(
             id=receipt.id,
@@ -238,26 +253,10 @@ def _save(node: Node, change: Change, receipt: Receipt, taken: _Taken, spool: IO
             received_at=receipt.received_at,
         )
     )
-    if taken.items:
-        rows = [
-            {
-                "receipt": receipt.id,
-                "row_number": item.row_number,
-                "outcome": item.outcome,
-                "rule": item.rule,
-                "element": item.element,
-                "reason": item.reason,
-                "raw": dict(item.raw),
-            }
-            for item in taken.items
-        ]
-        change.execute(schema.receipt_item.insert(), rows)
-    for rows_in_batch, offset, length in taken.batches:
-        spool.seek(offset)
-        inbox.put(
-            change.connection, table=receipt.table, receipt=receipt.id, rows=rows_in_batch, payload=spool.read(length)
-        )
-    people = vault.keep(node, change, taken.people)
+    if items:
+        change.execute(schema.receipt_item.insert(), [_item_row(receipt, item) for item in items])
+    for rows, payload in batches:
+        inbox.put(change.connection, table=receipt.table, receipt=receipt.id, rows=rows, payload=payload)
     change.event(
         "receipt.issued",
         receipt=receipt.id,
@@ -269,9 +268,27 @@ def _save(node: Node, change: Change, receipt: Receipt, taken: _Taken, spool: IO
         accepted=receipt.accepted,
         held=receipt.held,
         rejected=receipt.rejected,
-        people_new_in_vault=people,
+        people_new_in_vault=vault.keep(node, change, people),
         commitment=receipt.commitment,
     )
+
+
+def _item_row(receipt: Receipt, item: Item) -> dict[str, Any]:
+    return {
+        "receipt": receipt.id,
+        "row_number": item.row_number,
+        "outcome": item.outcome,
+        "rule": item.rule,
+        "element": item.element,
+        "reason": item.reason,
+        "raw": dict(item.raw),
+    }
+
+
+def _unspool(spool: IO[bytes], taken: _Taken) -> Iterator[tuple[int, bytes]]:
+    for rows, offset, length in taken.batches:
+        spool.seek(offset)
+        yield rows, spool.read(length)
 
 
 @contextmanager
