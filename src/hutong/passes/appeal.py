@@ -316,7 +316,7 @@ def task_list(appeal: Appeal, now: datetime) -> tuple[Task, ...]:
     late, due = appeal.late_steps(now), appeal.due()
     for step, state in STEPS.items():
         done = appeal.reached.get(state)
-        if done is None and appeal.state is State.WITHDRAWN:
+        if done is None and appeal.state is State.WITHDRAWN and step not in late:
             continue
         doing = "done" if done else "current" if step == appeal.next_step else "later"
         if step == "decide" and appeal.is_open and appeal.question_waits:
