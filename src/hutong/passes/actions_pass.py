@@ -116,6 +116,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
                 status_index=claims.status_index,
                 level=claims.level,
                 rulebook=f"{rulebook.id}@{rulebook.version}",
+                key_id=queries.pass_key_id(node).hex(),
                 issued_at=now,
                 expires_at=expires_at,
             )

@@ -7,7 +7,8 @@ was read in it still holds when it commits. When ``writing()`` returns, the chan
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from hutong.errors import BadInput, Conflict, Unavailable
+from hutong.storage.metadata import metadata
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DISK_FULL = ("database or disk is full", "No space left on device", "could not extend file")
@@ -97,6 +99,31 @@ class Records:
                 f"The records are at version {found}, this software needs {REVISION}.", "Run: hutong upgrade"
             )
 
+    def scrub(self, tables: Iterable[str]) -> None:
+        """Let go of what deleted rows left on the disk: free pages and the write-ahead log, or dead row versions.
+
+        ``Unavailable`` when other connections hold the database for longer than thirty seconds; the rows are deleted
+        whatever happens here, and it may be repeated.
+        """
+        if self.is_sqlite:
+            statements = ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]
+        else:
+            statements = [f"VACUUM FULL {metadata.tables[name].name}" for name in sorted(tables)]
+        # Outside of the pool's own transactions: neither database does this inside of one.
+        with _clear_errors(), self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            if not self.is_sqlite:
+                raw.autocommit = True
+            try:
+                for statement in statements:
+                    raw.execute(statement).close()
+            except sqlite3.OperationalError as error:
+                raise Unavailable(f"The records could not be scrubbed: {error}.", "Try again.") from error
+            finally:
+                if not self.is_sqlite:
+                    raw.autocommit = False
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -112,7 +139,14 @@ def _driver_url(url: str) -> str:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     # pysqlite's own implicit BEGIN is switched off: _begin_sqlite says which kind of transaction starts.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    # secure_delete: what is deleted is overwritten with zeros, so that destroyed rows don't survive in free pages.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "secure_delete=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -290,6 +290,7 @@ issued_pass = Table(
     Column("status_index", Integer, nullable=False, unique=True),
     Column("level", String(20), nullable=False),
     Column("rulebook", String(60), nullable=False),
+    Column("key_id", String(16), nullable=False),
     Column("issued_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("revoked_at", Instant),

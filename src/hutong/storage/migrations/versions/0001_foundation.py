@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("status_index", sa.Integer(), nullable=False),
         sa.Column("level", sa.String(length=20), nullable=False),
         sa.Column("rulebook", sa.String(length=60), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
         sa.Column("issued_at", hutong.storage.records.Instant(), nullable=False),
         sa.Column("expires_at", hutong.storage.records.Instant(), nullable=False),
         sa.Column("revoked_at", hutong.storage.records.Instant(), nullable=True),
