@@ -14,6 +14,7 @@ from hutong.standard.reference import reference_page
 DOCS = Path(__file__).parent
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/standard.md": lambda: reference_page(load()),
+    "reference/specification.md": lambda: _specification(),
     "reference/cli.md": commands.write,
     "reference/settings.md": settings.write,
     "reference/errors.md": errors.write,
@@ -23,6 +24,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api.write,
     "explanation/what-the-lists-hold.md": lambda: lists.write(DOCS / "explanation" / "what-the-lists-hold.md"),
 }
+
+
+def _specification() -> str:
+    from tests.spec.render import render  # the examples are the tests' own
+
+    return render()
 
 
 def outdated() -> dict[str, str]:

@@ -1,12 +1,13 @@
 """Runs the code blocks of a page, in order, in one folder, as a reader would.
 
 - a block with ``title=NAME`` is a file: it is written;
-- ``console`` blocks are typed: lines after ``$`` run in bash, the lines below a command must occur in its output, in this
-  order (``…`` stands for anything, a line ``…`` for any lines); a command must succeed unless ``echo $?`` follows it;
+- ``console`` blocks are typed: lines after ``$`` run in bash, the lines below a command must occur in its output, in
+  this order (``…`` stands for anything, a line ``…`` for any lines); a command must succeed unless ``echo $?``
+  follows it;
 - ``python`` blocks run with the tests' Python; a ``text`` block right after one is its output.
 
-Exported variables last from command to command. What runs on at the end of a page is stopped. Ports of the form 83xx are
-replaced by free ones, and days of 2031 are moved so that 2031-03-01 is today, as the pages ask their readers to do.
+Exported variables last from command to command. What runs on at the end of a page is stopped. Ports of the form 83xx
+are replaced by free ones, and days of 2031 are moved so that 2031-03-01 is today, as the pages ask their readers to do.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ class Reader:
         self.commands += 1
 
     def _adapted(self, text: str) -> str:
-        text = _DAY.sub(lambda found: str(datetime.now(UTC).date() + (date.fromisoformat(found[0]) - _TODAY_IN_PAGES)), text)
+        text = _DAY.sub(
+            lambda found: str(datetime.now(UTC).date() + (date.fromisoformat(found[0]) - _TODAY_IN_PAGES)), text
+        )
         return _PORT.sub(lambda found: self._ports.setdefault(found[0], free_port()), text)
 
 
