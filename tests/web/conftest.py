@@ -1,15 +1,20 @@
-"""One filled node for all tests of the doors that only read, and one for those that change it."""
+"""One filled node for all tests of the doors that only read, and the same on a real port for real clients."""
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from hutong.web.app import create_app
 from tests.web import world as worlds
-from tests.web.world import World
+from tests.web.world import Shared, World
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +26,32 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     node.close()
 
 
+@pytest.fixture(scope="session")
+def shared(world: World) -> Shared:
+    """Requests and an agreement on the filled node."""
+    return worlds.share(world.node)
+
+
 @pytest.fixture
 def client(world: World) -> TestClient:
     """Calls the filled node's doors."""
     return TestClient(create_app(world.node), base_url="http://node.test", follow_redirects=False)
+
+
+@pytest.fixture(scope="session")
+def address(world: World) -> Iterator[str]:
+    """The filled node on a real port of this machine."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        here = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        served = replace(world.node, settings=replace(world.node.settings, url=here))
+        server = uvicorn.Server(uvicorn.Config(create_app(served), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield here
+        server.should_exit = True
+        thread.join(10)

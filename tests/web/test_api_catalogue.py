@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import ckanapi  # type: ignore[import-untyped]
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from hutong.opening.dcat import parse_catalogue
 from hutong.web.app import create_app
 from tests.web import world as worlds
-from tests.web.world import World
 
 NAMES = ["tw-dengue-records", "tw-dengue-weekly"]
-
-
-@pytest.fixture(scope="module")
-def address(world: World) -> Iterator[str]:
-    """The filled node on a real port of this machine."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(world.node), log_level="error", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.mark.parametrize("get_only", [True, False])

@@ -20,7 +20,8 @@ from hutong.governance.emergency import parse_emergency
 from hutong.node import Node, init_node
 from hutong.opening import actions as opening
 from hutong.opening.publication import parse_publication
-from hutong.trust.authorisation import ROLES
+from hutong.sharing import actions as sharing
+from hutong.trust.authorisation import ROLES, Actor
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -91,6 +92,15 @@ class World:
     node: Node
     receipts: tuple[Receipt, ...]
     tokens: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Ids of a request that waits, of one that was granted, and of its agreement, under which data were delivered."""
+
+    waiting: str
+    granted: str
+    agreement: str
 
 
 def case_list(rows: int = ROWS, *, seed: int = 7) -> bytes:
@@ -181,3 +191,29 @@ def people(node: Node) -> dict[str, str]:
         )
         tokens[role] = governance.create_token(node, by=me, account_name=role, label="test")
     return tokens
+
+
+def account(role: str) -> Actor:
+    """Who has that role on the filled node."""
+    return Actor(id=role, kind="account", roles=frozenset({role}), represents="tw")
+
+
+def share(node: Node) -> Shared:
+    """A partner asks twice; an authority grants one; the data are delivered."""
+    asked = [
+        sharing.file_request(
+            node,
+            by=account("partner"),
+            dataset_id="tw-dengue-records",
+            purpose="HMB",
+            statement=statement,
+            days=30,
+            contact="desk@institute.example",
+        )
+        for statement in ("To compare attack rates between two regions.", "To check an estimate of under-reporting.")
+    ]
+    granted = sharing.decide_request(
+        node, by=account("authority"), request_id=asked[0].id, grant=True, reason="It serves the response.", days=20
+    )
+    sharing.deliver(node, by=account("partner"), agreement_id=granted.agreement_id, purpose="HMB", format_="csv")
+    return Shared(asked[1].id, granted.id, granted.agreement_id)
