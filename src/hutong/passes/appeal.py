@@ -276,6 +276,12 @@ def withdraw(appeal: Appeal, *, at: datetime) -> Appeal:
     return replace(appeal, reached={**appeal.reached, State.WITHDRAWN: at})
 
 
+def forget(appeal: Appeal) -> Appeal:
+    """What is kept of an appeal when its emergency is over: times and outcome, not whose it was and what was said."""
+    decision = appeal.decision and replace(appeal.decision, reason="", override=None)
+    return replace(appeal, pseudonym="", statement="", filed_by="", messages=(), decision=decision)
+
+
 def _reach(appeal: Appeal, state: State, at: datetime) -> Appeal:
     step = appeal.next_step
     if step is None or STEPS[step] is not state:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from hutong.errors import BadInput, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Node
+from hutong.rights import sunset
 from hutong.trust.authorisation import Actor, Resource
 
 from .documents import Period
@@ -41,7 +42,7 @@ def require_emergency(node: Node, emergency_id: str) -> Emergency:
 
 def end_of(emergency: Emergency) -> datetime:
     """The instant at which an emergency is over: midnight (UTC) at the beginning of its sunset."""
-    return datetime.combine(emergency.sunset, time(), UTC)
+    return sunset.end_of(emergency)
 
 
 def require_within(period: Period, emergency: Emergency, what: str) -> None:

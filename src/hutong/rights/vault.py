@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -84,3 +84,25 @@ def pseudonym_of(node: Node, identifier: str) -> str:
         if connection.execute(query).scalar() is None:
             raise NotFound("This node knows nobody of that number.", "Check the number; ask where you are registered.")
     return pseudonym
+
+
+def known(change: Change, people: Sequence[str]) -> int:
+    """How many of these pseudonyms the vault has somebody for."""
+    return sum(
+        int(change.execute(sa.select(sa.func.count()).where(vault_entry.c.pseudonym.in_(part))).scalar_one())
+        for part in _parts(people)
+    )
+
+
+def forget(change: Change, people: Sequence[str] | None) -> int:
+    """Destroy the entries of these pseudonyms, or (None) all, in the caller's transaction; returns how many."""
+    if people is None:
+        return int(change.execute(vault_entry.delete()).rowcount)
+    return sum(
+        int(change.execute(vault_entry.delete().where(vault_entry.c.pseudonym.in_(part))).rowcount)
+        for part in _parts(people)
+    )
+
+
+def _parts(people: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (people[start : start + 500] for start in range(0, len(people), 500))

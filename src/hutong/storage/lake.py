@@ -8,9 +8,10 @@ written in the same Iceberg commit as the rows, which is what makes the move fro
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hutong.errors import NotFound
 from hutong.storage.records import clear_disk_errors
@@ -28,6 +29,10 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }
+
+
+Matches = Mapping[str, Collection[str] | None]
+"""Which rows: in every named column the value must be one of those given, or (None) any value but null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +150,59 @@ class Lake:
             loaded.maintenance.expire_snapshots().by_ids(old).commit()
         return len(old)
 
+    def count_where(self, table: str, matches: Matches) -> int:
+        """How many rows ``delete_where`` would delete; 0 when there is no such table."""
+        if not self.exists(table):
+            return 0
+        return int(self._load(table).scan(row_filter=_predicate(matches)).count())
+
+    def delete_where(self, table: str, matches: Matches) -> int:
+        """Delete rows for ever, and return how many.
+
+        The files that held them are rewritten without them, all earlier snapshots are forgotten, and every file of the
+        table that its newest state does not name is removed from the disk: data, and also manifests, which hold the
+        smallest and largest value of each column. Engines that read an earlier snapshot meanwhile fail and must read
+        again. Nothing changes when no row matches.
+        """
+        deleted = self.count_where(table, matches)
+        if deleted:
+            with clear_disk_errors():
+                self._load(table).delete(_predicate(matches))
+                # An empty snapshot more: the one that deletes still tells what the deleted files held at the extremes.
+                loaded = self._load(table)
+                loaded.append(loaded.schema().as_arrow().empty_table())
+                self.purge(table)
+        return deleted
+
+    def purge(self, table: str) -> int:
+        """Forget all snapshots but the newest and remove all files that only they named; returns how many files."""
+        self.expire(table, keep=1)
+        loaded = self._load(table)
+        # Earlier metadata files hold no values, and PyIceberg deletes them itself when they are many.
+        kept = {str(loaded.metadata_location), *(entry.metadata_file for entry in loaded.metadata.metadata_log)}
+        current = loaded.current_snapshot()
+        if current is not None:
+            kept.add(current.manifest_list)
+            for manifest in current.manifests(loaded.io):
+                kept.add(manifest.manifest_path)
+                kept |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(loaded.io)}
+        folder = Path(loaded.location().removeprefix("file://"))
+        names = {Path(location.removeprefix("file://")) for location in kept}
+        unnamed = [path for path in folder.rglob("*") if path.is_file() and path not in names]
+        for path in unnamed:
+            path.unlink(missing_ok=True)
+        return len(unnamed)
+
     def _load(self, table: str) -> IcebergTable:
         return self._catalog.load_table((_NAMESPACE, table))
+
+
+def _predicate(matches: Matches) -> Any:
+    from pyiceberg import expressions
+
+    # PyIceberg's expressions take their values by position, which its annotations don't say.
+    kinds: Any = expressions
+    found = kinds.AlwaysTrue()
+    for column, values in matches.items():
+        found = kinds.And(found, kinds.NotNull(column) if values is None else kinds.In(column, set(values)))
+    return found

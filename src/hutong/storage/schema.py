@@ -126,6 +126,7 @@ emergency = Table(
     Column("body", sa.JSON, nullable=False),
     Column("declared_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("destroyed_at", Instant),
 )
 boundary = Table(
     "boundary",

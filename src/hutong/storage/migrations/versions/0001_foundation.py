@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("declared_at", hutong.storage.records.Instant(), nullable=False),
         sa.Column("ended_at", hutong.storage.records.Instant(), nullable=True),
+        sa.Column("destroyed_at", hutong.storage.records.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emergency")),
     )
     op.create_table(
