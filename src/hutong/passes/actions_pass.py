@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hutong.errors import BadInput, Conflict, Refused, Unavailable
 from hutong.node import Change, Node
+from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
@@ -18,7 +19,6 @@ from .appeal_queries import LevelInForce
 from .credential.keys import KeyRing, encode_base64url
 from .credential.level_pass import LIST_BITS, LevelPass, commit_holder, issue
 from .documents import Reason, Texts
-from .person import owned, pseudonym_of
 from .rulebook import UNKNOWN
 
 DEFAULT_HOURS = 24

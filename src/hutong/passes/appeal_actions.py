@@ -11,6 +11,7 @@ from hutong.errors import Conflict, LimitExceeded, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Change, Node
+from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -18,7 +19,6 @@ from . import appeal as rules
 from . import appeal_queries, correction_actions, powers
 from .appeal import Appeal, AppealTerms, Decision, Outcome, State, Subject, checked_text
 from .correction import LevelChange
-from .person import owned, pseudonym_of
 from .rulebook import UNKNOWN
 
 MOST_OPEN = 3

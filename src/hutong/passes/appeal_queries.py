@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hutong.errors import NotFound
 from hutong.node import Node
+from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -16,7 +17,6 @@ from . import queries
 from .appeal import OPEN_STATES, Appeal, AppealStatistics, read_appeal, statistics
 from .correction import LevelOverride
 from .documents import Reason, Texts
-from .person import owned, pseudonym_of
 from .rulebook import UNDER_REVIEW, Rulebook
 from .status import PersonStatus
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hutong.errors import BadInput, Conflict, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Change, Node
+from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -17,7 +18,6 @@ from . import appeal_queries, correction, powers
 from .appeal import checked_text
 from .appeal_queries import AccessGrant, LevelInForce
 from .correction import LevelChange, LevelOverride
-from .person import owned, pseudonym_of
 
 LONGEST_GRANT = timedelta(days=30)
 MOST_GRANTS = 100

@@ -175,6 +175,7 @@ def _stays(stay: Any, risk: Any, as_of: date) -> Any:
 
     if stay is None:
         return _nobody("stay_risk_max_14d")
+    stay = _newest_declared(stay)
     first = as_of - timedelta(days=WINDOW_DAYS - 1)
     last_day = ibis.least(ibis.coalesce(stay.left.cast("date"), ibis.literal(as_of)), ibis.literal(as_of))
     stays = stay.mutate(_last=last_day)
@@ -184,6 +185,20 @@ def _stays(stay: Any, risk: Any, as_of: date) -> Any:
     ranked = known.mutate(_rank=ibis.row_number().over(group_by="pseudonym", order_by=order))
     worst = ranked.filter(ranked["_rank"] == 0)
     return worst.select("pseudonym", stay_risk_max_14d=worst.level, stay_risk_max_14d_on=worst["_last"])
+
+
+def _newest_declared(stay: Any) -> Any:
+    """All stays, but of what a person declared for one arrival only the newest: a correction is a new fact."""
+    import ibis
+
+    if not {"source_kind", "known_at"} <= set(stay.columns):
+        return stay
+    own = ibis.coalesce(stay.source_kind == "declared", False)
+    order = [ibis.desc("known_at"), ibis.desc("receipt_id")]
+    declared = stay.filter(own).mutate(
+        _newest=ibis.row_number().over(group_by=("pseudonym", "arrived"), order_by=order)
+    )
+    return stay.filter(~own).union(declared.filter(declared["_newest"] == 0).drop("_newest"))
 
 
 def _positive_tests(test: Any, as_of: date) -> Any:
