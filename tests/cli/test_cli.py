@@ -15,11 +15,7 @@ import typer
 from hutong import errors
 from hutong.cli import main as door
 from hutong.demo.servers import serving
-from hutong.governance import actions as governance
-from hutong.insight import actions as insight
-from hutong.insight.risk_area import shipped_rule
 from hutong.node import open_node
-from hutong.passes import actions as passes
 from hutong.passes.documents import shipped_document
 from tests.web import world
 
@@ -80,10 +76,14 @@ def partner(hutong: CommandLine, region: Region, tmp_path_factory: pytest.TempPa
     init(hutong, pe, node_id="pe", territory="PE")
     mine, theirs = open_node(region.node), open_node(pe)
     key = mine.keys.public["signing"]
-    parties = tuple(governance.describe_self(node, kind="region") for node in (mine, theirs))
-    governance.publish_trust_list(mine, by=mine.operator, parties=parties)
     mine.close()
     theirs.close()
+    parties = [
+        region.files.write(f"{folder.name}.json", orjson.dumps(hutong.ok("trust", "describe", "--node", folder)))
+        for folder in (region.node, pe)
+    ]
+    published = hutong.ok("trust", "publish", *parties, "--node", region.node)
+    assert published["parties"] == ["tw", "pe"]
     exported = region.files.folder / "trust-list.txt"
     hutong.ok("trust", "export", exported, "--node", region.node)
     key_file = region.files.write("key.json", orjson.dumps(key))
@@ -199,7 +199,7 @@ class Pass:
 
 @pytest.fixture(scope="module")
 def issued(hutong: CommandLine, region: Region) -> Pass:
-    """Levels for five residents and a pass for one of them; risk areas and levels are decided by jobs, not commands."""
+    """Levels for five residents and a pass for one of them."""
     node_folder, files = region.node, region.files
     hutong.ok("source", "declare", files.write("people.yaml", {**region.said["source"], "id": "people"}),
               "--node", node_folder)  # fmt: skip
@@ -215,10 +215,12 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
     assert (published["id"], published["version"]) == ("dengue-3", "1.0.0")
     node = open_node(node_folder)
     today = node.clock().date()
-    insight.assess_risk_areas(node, by=node.operator, rule=shipped_rule(), as_of=today)
-    passes.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)
     key = files.write("pass-certificate.txt", node.keys.public["passes"][0])
     node.close()
+    assessed = hutong.ok("risk", "assess", "--as-of", today, "--node", node_folder)
+    assert sum(assessed["areas"].values()) > 0
+    decided = hutong.ok("levels", "decide", "dengue-3", "--as-of", today, "--node", node_folder)
+    assert decided["persons"] == 5 == sum(decided["levels"].values())
     picture = files.folder / "pass.png"
     said = hutong.ok("pass", "issue", "R0001", "--picture", picture, "--node", node_folder)
     assert picture.read_bytes().startswith(b"\x89PNG")

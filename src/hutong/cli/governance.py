@@ -157,3 +157,48 @@ def import_list(
         {"number": edition.number, "parties": [party.id for party in edition.parties]},
         f"Adopted edition {edition.number} with {len(edition.parties)} parties.",
     )
+
+
+@trust.command("publish")
+def publish_list(
+    file: Annotated[list[Path], typer.Argument(help="One JSON file per party, as its /.well-known/hutong gives it.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign and publish the next edition of the trust list, with exactly these parties."""
+    import orjson
+
+    from hutong.errors import BadInput
+    from hutong.governance import actions
+    from hutong.trust.trust_list import party_of
+
+    parties = []
+    for path in file:
+        try:
+            parties.append(party_of(orjson.loads(read_text(path, "party"))))
+        except orjson.JSONDecodeError as error:
+            raise BadInput(f"{path} is no JSON.", "Save the party's /.well-known/hutong there.") from error
+    with opened(node) as opened_node:
+        signed = actions.publish_trust_list(opened_node, by=opened_node.operator, parties=parties)
+    show(
+        as_json,
+        {"parties": [party.id for party in parties], "signed": signed},
+        f"Published a trust list with {len(parties)} parties.",
+    )
+
+
+@trust.command("describe")
+def describe(
+    kind: Annotated[str, typer.Option(help="region, hub, institute, hospital or enterprise.")] = "region",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """This node as a party: what the keeper of a trust list needs. Always JSON."""
+    import orjson
+
+    from hutong.governance import actions
+    from hutong.trust.trust_list import party_document
+
+    with opened(node) as opened_node:
+        document = party_document(actions.describe_self(opened_node, kind=kind))
+    show(as_json, document, orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())

@@ -145,6 +145,7 @@ def revoke(
 
 def harvest(
     party: Annotated[str, typer.Argument(help="Id of the party whose catalogue is read.")],
+    join: Annotated[bool, typer.Option(help="Then join the weekly series of all harvested parties.")] = False,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -153,8 +154,9 @@ def harvest(
 
     with opened(node) as opened_node:
         report = actions_harvest.harvest(opened_node, by=opened_node.operator, party_id=party)
-    show(
-        as_json,
-        {"party": party, "added": report.added, "changed": report.changed, "vanished": report.vanished},
-        f"{party}: {len(report.added)} added, {len(report.changed)} changed, {len(report.vanished)} vanished.",
-    )
+        series = actions_harvest.join_series(opened_node, by=opened_node.operator) if join else None
+    result = {"party": party, "added": report.added, "changed": report.changed, "vanished": report.vanished}
+    lines = [f"{party}: {len(report.added)} added, {len(report.changed)} changed, {len(report.vanished)} vanished."]
+    if series is not None:
+        lines.append(f"Joint weekly series: {series.rows:,} rows of {len(series.sources)} parties.")
+    show(as_json, {**result, "joint_rows": series.rows if series else None}, *lines)

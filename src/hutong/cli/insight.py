@@ -1,0 +1,70 @@
+"""Commands of insight and of levels: assess risk areas, give everybody a level."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+
+risk = typer.Typer(help="Risk areas.", no_args_is_help=True)
+levels = typer.Typer(help="Levels of the population.", no_args_is_help=True)
+Day = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day of assessment.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(risk, name="risk")
+    app.add_typer(levels, name="levels")
+
+
+@risk.command("assess")
+def assess(
+    as_of: Day,
+    rule: Annotated[Path | None, typer.Option(help="Rule (YAML); the shipped one for dengue without it.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give every area its level as of a day, by a published rule."""
+    from hutong.insight import actions
+    from hutong.insight.risk_area import read_rule, shipped_rule
+
+    wanted = shipped_rule() if rule is None else read_rule(read_text(rule, "rule"))
+    with opened(node) as opened_node:
+        found = actions.assess_risk_areas(opened_node, by=opened_node.operator, rule=wanted, as_of=_day(as_of))
+    counts = ", ".join(f"{number:,} {level}" for level, number in found.areas.items())
+    show(as_json, found.document(), f"{found.cases:,} cases from {found.window_from} to {found.as_of}: {counts}")
+
+
+@levels.command("decide")
+def decide(
+    rulebook: Annotated[str, typer.Argument(help="Id of a published rulebook.")],
+    as_of: Day,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give everybody a level by the newest version of a rulebook."""
+    from hutong.passes import actions
+
+    with opened(node) as opened_node:
+        run = actions.decide_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook, as_of=_day(as_of))
+    counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items())
+    show(
+        as_json,
+        {
+            "rulebook": run.rulebook,
+            "version": run.version,
+            "as_of": run.as_of.isoformat(),
+            "persons": run.persons,
+            "levels": dict(run.levels),
+            "failed": run.failed,
+            "seconds": run.seconds,
+        },
+        f"{run.persons:,} persons by {run.rulebook} {run.version}: {counts} · {run.seconds:.1f} s",
+    )
+
+
+def _day(given: datetime) -> date:
+    return given.date()
