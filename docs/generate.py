@@ -12,9 +12,17 @@ from hutong.standard import load
 from hutong.standard.reference import reference_page
 
 DOCS = Path(__file__).parent
+
+
+def _specification() -> str:
+    from tests.spec.render import render  # the examples are the tests' own
+
+    return render()
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/standard.md": lambda: reference_page(load()),
-    "reference/specification.md": lambda: _specification(),
+    "reference/specification.md": _specification,
     "reference/cli.md": commands.write,
     "reference/settings.md": settings.write,
     "reference/errors.md": errors.write,
@@ -24,12 +32,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api.write,
     "explanation/what-the-lists-hold.md": lambda: lists.write(DOCS / "explanation" / "what-the-lists-hold.md"),
 }
-
-
-def _specification() -> str:
-    from tests.spec.render import render  # the examples are the tests' own
-
-    return render()
 
 
 def outdated() -> dict[str, str]:
