@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,12 +15,13 @@ from hutong import __version__
 from hutong.node import Node
 from hutong.web import doors, jobs
 from hutong.web.api import acquisition, catalogue, ckan, exposure, governance, log, opening, passes, sharing
-from hutong.web.i18n import preferred_language
+from hutong.web.i18n import LANGUAGES, preferred_language
 from hutong.web.portal import about, account, dataset, developers, home, stewardship
 from hutong.web.portal import catalogue as catalogue_pages
 from hutong.web.portal import log as log_pages
 from hutong.web.portal import passes as pass_pages
 from hutong.web.portal import sharing as sharing_pages
+from hutong.web.portal import verifier as verifier_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
 
 API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, exposure, log)
@@ -31,6 +35,7 @@ PORTAL = (
     stewardship,
     sharing_pages,
     pass_pages,
+    verifier_pages,
     log_pages,
 )
 
@@ -70,7 +75,7 @@ def _to_reference(request: Request) -> RedirectResponse:
     return RedirectResponse(f"/{language.code}/developers", status_code=303)
 
 
-def serve(node: Node, *, host: str, port: int, ready: Any = None) -> None:
+def serve(node: Node, *, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
     """Serve the node until it is stopped; ``ready`` is called when the port is open."""
     import uvicorn
 
@@ -78,12 +83,22 @@ def serve(node: Node, *, host: str, port: int, ready: Any = None) -> None:
         create_app(node), host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
-    if ready is not None:
-        startup = server.startup
+    startup = server.startup
 
-        async def startup_then_tell(sockets: Any = None) -> None:
-            await startup(sockets)
+    async def startup_then_tell(sockets: Any = None) -> None:
+        await startup(sockets)
+        if ready is not None:
             ready()
+        Thread(target=_draw_first_pages, args=(host, port), daemon=True).start()
 
-        server.startup = startup_then_tell  # type: ignore[method-assign]
+    server.startup = startup_then_tell  # type: ignore[method-assign]
     server.run()
+
+
+def _draw_first_pages(host: str, port: int) -> None:
+    """Ask for the home pages once: loading the engines takes seconds that the first reader should not wait for."""
+    import httpx
+
+    for language in LANGUAGES:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"http://{host}:{port}/{language.code}/", timeout=60, trust_env=False)

@@ -1,0 +1,173 @@
+/**
+ * Bounded CBOR (RFC 8949): one item, whole, of known size and depth, without the tags that run away.
+ *
+ * Maps become Map, byte strings Uint8Array, integers beyond 2^53 BigInt. A float stays a Float, since where an integer
+ * is meant a float is none.
+ */
+
+import { concat, decodeUtf8, hex } from "./bytes.js";
+import { badInput, limitExceeded } from "./errors.js";
+
+export const MAX_BYTES = 65_536;
+export const MAX_DEPTH = 16;
+const ALLOWED_TAGS = new Set([0, 1, 18, 61]);
+const BREAK = Symbol("break");
+
+export class Tag {
+  constructor(number, value) {
+    this.number = number;
+    this.value = value;
+  }
+}
+
+export class Float {
+  constructor(number) {
+    this.number = number;
+  }
+}
+
+/** @param {Uint8Array} bytes @param {string} what for the message @param {number} [most] greatest length */
+export function decode(bytes, what, most = MAX_BYTES) {
+  if (bytes.length > most) throw limitExceeded(`The CBOR of ${what} is longer than ${most} bytes.`);
+  const reader = new Reader(bytes, what);
+  const item = reader.item(0);
+  if (item === BREAK || reader.at !== bytes.length) throw reader.refused();
+  return item;
+}
+
+class Reader {
+  constructor(bytes, what) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.what = what;
+    this.at = 0;
+  }
+
+  refused() {
+    return badInput(`The CBOR of ${this.what} cannot be read.`);
+  }
+
+  take(size) {
+    if (size > this.bytes.length - this.at) throw this.refused();
+    this.at += size;
+    return this.bytes.subarray(this.at - size, this.at);
+  }
+
+  /** The argument of a head; null for an indefinite length. */
+  argument(info) {
+    if (info < 24) return info;
+    if (info === 31) return null;
+    const size = { 24: 1, 25: 2, 26: 4, 27: 8 }[info];
+    if (size === undefined) throw this.refused();
+    const start = this.at;
+    this.take(size);
+    if (size === 1) return this.view.getUint8(start);
+    if (size === 2) return this.view.getUint16(start);
+    if (size === 4) return this.view.getUint32(start);
+    return small(this.view.getBigUint64(start));
+  }
+
+  item(depth) {
+    if (depth > MAX_DEPTH) throw this.refused();
+    const head = this.take(1)[0];
+    const major = head >> 5;
+    const info = head & 31;
+    if (major === 7) return this.simple(info);
+    const argument = this.argument(info);
+    if (argument === null && (major < 2 || major === 6)) throw this.refused();
+    if (major === 0) return argument;
+    if (major === 1) return typeof argument === "bigint" ? -1n - argument : small(-1n - BigInt(argument));
+    if (major === 6) return this.tagged(argument, depth);
+    if (typeof argument === "bigint") throw this.refused();
+    if (major === 2) return argument === null ? this.chunks(2) : this.take(argument).slice();
+    if (major === 3) return decodeUtf8(argument === null ? this.chunks(3) : this.take(argument));
+    // Every item takes a byte at least, so a length beyond the rest is refused before anything is built.
+    if (argument !== null && argument > this.bytes.length - this.at) throw this.refused();
+    return major === 4 ? this.list(argument, depth) : this.map(argument, depth);
+  }
+
+  tagged(number, depth) {
+    if (!ALLOWED_TAGS.has(number)) throw this.refused();
+    return new Tag(number, this.whole(depth + 1));
+  }
+
+  whole(depth) {
+    const item = this.item(depth);
+    if (item === BREAK) throw this.refused();
+    return item;
+  }
+
+  chunks(major) {
+    const parts = [];
+    for (;;) {
+      const head = this.take(1)[0];
+      if (head === 0xff) break;
+      const size = this.argument(head & 31);
+      if (head >> 5 !== major || size === null || typeof size === "bigint") throw this.refused();
+      parts.push(this.take(size));
+    }
+    return concat(...parts);
+  }
+
+  list(count, depth) {
+    const items = [];
+    for (let i = 0; count === null || i < count; i += 1) {
+      const item = this.item(depth + 1);
+      if (item === BREAK && count === null) break;
+      if (item === BREAK) throw this.refused();
+      items.push(item);
+    }
+    return items;
+  }
+
+  map(count, depth) {
+    const entries = new Map();
+    for (let i = 0; count === null || i < count; i += 1) {
+      const key = this.item(depth + 1);
+      if (key === BREAK && count === null) break;
+      // Only keys that can be told apart; a key given twice would let two readers see two certificates.
+      if (!["number", "bigint", "string"].includes(typeof key) || entries.has(key)) throw this.refused();
+      entries.set(key, this.whole(depth + 1));
+    }
+    return entries;
+  }
+
+  simple(info) {
+    const start = this.at;
+    if (info === 20 || info === 21) return info === 21;
+    if (info === 22 || info === 23) return null;
+    if (info === 31) return BREAK;
+    if (info === 25) return new Float(half(this.view16()));
+    if (info === 26) return this.take(4) && new Float(this.view.getFloat32(start));
+    if (info === 27) return this.take(8) && new Float(this.view.getFloat64(start));
+    throw this.refused();
+  }
+
+  view16() {
+    const start = this.at;
+    this.take(2);
+    return this.view.getUint16(start);
+  }
+}
+
+const small = (big) => (big >= BigInt(Number.MIN_SAFE_INTEGER) && big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big);
+
+function half(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The item as rules read it: byte strings in hexadecimal, a whole float as the integer that was meant. */
+export function toJson(item) {
+  if (item instanceof Map) return Object.fromEntries(Array.from(item, ([key, value]) => [String(key), toJson(value)]));
+  if (Array.isArray(item)) return item.map(toJson);
+  if (item instanceof Float) return Number.isFinite(item.number) ? item.number : null;
+  if (item instanceof Uint8Array) return hex(item);
+  if (item instanceof Tag) return toJson(item.value);
+  if (typeof item === "bigint") return BigInt.asIntN(64, item) === item ? item : String(item);
+  return item;
+}

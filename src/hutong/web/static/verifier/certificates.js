@@ -1,0 +1,116 @@
+/**
+ * Pass certificates: the public key, the key id and the last day, taken from X.509 by a small bounded DER reader.
+ *
+ * Trust comes from the signed trust bundle, not from a path of certificates, so nothing else of them is read.
+ */
+
+import { decodeBase64, hex, sha256 } from "./bytes.js";
+import { badInput, limitExceeded } from "./errors.js";
+
+const MAX_CERTIFICATE_BYTES = 16_384;
+const MAX_KEYS = 100_000;
+const MAX_TRIALS = 16;
+const EC_KEY = "06072a8648ce3d0201";
+const P256 = "06082a8648ce3d030107";
+const RSA_KEY = "06092a864886f70d010101";
+const UTC_TIME = 0x17;
+const TIME = 0x18;
+
+/** One public key; what is neither P-256 nor RSA loads but verifies nothing. */
+export class VerificationKey {
+  constructor({ keyId, spki, kind, notAfter, issuer }) {
+    Object.assign(this, { keyId, spki, kind, notAfter, issuer });
+    this.imported = null;
+  }
+
+  async verifies(algorithm, signature, signed) {
+    if (this.kind === null || algorithm !== this.kind || (algorithm === "ES256" && signature.length !== 64)) return false;
+    const use = algorithm === "ES256" ? { name: "ECDSA", hash: "SHA-256" } : { name: "RSA-PSS", saltLength: 32 };
+    const form = algorithm === "ES256" ? { name: "ECDSA", namedCurve: "P-256" } : { name: "RSA-PSS", hash: "SHA-256" };
+    try {
+      this.imported ??= await crypto.subtle.importKey("spki", this.spki, form, false, ["verify"]);
+    } catch {
+      return false; // a point off the curve, a modulus of another form
+    }
+    if (algorithm === "PS256" && this.imported.algorithm.modulusLength < 2048) return false;
+    return crypto.subtle.verify(use, this.imported, signature, signed);
+  }
+}
+
+/** Keys found by their id. */
+export class KeyRing {
+  constructor(keys) {
+    if (keys.length > MAX_KEYS) throw limitExceeded("Too many keys were given.");
+    this.keys = keys;
+    this.byId = Map.groupBy(keys, (key) => key.keyId);
+  }
+
+  /** Keys that a message may mean: those with its id; without an id, all of a small ring. */
+  candidates(keyId) {
+    if (keyId === null) return this.keys.length <= MAX_TRIALS ? this.keys : [];
+    return this.byId.get(hex(keyId)) ?? [];
+  }
+}
+
+/** @param {string} text base64 of DER @param {?string} issuer who holds the key @returns {Promise<VerificationKey>} */
+export async function readCertificate(text, issuer = null) {
+  if (typeof text !== "string" || text.length > MAX_CERTIFICATE_BYTES * 1.4) throw badInput("A certificate is too large.");
+  const der = decodeBase64(text, "a certificate");
+  const keyId = hex((await sha256(der)).subarray(0, 8));
+  try {
+    const whole = children(der, element(der, 0).begin, element(der, 0).end)[0];
+    const parts = children(der, whole.begin, whole.end);
+    if (parts[0].tag === 0xa0) parts.shift(); // version
+    const [, , , validity, , key] = parts;
+    const notAfter = time(der, children(der, validity.begin, validity.end)[1]);
+    return new VerificationKey({ keyId, spki: der.slice(key.start, key.end), kind: kindOf(der, key), notAfter, issuer });
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw badInput("A certificate cannot be read.");
+    throw error;
+  }
+}
+
+/** Tag, first byte, first content byte and end of the element at `start` (X.690, definite lengths). */
+function element(bytes, start) {
+  const first = bytes[start + 1];
+  let begin = start + 2;
+  let length = first;
+  if (first & 0x80) {
+    const count = first & 0x7f;
+    if (count < 1 || count > 4) throw new RangeError("length");
+    length = 0;
+    for (let i = 0; i < count; i += 1) length = length * 256 + bytes[begin + i];
+    begin += count;
+  }
+  if (!(begin + length <= bytes.length)) throw new RangeError("cut off");
+  return { tag: bytes[start], start, begin, end: begin + length };
+}
+
+function children(bytes, begin, end) {
+  const found = [];
+  for (let at = begin; at < end; at = found.at(-1).end) {
+    const child = element(bytes, at);
+    if (child.end > end || found.length > 64) throw new RangeError("cut off");
+    found.push(child);
+  }
+  return found;
+}
+
+function kindOf(der, key) {
+  const algorithm = children(der, key.begin, key.end)[0];
+  const said = hex(der.subarray(algorithm.begin, algorithm.end));
+  if (said === EC_KEY + P256) return "ES256";
+  if (said.startsWith(RSA_KEY)) return "PS256";
+  if (said.startsWith(EC_KEY)) return null;
+  throw badInput("A certificate holds a key of a type that signs no pass.");
+}
+
+/** Milliseconds since 1970 of a UTCTime or GeneralizedTime. */
+function time(der, { tag, begin, end }) {
+  let text = String.fromCharCode(...der.subarray(begin, end));
+  if (tag === UTC_TIME) text = (text.slice(0, 2) >= "50" ? "19" : "20") + text;
+  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z?$/.exec(text);
+  if (!match || (tag !== TIME && tag !== UTC_TIME)) throw badInput("A certificate has no readable end.");
+  const [, year, month, day, hour, minute, second] = match.map(Number);
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}

@@ -1,0 +1,71 @@
+/**
+ * Verification: what a pass is worth here and now: accepted, refused or unknown, and why.
+ *
+ * What is certain comes first (forged, over, revoked); what cannot be known is unknown, never accepted. The order and
+ * the reasons are those of the node's own verifier, so that gate and node never disagree.
+ */
+
+import { crosswalkOf } from "./bundle.js";
+import { VerifierError } from "./errors.js";
+import { readPass } from "./hcert.js";
+import { judge } from "./recognition.js";
+import { isRevoked } from "./status-list.js";
+
+const CLOCK_SKEW_MS = 300_000;
+
+/**
+ * Decide about a pass. Never throws for what a pass holds.
+ * @param {string} text what the code holds @param {?object} trust of readBundle; null when there is none
+ * @param {string} scene @param {number} at milliseconds since 1970
+ */
+export async function verifyPass(text, trust, scene, at) {
+  const base = { scene, at, scale: "unknown", kind: "unknown", level: null, issuer: null, issuedAt: null, expiresAt: null };
+  if (trust === null) return answer(base, "unknown", "no-list");
+  let read = null;
+  try {
+    read = await readPass(text, trust.ring);
+  } catch (error) {
+    if (!(error instanceof VerifierError)) throw error;
+    return answer(base, "unknown", "not-understood");
+  }
+  const { kind, issuer, issuedAt, expiresAt, own } = read;
+  const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null };
+  const refused = whyRefused(read, trust, at);
+  if (refused) return answer(known, "refused", refused);
+  const missing = whatIsMissing(read, trust, at);
+  if (missing) return answer(known, "unknown", missing);
+  const party = trust.issuers.get(own.issuer);
+  const major = Number(own.version.split(".")[0]);
+  const crosswalk = crosswalkOf(party, own.rulebook, major, at);
+  const verdict = judge({ ...own, facts: read.facts }, crosswalk, trust.acceptance, scene, at);
+  const meaning = crosswalk?.levels.find(({ code }) => code === own.level)?.meaning ?? null;
+  return { ...known, ...verdict, meaning, issuerName: party.name };
+}
+
+const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, texts: null }] });
+
+/** Why the pass is certainly not valid, whatever else may be unknown. */
+function whyRefused({ valid, key, own }, trust, at) {
+  if (valid === false) return "signature-invalid";
+  if (own === null || key === null) return null;
+  if (key.issuer !== own.issuer) return "issuer-mismatch";
+  if (at > own.expiresAt) return "expired";
+  if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";
+  if (own.issuedAt > key.notAfter) return "key-ended";
+  // A bit that was set is never cleared, so even a list that is too old refuses for certain.
+  const list = trust.issuers.get(own.issuer)?.statusLists.get(own.statusList);
+  return list && own.statusPosition < list.size && isRevoked(list, own.statusPosition) ? "revoked" : null;
+}
+
+/** What a verifier would have to know and does not. */
+function whatIsMissing({ valid, own }, trust, at) {
+  if (valid === null) return "no-key";
+  if (own === null) return "kind-not-recognised";
+  const party = trust.issuers.get(own.issuer);
+  const list = party.statusLists.get(own.statusList);
+  if (at > trust.issuedAt + trust.maxAgeMs) return "list-too-old";
+  if (at + CLOCK_SKEW_MS < trust.issuedAt) return "clock-wrong";
+  if (at >= party.validUntil) return "issuer-ended";
+  if (list === undefined || own.statusPosition >= list.size) return "no-status-list";
+  return at > list.expiresAt ? "status-list-too-old" : null;
+}

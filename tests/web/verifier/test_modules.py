@@ -1,0 +1,422 @@
+"""The page's own modules, run in a real Chromium: rules against their suites, answers against the node's verifier."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from playwright.sync_api import Page
+
+from hutong.passes import recognition, verification
+from hutong.passes.credential import base45, cose, hcert
+from hutong.passes.credential.certificates import key_id_of
+from hutong.passes.credential.level_pass import Fact, digests_of, disclose
+from hutong.passes.recognition import Scene
+from hutong.passes.verification import verify_pass
+from tests.web.verifier import world
+from tests.web.verifier.world import Site
+
+pytestmark = pytest.mark.browser
+
+SCENES = [scene.value for scene in Scene]
+VERIFY = """async ({signed, key, cases}) => {
+  const {readBundle} = await import('/static/verifier/bundle.js');
+  const {verifyPass} = await import('/static/verifier/verify.js');
+  const trust = signed === null ? null : await readBundle(signed, key);
+  const answers = [];
+  for (const {text, scene, at} of cases) {
+    const {answer, reasons, kind, level, issuer, scale} = await verifyPass(text, trust, scene, at);
+    answers.push({answer, reasons: reasons.map((reason) => reason.id), kind, level, issuer, scale});
+  }
+  return answers;
+}"""
+
+
+def verified(page: Page, site: Site, cases: list[dict[str, Any]], signed: str | None = "") -> list[dict[str, Any]]:
+    """What the page answers to each case (text, scene, at in milliseconds)."""
+    given = {"signed": site.signed if signed == "" else signed, "key": site.key, "cases": cases}
+    answers: list[dict[str, Any]] = page.evaluate(VERIFY, given)
+    assert len(answers) == len(cases) > 0
+    return answers
+
+
+def case(text: str, site: Site, scene: str = "public-place", **later: float) -> dict[str, Any]:
+    return {"text": text, "scene": scene, "at": (site.now + timedelta(**later)).timestamp() * 1000}
+
+
+def one(page: Page, site: Site, text: str, scene: str = "public-place", **later: float) -> tuple[str, list[str]]:
+    (answer,) = verified(page, site, [case(text, site, scene, **later)])
+    return answer["answer"], answer["reasons"]
+
+
+def _assertions(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.json")):
+        suite = json.loads(path.read_text())
+        for entry in suite["cases"]:
+            for assertion in entry["assertions"]:
+                if "skip" not in (suite.get("directive"), entry.get("directive"), assertion.get("directive")):
+                    expression = assertion.get("certLogicExpression", entry.get("certLogicExpression"))
+                    yield {"expression": expression, "data": assertion["data"], "expected": assertion["expected"]}
+
+
+EVALUATE = """async (cases) => {
+  const {evaluate} = await import('/static/verifier/certlogic.js');
+  return JSON.stringify(JSON.parse(cases).map(({expression, data}) => {
+    try { return {value: evaluate(expression, data)} }
+    catch (error) { return {error: error.code ?? String(error)} }
+  }));
+}"""
+
+
+def evaluated(page: Page, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the page makes of each expression and its data, in one call; as text, which keeps every key as it is."""
+    results: list[dict[str, Any]] = json.loads(page.evaluate(EVALUATE, json.dumps(cases)))
+    assert len(results) == len(cases)
+    return results
+
+
+@pytest.mark.conformance
+def test_rules_are_evaluated_as_the_specification_says(module_page: Page, fixtures: Path) -> None:
+    cases = list(_assertions(fixtures / "certlogic" / "testSuite"))
+    assert len(cases) == 218
+    got = evaluated(module_page, cases)
+    assert [json.dumps(result.get("value", result)) for result in got] == [json.dumps(c["expected"]) for c in cases]
+
+
+@pytest.mark.conformance
+def test_the_format_of_rules_is_checked_as_the_specification_says(module_page: Page, fixtures: Path) -> None:
+    cases = []
+    for path in sorted((fixtures / "certlogic" / "validation-testSuite").glob("*.json")):
+        cases += json.loads(path.read_text())["cases"]
+    assert len(cases) == 23
+    found = module_page.evaluate(
+        """async (cases) => {
+          const {validateFormat} = await import('/static/verifier/certlogic-format.js');
+          return cases.map((one) => validateFormat(one.certLogicExpression));
+        }""",
+        cases,
+    )
+    assert found == [one["issues"] for one in cases]
+
+
+@pytest.mark.conformance
+def test_the_rules_of_ten_countries_give_their_results(module_page: Page, fixtures: Path) -> None:
+    cases, expected = [], []
+    for path in sorted((fixtures / "dcc-business-rules").glob("*.json")):
+        document = json.loads(path.read_text())
+        for entry in document["rules"]:
+            for test in entry["tests"]:
+                external = dict(test["external"])
+                if "valueSetsRef" in external:
+                    external["valueSets"] = document["valueSetsPool"][external.pop("valueSetsRef")]
+                data = {"payload": test["payload"], "external": external}
+                cases.append({"expression": entry["rule"]["Logic"], "data": data})
+                expected.append({"value": test["expected"]})
+    assert len(cases) == 865
+    assert [
+        one for start in range(0, 865, 100) for one in evaluated(module_page, cases[start : start + 100])
+    ] == expected
+
+
+def test_rules_that_run_away_or_are_unknown_end_in_an_error_of_their_own(module_page: Page) -> None:
+    deep: Any = True
+    for _ in range(80):
+        deep = {"!": [deep]}
+    step = {"reduce": [{"var": ""}, {"+": [{"var": "accumulator"}, 1]}, 0]}
+    twice = {"reduce": [{"var": ""}, [{"var": "accumulator"}, {"var": "accumulator"}], 1]}
+    cases = [
+        {"expression": deep, "data": {}},
+        {"expression": {"frobnicate": [1]}, "data": {}},
+        {"expression": {"__proto__": [1]}, "data": {}},
+        {"expression": {"constructor": [1]}, "data": {}},
+        {"expression": None, "data": {}},
+        {"expression": step, "data": list(range(50_000))},
+        {"expression": twice, "data": list(range(60))},
+        {"expression": {"<": ["a", 1]}, "data": {}},
+        {"expression": {"var": "__proto__.constructor"}, "data": {}},
+    ]
+    errors = [result.get("error", result) for result in evaluated(module_page, cases)]
+    assert errors[:8] == [
+        "limit-exceeded",
+        *["bad-input"] * 4,
+        *["limit-exceeded"] * 2,
+        "bad-input",
+    ]
+    assert errors[8] == {"value": None}
+
+
+def _passes(site: Site) -> list[str]:
+    """Passes of every kind of fate, of both regions."""
+    tw, pe, now = site.regions["tw"], site.regions["pe"], site.now.replace(microsecond=0)
+    facts = [Fact("days_since_negative_test", 1, bytes(range(16))), Fact("name", "not asked", bytes(range(1, 17)))]
+    digests = digests_of(facts)
+    tested = pe.issue(now, level="guarded", digests=digests)
+    texts = [tw.issue(now, level=level) for level in ("low", "medium", "high", "purple")]
+    texts += [pe.issue(now, level=level) for level in ("low", "guarded", "medium", "high")]
+    texts += [
+        tw.issue(now, level="under-review"),
+        tested,
+        disclose(tested, facts[:1]),
+        disclose(tested, facts),
+        disclose(tested, [facts[0], facts[0]]),
+        disclose(tested, [Fact("days_since_negative_test", 0, bytes(16))]),
+        tw.issue(now, status_index=7),
+        tw.issue(now, status_index=POSITIONS_PAST),
+        tw.issue(now, status_index=1 << 24),
+        tw.issue(now, issuer="pe"),
+        tw.issue(now, issuer="nobody"),
+        tw.issue(now, rulebook="dengue-9"),
+        tw.issue(now, version="2.0.0"),
+        tw.issue(now, issued_at=now + timedelta(hours=2), expires_at=now + timedelta(hours=3)),
+        tw.issue(now, issued_at=now + timedelta(minutes=4)),
+        tw.issue(now, issued_at=now - timedelta(hours=100)),
+        tw.issue(now, issued_at=now - timedelta(hours=3), expires_at=now - timedelta(hours=2)),
+        tw.issue(now, issued_at=now + timedelta(days=366), expires_at=now + timedelta(days=367)),
+        world.make_region("tw", now).issue(now),
+        "  " + tw.issue(now) + "\n",
+        tw.issue(now).lower(),
+        tw.issue(now)[:-5],
+        tw.issue(now) * 2,
+        "shc:/5676290952432060346029243740446031222959532654603460292540772804336028702864716745222809286",
+        "https://example.org/a-menu",
+        "",
+    ]
+    return texts
+
+
+POSITIONS_PAST = world.POSITIONS + 5
+
+
+def test_the_page_never_disagrees_with_the_node(module_page: Page, site: Site) -> None:
+    """The same passes, scenes and times through both verifiers: the same answer by the same rules."""
+    texts = _passes(site)
+    snapshot = site.snapshot(site.signed)
+    times = {"now": {}, "later": {"hours": 12}, "stale": {"hours": 30}, "before": {"hours": -1}, "past": {"days": 500}}
+    cases = [case(text, site, scene, **times["now"]) for text in texts for scene in [*SCENES, "moon"]]
+    cases += [case(text, site, "border", **delta) for text in texts for delta in times.values()]
+    assert len(cases) > 450
+    seen = set()
+    for given, got in zip(cases, verified(module_page, site, cases), strict=True):
+        at = site.now + timedelta(milliseconds=given["at"] - site.now.timestamp() * 1000)
+        wanted = verify_pass(given["text"], trust=snapshot, scene=given["scene"], at=at)
+        assert (got["answer"], got["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons]), given
+        assert (got["level"], got["issuer"]) == (wanted.level, wanted.issuer)
+        if wanted.kind == "hutong":
+            assert got["scale"] == (wanted.scale or "unknown")
+        seen |= {got["answer"], *got["reasons"]}
+    assert {"accepted", "refused", "unknown"} <= seen
+    assert len(seen) > 18
+
+
+def test_one_flipped_bit_is_never_accepted(module_page: Page, site: Site) -> None:
+    message = hcert.unpack(site.regions["tw"].issue(site.now))
+    flipped = []
+    for bit in range(len(message) * 8):
+        changed = bytearray(message)
+        changed[bit // 8] ^= 1 << bit % 8
+        flipped.append(case(hcert.PREFIX + base45.encode(zlib.compress(bytes(changed))), site))
+    assert len(flipped) > 1000
+    answers = verified(module_page, site, flipped)
+    assert {answer["answer"] for answer in answers} == {"refused", "unknown"}
+    assert sum(answer["answer"] == "refused" for answer in answers) > 500
+
+
+def test_two_thousand_random_texts_get_an_answer_and_never_accepted(module_page: Page, site: Site) -> None:
+    random = Random(20200429)
+    good = site.regions["tw"].issue(site.now)
+    signs = "".join(chr(c) for c in base45.ALPHABET)
+    texts = []
+    for number in range(2000):
+        kind = number % 5
+        if kind == 0:
+            texts.append("".join(chr(random.randrange(1, 0xD7FF)) for _ in range(random.randrange(80))))
+        elif kind == 1:
+            texts.append("HC1:" + "".join(random.choice(signs) for _ in range(random.randrange(300))))
+        elif kind == 2:
+            body = zlib.compress(random.randbytes(random.randrange(200)))
+            texts.append(hcert.PREFIX + base45.encode(body))
+        elif kind == 3:
+            item = [random.choice([b"", b"\xa1\x01\x26"]), {}, random.randbytes(40), random.randbytes(64)]
+            texts.append(hcert.pack(cbor2.dumps(cbor2.CBORTag(18, item))))
+        else:
+            place = random.randrange(4, len(good))
+            changed = random.choice(signs.replace(good[place], ""))
+            texts.append(good[:place] + changed + good[place + 1 :])
+    answers = verified(module_page, site, [case(text, site) for text in texts])
+    assert len(answers) == 2000
+    assert {answer["answer"] for answer in answers} <= {"refused", "unknown"}
+
+
+def _signed(payload: Any, site: Site, headers: dict[int, Any] | None = None) -> str:
+    region = site.regions["tw"]
+    signer = cose.Signer(region.key, key_id_of(region.certificate), headers)
+    return hcert.pack(signer.sign(payload if isinstance(payload, bytes) else cbor2.dumps(payload)))
+
+
+def test_bombs_nesting_and_headers_that_must_be_understood_are_unknown(module_page: Page, site: Site) -> None:
+    bomb = hcert.PREFIX + base45.encode(zlib.compress(bytes(10_000_000), 9))
+    assert len(bomb) < hcert.MAX_TEXT
+    texts = [
+        bomb,
+        hcert.PREFIX + "0" * 70_000,
+        "HC1:" + "A" * 300_000,
+        _signed(b"\x81" * 400 + b"\x01", site),
+        _signed(b"\x9f" * 400, site),
+        _signed(b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", site),
+        _signed(b"\xa2\x01\x61a\x01\x61b", site),
+        _signed(b"\xc4\x82\x1b\x7f\xff\xff\xff\xff\xff\xff\xff\x01", site),
+        _signed({1: "tw"}, site, {2: [99]}),
+        _signed([1], site),
+        hcert.pack(b"\xd2\x84\x40\xa0\x40\x40"),
+    ]
+    answers = verified(module_page, site, [case(text, site) for text in texts])
+    assert {answer["answer"] for answer in answers} == {"unknown"}
+
+
+def test_the_algorithm_is_the_keys_and_not_the_messages(module_page: Page, site: Site) -> None:
+    """A header that claims PS256, none or HS256 for a P-256 key, inside or outside the signature, verifies nothing."""
+    message = cbor2.loads(hcert.unpack(site.regions["tw"].issue(site.now)))
+    raw, _, payload, signature = message.value
+    protected = cbor2.loads(raw)
+    texts = []
+    for algorithm in (-37, -38, 5, 0, -8, "ES256", None):
+        headers = {**protected, 1: algorithm}
+        texts.append(hcert.pack(cbor2.dumps([cbor2.dumps(headers), {}, payload, signature])))
+        texts.append(hcert.pack(cbor2.dumps([raw, {1: algorithm}, payload, b""])))
+    bare = {4: protected[4]}
+    texts.append(hcert.pack(cbor2.dumps([cbor2.dumps(bare), {1: -37}, payload, signature])))
+    answers = verified(module_page, site, [case(text, site) for text in texts])
+    assert {answer["answer"] for answer in answers} == {"refused"}
+    twice = hcert.pack(cbor2.dumps(cbor2.CBORTag(61, message)))
+    bare_message = hcert.pack(cbor2.dumps([raw, {1: -37}, payload, signature]))
+    assert [a["answer"] for a in verified(module_page, site, [case(t, site) for t in (twice, bare_message)])] == [
+        "accepted"
+    ] * 2
+
+
+def test_a_certificate_of_another_system_is_read_and_never_accepted(module_page: Page, site: Site) -> None:
+    """A DCC with a known key is "not recognised", with an unknown key "no key", altered "refused"; PS256 works too."""
+    now = site.now
+    rsa_key = rsa.generate_private_key(65537, 2048)
+    p384 = ec.generate_private_key(ec.SECP384R1())
+    extra = [base64.b64encode(world.certificate_of(key, now)).decode() for key in (rsa_key, p384)]
+    parties = [region.entry(now) for region in site.regions.values()]
+    parties[0]["passes"] += extra
+    signed = site.bundle(parties=parties)
+    body = {1: "AT", 4: int(now.timestamp()) + 9, 6: int(now.timestamp()), -260: {1: {"ver": "1.3.0"}}}
+    dcc = _signed(body, site)
+    message = cbor2.loads(hcert.unpack(dcc)).value
+    stranger = hcert.pack(cbor2.dumps([cbor2.dumps({1: -7, 4: b"stranger"}), {}, *message[2:]]))
+    altered = hcert.pack(cbor2.dumps([*message[:2], message[2].replace(b"AT", b"DE"), message[3]]))
+    wrong_curve = cbor2.dumps({1: -7, 4: key_id_of(base64.b64decode(extra[1]))})
+    texts = [dcc, _ps256(rsa_key, extra[0], message[2]), stranger, altered]
+    texts.append(hcert.pack(cbor2.dumps([wrong_curve, {}, *message[2:]])))
+    got = verified(module_page, site, [case(text, site) for text in texts], signed)
+    assert [(one["answer"], one["reasons"][0], one["kind"]) for one in got] == [
+        ("unknown", "kind-not-recognised", "eu-dcc"),
+        ("unknown", "kind-not-recognised", "eu-dcc"),
+        ("unknown", "no-key", "eu-dcc"),
+        ("refused", "signature-invalid", "eu-dcc"),
+        ("refused", "signature-invalid", "eu-dcc"),
+    ]
+
+
+def _ps256(key: rsa.RSAPrivateKey, certificate: str, payload: bytes) -> str:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    protected = cbor2.dumps({1: -37, 4: key_id_of(base64.b64decode(certificate))})
+    signed = cbor2.dumps(["Signature1", protected, b"", payload])
+    signature = key.sign(signed, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    return hcert.pack(cbor2.dumps([protected, {}, payload, signature]))
+
+
+@pytest.mark.conformance
+def test_published_certificates_of_many_countries_are_read(module_page: Page, site: Site, fixtures: Path) -> None:
+    texts = [entry["qr"] for entry in json.loads((fixtures / "dcc-quality-assurance" / "qr.json").read_text())]
+    assert len(texts) > 100
+    got = verified(module_page, site, [case(text, site) for text in texts])
+    assert {(one["answer"], one["reasons"][0], one["kind"]) for one in got} == {("unknown", "no-key", "eu-dcc")}
+
+
+READ = """async ({signed, key}) => {
+  const {readBundle} = await import('/static/verifier/bundle.js');
+  try { return (await readBundle(signed, key)).number } catch (error) { return error.code ?? String(error) }
+}"""
+
+
+def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(module_page: Page, site: Site) -> None:
+    other = world.make_region("tw", site.now)
+    header, payload, signature = site.signed.split(".")
+    tw = site.regions["tw"]
+    stolen = {"tw": [tw.status_list(site.now)], "pe": [tw.status_list(site.now)]}
+    forged = {"tw": [other.status_list(site.now)], "pe": []}
+    bundles = {
+        site.signed: 5,
+        f"{header}.{payload}.{signature[:-6]}AAAAAA": "tampered",
+        f"{header}.{payload[:-8]}{signature[:8]}.{signature}": "tampered",
+        tw.crosswalk(site.now): "bad-input",
+        "": "bad-input",
+        "a.b.c": "bad-input",
+        site.bundle(crosswalks={"tw": [other.crosswalk(site.now)], "pe": []}): "tampered",
+        site.bundle(status_lists=forged): "tampered",
+        site.bundle(status_lists=stolen): "tampered",
+        site.bundle(parties=[{"id": "tw"}]): "bad-input",
+        site.bundle(parties=None): "bad-input",
+        site.bundle(issued_at="yesterday"): "bad-input",
+        site.bundle(max_age_hours=None): "bad-input",
+    }
+    got = [module_page.evaluate(READ, {"signed": signed, "key": site.key}) for signed in bundles]
+    assert got == list(bundles.values())
+    stranger = {"kty": "OKP", "crv": "Ed25519", "x": other.entry(site.now)["signing"]["x"]}
+    assert module_page.evaluate(READ, {"signed": site.signed, "key": stranger}) == "tampered"
+
+
+def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(module_page: Page, site: Site) -> None:
+    rules = world.shipped_document("scenes/dengue-three-levels", **world.period(site.now))
+    text = {"en": "Open to those under review.", "zh": "对复核中的人员开放。"}
+    condition = {"in": [{"var": "pass.scale"}, ["low", "under-review"]]}
+    rules["scenes"]["school"] = [{"id": "school-review", "condition": condition, "text": text}]
+    rules["scenes"]["medical"] = [{"id": "medical-all", "condition": {"===": [1, 1]}, "text": text}]
+    signed = site.bundle(acceptance=rules)
+    shown = site.regions["tw"].issue(site.now, level="under-review")
+    scenes = ("school", "medical", "community")
+    got = verified(module_page, site, [case(shown, site, scene) for scene in scenes], signed)
+    for scene, found in zip(scenes, got, strict=True):
+        wanted = verify_pass(shown, trust=site.snapshot(signed), scene=scene, at=site.now)
+        assert (found["answer"], found["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons])
+    assert [found["answer"] for found in got] == ["accepted", "unknown", "unknown"]
+
+
+def test_a_rule_of_a_newer_edition_makes_its_scene_unknown_and_nothing_else(module_page: Page, site: Site) -> None:
+    rules = world.shipped_document("scenes/dengue-three-levels", **world.period(site.now))
+    rules["scenes"]["border"][0]["condition"] = {"fuzzy-match": [{"var": "pass.level"}, "low"]}
+    signed = site.bundle(acceptance=rules)
+    good = site.regions["tw"].issue(site.now)
+    got = verified(module_page, site, [case(good, site, scene) for scene in ("border", "school")], signed)
+    assert [(one["answer"], one["reasons"][0]) for one in got] == [
+        ("unknown", "rule-not-understood"),
+        ("accepted", "school-level"),
+    ]
+    (without,) = verified(module_page, site, [case(good, site)], None)
+    assert (without["answer"], without["reasons"]) == ("unknown", ["no-list"])
+
+
+def test_sentences_are_those_of_the_node_in_every_language(module_page: Page) -> None:
+    words = module_page.evaluate("async () => ({...await import('/static/verifier/words.js')})")
+    shared = {**verification._SENTENCES, **recognition._UNDERSTOOD}
+    assert len(shared) > 20
+    assert {name: words["REASONS"][name] for name in shared} == {name: dict(texts) for name, texts in shared.items()}
+    texts = [text for group in words.values() for text in group.values()]
+    assert len(texts) > 40
+    assert all(text.keys() == {"en", "zh"} and re.search("[一-鿿]", text["zh"]) for text in texts)
