@@ -79,7 +79,9 @@ def test_data_by_agreement_are_not_for_everyone(world: World, client: TestClient
         answer = client.get(address, headers=headers)
         assert answer.status_code == status
         if status == 403:
-            assert answer.json()["reasons"]
+            assert answer.json()["reasons"] == [
+                "Data by agreement are delivered under an agreement: ask for them on the page of the dataset."
+            ]
             assert answer.headers["content-type"] == "application/problem+json"
     if status == 200:
         assert client.get(f"{RECORDS}.csv", headers=headers).headers["cache-control"] == "private, no-store"

@@ -120,6 +120,11 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
 """Kind of event → its name, and the sentence that its facts complete."""
 
 
+DAYS: Final = frozenset({"review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"})
+ACCOUNTS: Final = frozenset({"party", "recipient"})
+SOMEBODY: Final = N_("somebody with an account here")
+
+
 def kind_name(kind: str, words: Translations) -> str:
     """What a kind of entry is called; its own identifier where there is no word for it."""
     return words.gettext(KINDS[kind][0]) if kind in KINDS else kind
@@ -132,7 +137,8 @@ def sentence(event: Mapping[str, Any], words: Translations) -> str:
         return kind
     facts: defaultdict[str, str] = defaultdict(lambda: "–")
     facts.update({name: _shown(name, value, words) for name, value in event.items()})
-    return words.gettext(KINDS[kind][1]) % facts
+    told = words.gettext(KINDS[kind][1]) % facts
+    return told[:1].upper() + told[1:] if told.startswith(words.gettext(SOMEBODY)) else told
 
 
 def _shown(name: str, value: Any, words: Translations) -> str:
@@ -142,10 +148,13 @@ def _shown(name: str, value: Any, words: Translations) -> str:
         return words.number(value)
     if isinstance(value, list):
         return ", ".join(str(part) for part in value[:20]) + (" …" if len(value) > 20 else "")
-    text = str(value)
-    if name in ("review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"):
-        try:
-            return words.date(date.fromisoformat(text[:10]))
-        except ValueError:
-            return text
-    return text
+    if name in ACCOUNTS and value == "account":
+        return words.gettext(SOMEBODY)
+    return _day(str(value), words) if name in DAYS else str(value)
+
+
+def _day(text: str, words: Translations) -> str:
+    try:
+        return words.date(date.fromisoformat(text[:10]))
+    except ValueError:
+        return text

@@ -117,7 +117,7 @@ def party_name(node: Node, party_id: str, language: Language) -> str:
     if party_id == node.id:
         return text_in(node.settings.name, language)
     if party_id.startswith(ACCOUNT):
-        return party_id.removeprefix(ACCOUNT)
+        return words_of(language).gettext("Account %(name)s") % {"name": party_id.removeprefix(ACCOUNT)}
     known = {party.id: party.name for party in governance.parties(node)}
     return text_in(known[party_id], language) if party_id in known else party_id
 

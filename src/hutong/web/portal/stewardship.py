@@ -23,7 +23,7 @@ from hutong.storage import inbox
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.acquisition_words import remedy, rule_text, table_text
 from hutong.web.doors import CurrentNode
-from hutong.web.i18n import Language, Translations
+from hutong.web.i18n import N_, Language, Translations
 from hutong.web.page_words import DIMENSIONS
 from hutong.web.portal.page import FormActor, PageActor, PageLanguage, page, redirect, text_in, words_of
 from hutong.web.uploads import received
@@ -34,6 +34,7 @@ Outcome = Literal["held", "rejected"]
 ITEMS_ON_A_PAGE = 25
 NEWEST_RECEIPTS = 20
 WORST_REASONS = 8
+UNITS = {"rows": N_("rows"), "cells": N_("cells"), "lists": N_("lists")}
 MAX_FORM_CHARACTERS = 600_000
 MOST_ROW = 2**31 - 1
 
@@ -61,7 +62,7 @@ def overview(request: Request, node: CurrentNode, language: PageLanguage, actor:
         sources=[_source(node, source.id, receipts, language) for source in queries.sources(node)],
         receipts=[_summary(receipt, words) for receipt in receipts[:NEWEST_RECEIPTS]],
         reasons=_worst_reasons(node, receipts, words),
-        outside=_outside(receipts),
+        outside=[(element, values) for element, values in _outside(receipts) if values],
         boundaries=queries.boundaries(node),
         today=node.clock().date(),
         may_acquire=node.policy.decide(actor, "acquire", Resource("Node", node.id)).allowed,
@@ -330,6 +331,7 @@ def _rule(result: RuleResult, language: Language) -> SimpleNamespace:
         dimension=words.gettext(DIMENSIONS[result.dimension]),
         checked=result.checked,
         concerned=result.concerned,
+        unit=words.gettext(UNITS[result.unit]),
         score=result.score,
         weight=result.weight,
     )
