@@ -87,6 +87,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
     node.require(by, "issue_pass", owned(node, by, pseudonym))
     if not 1 <= hours <= MAX_HOURS:
         raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
+    powers.require_any_emergency(node)
     found = appeal_queries.level_in_force(node, pseudonym)
     rulebook = found.rulebook
     emergency = powers.require_rulebook(node, rulebook)

@@ -40,6 +40,16 @@ def require_emergency(node: Node, emergency_id: str) -> Emergency:
     return emergency
 
 
+def require_any_emergency(node: Node) -> None:
+    """Refuse when no emergency is in force: then there is nothing that a level or a pass could hang on."""
+    if governance.emergency_in_force(node, node.clock().date()) is None:
+        raise Refused(
+            "No emergency is in force: no pass is issued or renewed.",
+            "Nothing needs to be shown; data about persons are destroyed when an emergency ends.",
+            ("no-emergency",),
+        )
+
+
 def end_of(emergency: Emergency) -> datetime:
     """The instant at which an emergency is over: midnight (UTC) at the beginning of its sunset."""
     return sunset.end_of(emergency)

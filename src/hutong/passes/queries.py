@@ -59,6 +59,11 @@ def rulebooks(node: Node) -> list[PublishedRulebook]:
     return [newest[name] for name in sorted(newest)]
 
 
+def all_rulebooks(node: Node) -> list[PublishedRulebook]:
+    """Every version of every rulebook that was published here."""
+    return _versions(node, None)
+
+
 def rulebook_versions(node: Node, rulebook_id: str) -> list[PublishedRulebook]:
     """All versions of a rulebook, the newest first. ``NotFound`` when it was never published here."""
     found = _versions(node, rulebook_id)

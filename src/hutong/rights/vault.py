@@ -86,14 +86,6 @@ def pseudonym_of(node: Node, identifier: str) -> str:
     return pseudonym
 
 
-def known(change: Change, people: Sequence[str]) -> int:
-    """How many of these pseudonyms the vault has somebody for."""
-    return sum(
-        int(change.execute(sa.select(sa.func.count()).where(vault_entry.c.pseudonym.in_(part))).scalar_one())
-        for part in _parts(people)
-    )
-
-
 def forget(change: Change, people: Sequence[str] | None) -> int:
     """Destroy the entries of these pseudonyms, or (None) all, in the caller's transaction; returns how many."""
     if people is None:

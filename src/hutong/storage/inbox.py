@@ -47,7 +47,7 @@ def move(records: Records, lake: Lake, *, folder: Path) -> dict[str, int]:
     Only one process of a node moves at a time (a lock file in ``folder``); another one that asks waits for it.
     """
     moved: dict[str, int] = {}
-    with _one_at_a_time(folder / "inbox.lock"):
+    with one_at_a_time(folder / "inbox.lock"):
         with records.reading() as connection:
             names = connection.execute(sa.select(inbox.c.table_name).distinct()).scalars().all()
         for name in sorted(names):
@@ -95,7 +95,8 @@ def _unpacked(payload: bytes) -> pa.Table:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold a lock file: another thread or process that asks for it waits."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -74,6 +74,15 @@ class Records:
         ):
             yield connection
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[sa.Connection]:
+        """A transaction that never commits: what it would change can be counted, and nothing changes."""
+        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
     def migrate(self) -> None:
         """Bring the database to this version's shape (Alembic); does nothing when it is there."""
         from alembic import command
