@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hutong
-from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered
+from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.governance import actions as governance
 from hutong.governance import queries as governance_queries
 from hutong.node import Node
@@ -27,9 +28,11 @@ from hutong.passes.trust_bundle import TrustSnapshot, read_bundle, read_trust, s
 from hutong.passes.verification import Verification, verify_pass
 from hutong.trust.authorisation import Actor
 from hutong.trust.signing import read_unverified
+from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
 from tests.passes.region import AS_OF, FROM, LI, TO, WANG
+from tests.sharing.conftest import introduce, served
 
 PERIOD = {"valid_from": FROM, "valid_to": TO}
 MARIA = Actor("maria", "account", frozenset({"authority"}), "pe")
@@ -344,6 +347,28 @@ def test_adopting_a_bundle(two: Regions, records: str, new_node: NewNode) -> Non
     two.clock.advance(hours=25)
     with pytest.raises(Conflict, match="too far"):
         actions.adopt_party_bundle(two.pe, by=MARIA, party_id="tw", signed=stale)
+
+
+def test_a_verifying_region_fetches_the_news_over_http(new_node: NewNode, clock: Clock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        tw = new_node("tw", url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+        pe = new_node("pe")
+        regions.fill(tw)
+        introduce(tw, pe)
+        text = actions.issue_pass(tw, by=LI, person="R2").text
+        rules = shipped_document("scenes/dengue-four-levels", **PERIOD)
+
+        def ask() -> tuple[str, list[str]]:
+            return says(verify_pass(text, trust=queries.trust_snapshot(pe), rules=rules, scene="school", at=clock()))
+
+        assert ask() == ("unknown", ["no-status-list"])
+        with served(create_app(tw), listening):
+            fetched = actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
+        assert fetched.issuer == "tw"
+        assert ask() == ("accepted", ["school-level"])
+        with pytest.raises(Unavailable):
+            actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
+        assert ask() == ("accepted", ["school-level"])
 
 
 def test_the_bundle_of_a_node_alone_holds_itself(new_node: NewNode, clock: Clock) -> None:

@@ -24,7 +24,7 @@ router = APIRouter(tags=["passes"])
 MAX_TEXT = 100_000
 MAX_PICTURE_BASE64 = 24_000_000
 
-RulebookId = Annotated[str, Path(max_length=80, examples=["dengue-3"])]
+RulebookId = Annotated[str, Path(pattern="^[a-z0-9.-]{1,80}$", examples=["dengue-3"])]
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
 

@@ -51,7 +51,7 @@ def show_rulebook(
     request: Request,
     node: CurrentNode,
     language: PageLanguage,
-    rulebook_id: Annotated[str, Path(max_length=80)],
+    rulebook_id: Annotated[str, Path(pattern="^[a-z0-9.-]{1,80}$")],
     version: Annotated[str | None, Query(max_length=30)] = None,
 ) -> HTMLResponse:
     """The page's state is its address: facts to try are in the query."""
