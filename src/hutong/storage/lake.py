@@ -84,15 +84,20 @@ class Lake:
         """Names of all tables, sorted."""
         return tuple(sorted(name[-1] for name in self._catalog.list_tables(_NAMESPACE)))
 
-    def append(self, table: str, rows: pa.Table, *, high_water: int) -> None:
-        """Add rows in one snapshot, and with them the number of the last inbox batch they come from."""
+    def append(
+        self, table: str, rows: pa.Table, *, high_water: int, properties: Mapping[str, str] | None = None
+    ) -> None:
+        """Add rows in one snapshot, and with them the number of the last batch they come from.
+
+        ``properties`` of the table are set in the same commit.
+        """
         self.create(table, rows.schema)
         loaded = self._load(table)
         with clear_disk_errors(), loaded.transaction() as transaction:
             transaction.append(
                 rows.cast(loaded.schema().as_arrow()), snapshot_properties={_HIGH_WATER: str(high_water)}
             )
-            transaction.set_properties({_HIGH_WATER: str(high_water)})
+            transaction.set_properties({_HIGH_WATER: str(high_water), **(properties or {})})
 
     def replace(self, table: str, rows: pa.Table) -> None:
         """Replace a *derived* table (never facts) by its newest computation; earlier states stay as snapshots."""
@@ -107,6 +112,57 @@ class Lake:
         if not self.exists(table):
             return 0
         return int(self._load(table).properties.get(_HIGH_WATER, "0"))
+
+    def properties(self, table: str) -> Mapping[str, str]:
+        """What was written beside a table's rows; nothing for a table that is not there."""
+        return dict(self._load(table).properties) if self.exists(table) else {}
+
+    def rows_at(self, table: str, snapshot: int) -> pa.Table | None:
+        """A small table as it was at a snapshot; None when that is forgotten."""
+        loaded = self._load(table)
+        if loaded.snapshot_by_id(snapshot) is None:
+            return None
+        return loaded.scan(snapshot_id=snapshot).to_arrow()
+
+    def added_since(self, table: str, snapshot: int, *, columns: Collection[str], most_rows: int) -> pa.Table | None:
+        """Rows appended after a snapshot, read from the files that came with them.
+
+        Args:
+            snapshot: id of the snapshot known before; 0 when the table was empty or not there.
+            columns: those to read.
+            most_rows: give up (None) when there are more.
+
+        Returns:
+            None when it can't be told: rows were replaced, rewritten or deleted since, or the snapshot is forgotten.
+        """
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+        from pyiceberg.manifest import ManifestEntryStatus
+        from pyiceberg.table.snapshots import Operation
+
+        loaded = self._load(table)
+        files: list[str] = []
+        rows = 0
+        at = loaded.metadata.current_snapshot_id or 0
+        while at != snapshot:
+            step = loaded.snapshot_by_id(at)
+            if step is None or step.summary is None or step.summary.operation != Operation.APPEND:
+                return None
+            for manifest in step.manifests(loaded.io):
+                if manifest.added_snapshot_id != at:
+                    continue
+                for entry in manifest.fetch_manifest_entry(loaded.io):
+                    if entry.status == ManifestEntryStatus.ADDED:
+                        files.append(entry.data_file.file_path.removeprefix("file://"))
+                        rows += entry.data_file.record_count
+            if rows > most_rows:
+                return None
+            at = step.parent_snapshot_id or 0
+        schema = loaded.schema().as_arrow()
+        wanted = [schema.field(name) for name in columns]
+        if not files:
+            return pa.schema(wanted).empty_table()
+        return ds.dataset(sorted(files), schema=schema).to_table(columns=list(columns))
 
     def exists(self, table: str) -> bool:
         return bool(self._catalog.table_exists((_NAMESPACE, table)))
