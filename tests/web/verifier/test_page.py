@@ -243,14 +243,20 @@ MATRICES = """async (cases) => {
 }"""
 
 
-def test_codes_of_every_version_and_level_are_read_in_each_mode(module_page: Page) -> None:
-    texts = {"numeric": "01234567", "alphanumeric": "HC1:AB $%*+-./", "byte": "pässe 通行", "kanji": "点茗"}
+def test_codes_of_every_version_and_level_are_read_in_each_mode_and_mask(module_page: Page) -> None:
+    texts: dict[str, str] = {
+        "numeric": "01234567",
+        "alphanumeric": "HC1:AB $%*+-./",
+        "byte": "pässe 通行",
+        "kanji": "点茗",
+    }
     cases, wanted = [], []
     for version in range(1, 41):
         for number, error in enumerate("LMQH"):
             mode = list(texts)[(version + number) % 4]
             text = texts[mode][:2] if version < 3 else texts[mode]
-            code = segno.make(text, version=version, error=error, mode=mode, boost_error=False, micro=False)
+            how: dict[str, Any] = {"version": version, "error": error, "mode": mode, "mask": (version + number) % 8}
+            code = segno.make(text, **how, boost_error=False, micro=False)
             bits = "".join("1" if module else "0" for row in code.matrix for module in row)
             cases.append({"bits": bits, "size": len(code.matrix)})
             wanted.append(text)

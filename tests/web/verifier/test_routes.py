@@ -16,7 +16,7 @@ from hutong.web.rendering import STATIC_DIR
 
 FOLDER = STATIC_DIR / "verifier"
 MODULES = sorted(FOLDER.glob("*.js"))
-MOST_BYTES = 120_000
+MOST_BYTES = 130_000
 
 
 @pytest.fixture
@@ -30,9 +30,7 @@ def edition(client: TestClient) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("language", "title", "scene"), [("en", "Check a pass", "School"), ("zh", "查验通行凭证", "学校")]
-)
+@pytest.mark.parametrize(("language", "title", "scene"), [("en", "Check a pass", "School"), ("zh", "查验凭证", "学校")])
 def test_the_page_stands_alone_in_its_language(
     client: TestClient, node: Node, language: str, title: str, scene: str
 ) -> None:

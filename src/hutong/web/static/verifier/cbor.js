@@ -135,7 +135,8 @@ class Reader {
   simple(info) {
     const start = this.at;
     if (info === 20 || info === 21) return info === 21;
-    if (info === 22 || info === 23) return null;
+    if (info === 22) return null;
+    if (info === 23) return undefined;
     if (info === 31) return BREAK;
     if (info === 25) return new Float(half(this.view16()));
     if (info === 26) return this.take(4) && new Float(this.view.getFloat32(start));
@@ -168,6 +169,7 @@ export function toJson(item) {
   if (item instanceof Float) return Number.isFinite(item.number) ? item.number : null;
   if (item instanceof Uint8Array) return hex(item);
   if (item instanceof Tag) return toJson(item.value);
+  if (item === undefined) return null;
   if (typeof item === "bigint") return BigInt.asIntN(64, item) === item ? item : String(item);
   return item;
 }

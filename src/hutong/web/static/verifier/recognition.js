@@ -4,6 +4,7 @@ import { compileRule, truth } from "./certlogic.js";
 import { dataAccesses, isObject } from "./certlogic-format.js";
 import { instantOf } from "./datetimes.js";
 import { badInput } from "./errors.js";
+import { UNDER_REVIEW } from "./level-pass.js";
 
 export const SCENES = [
   "community",
@@ -18,8 +19,6 @@ export const SCENES = [
 ];
 const SCALE = ["low", "medium", "high"];
 const UNKNOWN = "unknown";
-/** Reserved by every node: the level of a pass whose appeal was not decided in time. */
-const UNDER_REVIEW = "under-review";
 const PASS_FIELDS = ["level", "scale", "reasons", "issuer", "rulebook", "version", "issued_at", "expires_at", "facts"];
 const READABLE = { pass: PASS_FIELDS, external: ["validationClock", "scene"] };
 

@@ -1,6 +1,6 @@
 /** What is shown: an answer as word, shape and colour with its reasons, and the state of the trust list. */
 
-import { ADVICE, ANSWERS, KINDS, LABELS, REASONS, TRUST } from "./words.js";
+import { ADVICE, ANSWERS, KINDS, LABELS, LEVELS, REASONS, TRUST } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TONES = { accepted: "low", refused: "high", unknown: "unknown", fresh: "low", due: "medium", old: "high", none: "unknown" };
@@ -92,7 +92,7 @@ function factsOf(answer, words, scene, bundle) {
   return [
     ["scene", scene],
     ["kind", words.of(KINDS[answer.kind])],
-    ["level", words.of(answer.meaning) || answer.level],
+    ["level", words.of(answer.meaning ?? LEVELS[answer.level]) || answer.level],
     ["issuer", words.of(answer.issuerName) || answer.issuer],
     ["expires", answer.expiresAt && words.moment(answer.expiresAt)],
     ["list", age],

@@ -105,6 +105,9 @@ export const KINDS = {
   hcert: { en: "Other health certificate", zh: "其他健康证书" },
 };
 
+/** Levels that no crosswalk explains, since every node has them. */
+export const LEVELS = { "under-review": { en: "Under review", zh: "复核中" } };
+
 export const LABELS = {
   kind: { en: "Kind", zh: "种类" },
   level: { en: "Level", zh: "等级" },
