@@ -219,7 +219,7 @@ def read_appeal(document: Mapping[str, Any]) -> Appeal:
 def checked_text(text: str, what: str) -> str:
     """The text without space around it. Raises BadInput when it is empty or longer than 2,000 characters."""
     text = text.strip()
-    if not 1 <= len(text) <= MAX_TEXT:
+    if not 1 <= len(text) <= MAX_TEXT or "\0" in text:
         raise BadInput(f"{what} has 1 to {MAX_TEXT:,} characters.", "Write it in your own words.")
     return text
 

@@ -11,7 +11,7 @@ from hutong.errors import Conflict, LimitExceeded, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Change, Node
-from hutong.rights.person import owned, pseudonym_of
+from hutong.rights.person import known_pseudonym, owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -81,6 +81,7 @@ def _appealed(node: Node, pseudonym: str, subject: Subject) -> tuple[str, str, t
     except NotFound:
         if subject is Subject.LEVEL:
             raise
+        known_pseudonym(node, pseudonym)
         emergency = governance.emergency_in_force(node, node.clock().date())
         if emergency is None:
             raise Refused("No emergency is in force.", "There is no level to appeal against.") from None

@@ -14,7 +14,19 @@ from fastapi.staticfiles import StaticFiles
 from hutong import __version__
 from hutong.node import Node
 from hutong.web import doors, jobs
-from hutong.web.api import acquisition, catalogue, ckan, exposure, governance, log, opening, passes, sharing
+from hutong.web.api import (
+    acquisition,
+    appeals,
+    catalogue,
+    ckan,
+    exposure,
+    governance,
+    health_code,
+    log,
+    opening,
+    passes,
+    sharing,
+)
 from hutong.web.i18n import LANGUAGES, preferred_language
 from hutong.web.portal import about, account, dataset, developers, home, stewardship
 from hutong.web.portal import catalogue as catalogue_pages
@@ -24,7 +36,7 @@ from hutong.web.portal import sharing as sharing_pages
 from hutong.web.portal import verifier as verifier_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
 
-API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, exposure, log)
+API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, health_code, appeals, exposure, log)
 PORTAL = (
     home,
     catalogue_pages,
