@@ -39,7 +39,7 @@ def cases_in_lake(node: Node) -> int:
 
 
 def test_a_file_is_acknowledged_and_reaches_the_lake(changing: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(jobs, "JOBS", tuple(replace(job, period_seconds=0.05) for job in jobs.JOBS))
     with TestClient(create_app(changing.node)) as client:
         answer = send(client, changing.tokens["steward"], worlds.case_list(60), name="../../etc/ca\x00ses.csv")
         assert answer.status_code == 201

@@ -111,10 +111,10 @@ def _end_records(change: Change, remain: Remains, gone: list[str] | None) -> dic
         "appeal": _empty_appeals(change, remain.known.id),
         "access_grant": _delete(change, grant, grant.c.ends_at <= change.at, all_=remain.is_last),
         "vault_entry": vault.forget(change, gone),
-        **{table.name: _delete(change, table, table.c.emergency == remain.known.id) for table in _EXPOSURE},
+        **{str(table.name): _delete(change, table, table.c.emergency == remain.known.id) for table in _EXPOSURE},
     }
     for table in (schema.receipt_item, schema.inbox):
-        counts[table.name] = sum(
+        counts[str(table.name)] = sum(
             _delete(change, table, table.c.receipt.in_(part)) for part in _parts(sorted(remain.receipts))
         )
     if remain.is_last:
@@ -141,7 +141,7 @@ def _end_passes(change: Change, versions: list[str], now: datetime, *, is_last: 
             revoked_because=None,
         )
     )
-    return {table.name: expired + int(ended.rowcount)}
+    return {str(table.name): expired + int(ended.rowcount)}
 
 
 def _empty_appeals(change: Change, emergency_id: str) -> int:

@@ -1,12 +1,16 @@
-"""What runs beside the server: what was acknowledged moves from the inbox to the lake, at most seconds later."""
+"""What runs beside the server: a few jobs, each with its own period. A job that can't do its work tries more slowly.
+
+No job decides anything: each calls one action, which refuses, repeats harmlessly, and tells the log.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
@@ -14,36 +18,86 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from hutong.errors import HutongError
+from hutong.governance import queries as governance
 from hutong.node import Node
+from hutong.passes import exposure_actions, sunset_actions
+from hutong.trust.authorisation import Actor
 
-PERIOD_SECONDS: Final = 3.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+LONGEST_PAUSE_FACTOR: Final = 20
+"""A job that keeps failing waits at most this many periods."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something that is done again and again: its name in logs, how often, and what.
+
+    ``run`` is called in a thread, never twice at a time, and must be harmless when repeated.
+    """
+
+    name: str
+    period_seconds: float
+    run: Callable[[Node, Actor], object]
+
+
+def _move_inbox(node: Node, _by: Actor) -> None:
+    node.move_inbox()
+
+
+def _publish_exposure(node: Node, by: Actor) -> None:
+    # Without an emergency there is nothing to publish: that is no failure, and needs no line in the server's log.
+    if governance.emergency_in_force(node, node.clock().date()) is not None:
+        exposure_actions.publish_batches(node, by=by)
+
+
+def _destroy_exposure(node: Node, by: Actor) -> None:
+    exposure_actions.destroy_old(node, by=by)
+
+
+def _end_what_is_over(node: Node, by: Actor) -> None:
+    sunset_actions.end_what_is_over(node, by=by)
+
+
+JOBS: Final = (
+    Job("inbox", 3.0, _move_inbox),
+    Job("exposure-batches", 300.0, _publish_exposure),
+    Job("exposure-destruction", 300.0, _destroy_exposure),
+    Job("sunset", 300.0, _end_what_is_over),
+)
+"""What was acknowledged is in the lake seconds later; what is over is gone minutes later."""
 
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[None]:
     """Runs the jobs while the application is served."""
-    job = asyncio.create_task(keep_moving(app.state.node, period_seconds=PERIOD_SECONDS))
+    tasks = [asyncio.create_task(keep_doing(job, app.state.node)) for job in JOBS]
     yield
-    job.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await job
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
-async def keep_moving(node: Node, *, period_seconds: float) -> None:
-    """Move the inbox now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
+def actor(job: Job, node: Node) -> Actor:
+    """As whom a job acts: the node itself, under the job's own name in the log."""
+    return Actor(id=f"job-{job.name}", kind="job", roles=frozenset({"operator"}), represents=node.id)
+
+
+async def keep_doing(job: Job, node: Node) -> None:
+    """Do a job now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
     failed = ""
-    pause = period_seconds
+    pause = job.period_seconds
+    by = actor(job, node)
     while True:
         await asyncio.sleep(pause)
         try:
-            await run_in_threadpool(node.move_inbox)
+            await run_in_threadpool(job.run, node, by)
         except (HutongError, SQLAlchemyError, OSError) as error:
             if type(error).__name__ != failed:
                 failed = type(error).__name__
-                _logger.warning("The inbox could not be moved: %s", error)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                _logger.warning("The job %s failed: %s", job.name, error)
+            pause = min(pause * 2, job.period_seconds * LONGEST_PAUSE_FACTOR)
         else:
-            failed, pause = "", period_seconds
+            failed, pause = "", job.period_seconds

@@ -1,0 +1,125 @@
+"""The jobs beside the server: each does its work at its period, fails quietly, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.errors import Unavailable
+from hutong.governance import actions as governance
+from hutong.node import Node
+from hutong.trust.authorisation import Actor
+from hutong.web import jobs
+from hutong.web.app import create_app
+from hutong.web.jobs import JOBS, Job
+from tests.conftest import Clock
+from tests.passes.region import LI, declare
+
+
+def by_name(name: str) -> Job:
+    return next(job for job in JOBS if job.name == name)
+
+
+def once(job: Job, node: Node) -> None:
+    job.run(node, jobs.actor(job, node))
+
+
+def test_the_jobs_and_their_periods() -> None:
+    assert {job.name: job.period_seconds for job in JOBS} == {
+        "inbox": 3,
+        "exposure-batches": 300,
+        "exposure-destruction": 300,
+        "sunset": 300,
+    }
+
+
+def test_without_an_emergency_all_jobs_are_idle(node: Node) -> None:
+    before = node.log.size()
+    for job in JOBS:
+        once(job, node)
+    assert node.log.size() == before
+
+
+def test_the_sunset_comes_by_itself(node: Node, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "JOBS", tuple(replace(job, period_seconds=0.02) for job in JOBS))
+    declare(node)
+    with TestClient(create_app(node)):
+        time.sleep(0.2)
+        assert node.log.entries(kind="status-data.destroyed") == []
+        clock.now = datetime(2026, 4, 1, tzinfo=UTC)
+        deadline = time.monotonic() + 20
+        while not node.log.entries(kind="status-data.destroyed"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.2)
+    (entry,) = node.log.entries(kind="status-data.destroyed")
+    assert (entry.event["by"], entry.event["emergency"]) == ("job-sunset", "dengue-2015")
+    node.log.check()
+
+
+def test_an_emergency_that_was_ended_is_cleared_up(node: Node) -> None:
+    declare(node)
+    governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
+    once(by_name("sunset"), node)
+    once(by_name("sunset"), node)
+    assert len(node.log.entries(kind="status-data.destroyed")) == 1
+
+
+def run_for(seconds: float, job: Job, node: Any) -> None:
+    async def some_time() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(jobs.keep_doing(job, node), timeout=seconds)
+
+    asyncio.run(some_time())
+
+
+def failing(times: list[float], fails: Callable[[int], bool]) -> Callable[[Node, Actor], None]:
+    def run(node: Node, by: Actor) -> None:
+        times.append(time.monotonic())
+        if fails(len(times)):
+            raise Unavailable("The disk is full.", "Free some space.")
+
+    return run
+
+
+def test_a_failure_is_told_once_and_tried_more_slowly(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    times: list[float] = []
+    with caplog.at_level(logging.WARNING):
+        run_for(1.0, Job("broken", 0.02, failing(times, lambda _: True)), node)
+    # 0.02 s, then twice as long each time, but at most twenty periods: 0.4 s.
+    assert 4 <= len(times) <= 7
+    gaps = [after - before for before, after in pairwise(times)]
+    assert gaps[1] > gaps[0]
+    assert [record.message for record in caplog.records] == [
+        "The job broken failed: The disk is full. Free some space."
+    ]
+
+
+def test_a_job_recovers(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    times: list[float] = []
+    with caplog.at_level(logging.WARNING):
+        run_for(1.0, Job("shaky", 0.02, failing(times, lambda number: number in (2, 8))), node)
+    assert len(times) > 10
+    assert len(caplog.records) == 2
+
+
+def test_one_job_that_fails_does_not_stop_another(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: list[float] = []
+    fine: list[float] = []
+    both = (
+        Job("broken", 0.02, failing(broken, lambda _: True)),
+        Job("fine", 0.02, failing(fine, lambda _: False)),
+    )
+    monkeypatch.setattr(jobs, "JOBS", both)
+    with TestClient(create_app(node)):
+        time.sleep(0.8)
+    assert len(fine) > 2 * len(broken) > 0
