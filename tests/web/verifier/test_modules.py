@@ -21,6 +21,7 @@ from hutong.passes import recognition, verification
 from hutong.passes.credential import base45, cose, hcert
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.level_pass import Fact, digests_of, disclose
+from hutong.passes.documents import shipped_document
 from hutong.passes.recognition import Scene
 from hutong.passes.verification import verify_pass
 from tests.web.verifier import world
@@ -383,7 +384,7 @@ def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(module_page: Page, 
 
 
 def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(module_page: Page, site: Site) -> None:
-    rules = world.shipped_document("scenes/dengue-three-levels", **world.period(site.now))
+    rules = shipped_document("scenes/dengue-three-levels", **world.period(site.now))
     text = {"en": "Open to those under review.", "zh": "对复核中的人员开放。"}
     condition = {"in": [{"var": "pass.scale"}, ["low", "under-review"]]}
     rules["scenes"]["school"] = [{"id": "school-review", "condition": condition, "text": text}]
@@ -399,7 +400,7 @@ def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(m
 
 
 def test_a_rule_of_a_newer_edition_makes_its_scene_unknown_and_nothing_else(module_page: Page, site: Site) -> None:
-    rules = world.shipped_document("scenes/dengue-three-levels", **world.period(site.now))
+    rules = shipped_document("scenes/dengue-three-levels", **world.period(site.now))
     rules["scenes"]["border"][0]["condition"] = {"fuzzy-match": [{"var": "pass.level"}, "low"]}
     signed = site.bundle(acceptance=rules)
     good = site.regions["tw"].issue(site.now)

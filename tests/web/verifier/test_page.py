@@ -90,6 +90,30 @@ def test_each_answer_is_a_word_a_shape_and_a_colour_with_its_reasons(
     assert page.locator("#text").input_value() == ""
 
 
+def test_what_an_unsigned_pass_says_is_not_shown_as_known(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    assert paste(page, world.make_region("tw", site.now).issue(site.now)) == "unknown"
+    shown = page.locator("#answer dt").all_inner_texts()
+    assert shown == ["Scene", "Kind", "Says it is from", "Trust list"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_the_page_reflows(site: Site, open_page: OpenPage, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page("zh", color_scheme=scheme)
+    region = site.regions["tw"]
+    passes = [region.issue(site.now), region.issue(site.now, level="high"), "no pass"]
+    states = [None, *passes]
+    for text in states:
+        if text is not None:
+            paste(page, text)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_the_scene_decides_and_can_be_changed_under_the_answer(site: Site, open_page: OpenPage) -> None:
     page = open_page(query="?scene=school")
     assert page.locator("#scene").input_value() == "school"

@@ -17,9 +17,11 @@ const CLOCK_SKEW_MS = 300_000;
  * Decide about a pass. Never throws for what a pass holds.
  * @param {string} text what the code holds @param {?object} trust of readBundle; null when there is none
  * @param {string} scene @param {number} at milliseconds since 1970
+ * @returns {Promise<object>} answer and reasons; what the pass says, which counts only when `isSigned`
  */
 export async function verifyPass(text, trust, scene, at) {
-  const base = { scene, at, scale: "unknown", kind: "unknown", level: null, issuer: null, issuedAt: null, expiresAt: null };
+  const base = { scene, at, scale: "unknown", kind: "unknown", isSigned: false };
+  Object.assign(base, { level: null, issuer: null, issuedAt: null, expiresAt: null });
   if (trust === null) return answer(base, "unknown", "no-list");
   let read = null;
   try {
@@ -28,8 +30,8 @@ export async function verifyPass(text, trust, scene, at) {
     if (!(error instanceof VerifierError)) throw error;
     return answer(base, "unknown", "not-understood");
   }
-  const { kind, issuer, issuedAt, expiresAt, own } = read;
-  const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null };
+  const { kind, issuer, issuedAt, expiresAt, own, valid } = read;
+  const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
   const refused = whyRefused(read, trust, at);
   if (refused) return answer(known, "refused", refused);
   const missing = whatIsMissing(read, trust, at);

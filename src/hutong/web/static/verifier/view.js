@@ -88,15 +88,22 @@ export function showAnswer(place, answer, { words, scene, bundle }) {
 
 /** What a verifier needs besides the answer; never a name, though foreign certificates hold one. */
 function factsOf(answer, words, scene, bundle) {
-  const age = bundle && words.of(LABELS.number).replace("{number}", bundle.number).replace("{age}", words.made(answer.at - bundle.issuedAt));
-  return [
+  const facts = [
     ["scene", scene],
     ["kind", words.of(KINDS[answer.kind])],
-    ["level", words.of(answer.meaning ?? LEVELS[answer.level]) || answer.level],
-    ["issuer", words.of(answer.issuerName) || answer.issuer],
-    ["expires", answer.expiresAt && words.moment(answer.expiresAt)],
-    ["list", age],
   ];
+  if (answer.isSigned) {
+    facts.push(["level", words.of(answer.meaning ?? LEVELS[answer.level]) || answer.level]);
+    facts.push(["issuer", words.of(answer.issuerName) || answer.issuer]);
+    facts.push(["expires", answer.expiresAt && words.moment(answer.expiresAt)]);
+  } else {
+    facts.push(["claimed", answer.issuer]); // anybody can write anything where no signature was checked
+  }
+  return [...facts, ["list", bundle && listText(bundle, words, answer.at)]];
+}
+
+function listText({ number, issuedAt }, words, at) {
+  return words.of(LABELS.number).replace("{number}", number).replace("{age}", words.made(at - issuedAt));
 }
 
 /** Fill the line about the trust list. */
@@ -107,9 +114,7 @@ export function showTrust(place, trust, words, at) {
   place.dataset.trust = state;
   place.replaceChildren(make("span", words.of(LABELS.list), "soft"), mark);
   if (trust.bundle) {
-    const { number, issuedAt } = trust.bundle;
-    const text = words.of(LABELS.number).replace("{number}", number).replace("{age}", words.made(at - issuedAt));
-    place.append(make("span", text));
+    place.append(make("span", listText(trust.bundle, words, at)));
   } else if (trust.problem) {
     place.append(make("span", words.of(REASONS[trust.problem])));
   }

@@ -112,6 +112,7 @@ export const LABELS = {
   kind: { en: "Kind", zh: "种类" },
   level: { en: "Level", zh: "等级" },
   issuer: { en: "Issuer", zh: "签发方" },
+  claimed: { en: "Says it is from", zh: "自称签发方" },
   expires: { en: "Valid until", zh: "有效期至" },
   scene: { en: "Scene", zh: "场景" },
   list: { en: "Trust list", zh: "信任清单" },
