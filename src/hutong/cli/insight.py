@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+
+if TYPE_CHECKING:
+    from hutong.passes.status import LevelRun
 
 risk = typer.Typer(help="Risk areas.", no_args_is_help=True)
 levels = typer.Typer(help="Levels of the population.", no_args_is_help=True)
@@ -50,6 +53,24 @@ def decide(
 
     with opened(node) as opened_node:
         run = actions.decide_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook, as_of=_day(as_of))
+    _show_run(as_json, run)
+
+
+@levels.command("update")
+def update(
+    rulebook: Annotated[str, typer.Argument(help="Id of a published rulebook.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide again those whom evidence concerns that became known since the last run."""
+    from hutong.passes import actions
+
+    with opened(node) as opened_node:
+        run = actions.update_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook)
+    _show_run(as_json, run)
+
+
+def _show_run(as_json: bool, run: LevelRun) -> None:
     counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items())
     show(
         as_json,
@@ -60,6 +81,8 @@ def decide(
             "persons": run.persons,
             "levels": dict(run.levels),
             "failed": run.failed,
+            "changed": run.changed,
+            "full": run.full,
             "seconds": run.seconds,
         },
         f"{run.persons:,} persons by {run.rulebook} {run.version}: {counts} · {run.seconds:.1f} s",

@@ -1,10 +1,9 @@
-"""What an authority can do about rulebooks, levels and recognition; for passes themselves see ``actions_pass``."""
+"""What an authority can do about rulebooks and recognition; see also ``level_actions`` and ``actions_pass``."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 from hutong.errors import BadInput, Conflict, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.insight.risk_area import TABLE as RISK_TABLE
 from hutong.node import Change, Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
@@ -22,10 +20,10 @@ from .actions_pass import IssuedPass, issue_pass, revoke_pass
 from .credential.level_pass import LevelPass, PassSigner
 from .crosswalk import Crosswalk, parse_crosswalk
 from .documents import Document
+from .level_actions import decide_levels, update_levels
 from .queries import CROSSWALK, SCENES
 from .recognition import AcceptanceRules, parse_acceptance
-from .rulebook import UNDER_REVIEW, UNKNOWN, Rulebook, parse_rulebook, require_successor
-from .status import LevelRun
+from .rulebook import UNDER_REVIEW, Rulebook, parse_rulebook, require_successor
 from .trust_bundle import TrustSnapshot, read_bundle
 
 __all__ = [
@@ -38,6 +36,7 @@ __all__ = [
     "publish_crosswalk",
     "publish_rulebook",
     "revoke_pass",
+    "update_levels",
 ]
 
 
@@ -112,64 +111,6 @@ def _require_scannable(node: Node, rulebook: Rulebook) -> None:
             commitment=node.random(12),
         )
         signer.issue(trial)
-
-
-def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> LevelRun:
-    """Give everybody in the lake a level by the newest version of a rulebook; replaces the table ``person_status``.
-
-    Raises:
-        Refused: the policy, or rulebook or emergency not in force.
-        NotFound: no such rulebook, nobody in the lake.
-        Conflict: the risk areas were not assessed for that day.
-    """
-    import pyarrow.compute as pc
-
-    node.require(by, "decide_levels", Resource("Rulebook", rulebook_id))
-    started = time.monotonic()
-    rulebook = queries.rulebook(node, rulebook_id)
-    powers.require_rulebook(node, rulebook)
-    _require_risk_areas(node, as_of)
-    node.move_inbox()
-    facts = status.facts_of_population(_evidences(node), as_of)
-    decided = node.engine.to_arrow(status.statuses(facts, rulebook, as_of, node.clock()))
-    counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
-    codes = (*(level.code for level in rulebook.levels), UNKNOWN)
-    node.lake.replace(status.TABLE, decided.drop_columns(["failed"]))
-    run = LevelRun(
-        rulebook=rulebook.id,
-        version=rulebook.version,
-        as_of=as_of,
-        persons=decided.num_rows,
-        levels={code: counted.get(code, 0) for code in codes},
-        failed=pc.sum(decided["failed"]).as_py() or 0,
-        seconds=round(time.monotonic() - started, 3),
-    )
-    with node.change(by) as change:
-        change.event(
-            "levels.decided",
-            rulebook=rulebook.id,
-            version=rulebook.version,
-            as_of=as_of.isoformat(),
-            persons=run.persons,
-            levels=dict(run.levels),
-            failed=run.failed,
-        )
-    return run
-
-
-def _require_risk_areas(node: Node, as_of: date) -> None:
-    try:
-        assessed = insight.newest_assessment(node)[0].as_of
-    except NotFound:
-        assessed = None
-    if assessed != as_of:
-        raise Conflict(f"The risk areas were not assessed for {as_of}.", "Assess them for that day first.")
-
-
-def _evidences(node: Node) -> status.Evidences:
-    tables = set(node.lake.tables())
-    more = {name: node.engine.table(name) for name in ("stay", "test", "symptom", "contact") if name in tables}
-    return status.Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
 
 
 def publish_crosswalk(node: Node, *, by: Actor, second: Actor, document: Document) -> Crosswalk:

@@ -25,6 +25,7 @@ from .credential.keys import KeyRing
 from .credential.level_pass import LIST_BITS
 from .credential.status_list import StatusList
 from .crosswalk import Crosswalk, parse_crosswalk
+from .level_update import HISTORY, newest_rows
 from .recognition import AcceptanceRules, parse_acceptance
 from .rulebook import Rulebook, parse_rulebook
 from .status import TABLE, PersonStatus, read_status
@@ -93,14 +94,21 @@ def _versions(node: Node, rulebook_id: str | None) -> list[PublishedRulebook]:
 
 def person_status(node: Node, pseudonym: str) -> PersonStatus:
     """The newest level of one person. ``NotFound`` before levels were decided, or for nobody known."""
-    try:
-        table = node.engine.table(TABLE)
-    except NotFound as error:
-        raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide") from error
-    rows = node.engine.to_arrow(table.filter(table.pseudonym == pseudonym)).to_pylist()
+    parts = status_tables(node)
+    if not parts:
+        raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide")
+    own = newest_rows([part.filter(part.pseudonym == pseudonym) for part in parts])
+    rows = node.engine.to_arrow(own).to_pylist()
     if not rows:
         raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
     return read_status(rows[0])
+
+
+def status_tables(node: Node) -> list[Any]:
+    """The tables whose newest row of a person is that person's state; none before levels were decided."""
+    if not node.lake.exists(TABLE):
+        return []
+    return [node.engine.table(name) for name in (TABLE, HISTORY) if node.lake.exists(name)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ FACTS: Mapping[str, str] = {
 }
 """The evidence that a node computes, and its type; each has a column ``<name>_on``: the day when it was true."""
 
+SEEN_BY_CHANCE = ("place-register", "transport-register", "proximity")
+"""How contacts are found of whom nobody said that the other person is a case."""
+
+CASES = ("probable", "confirmed", "asymptomatic-carrier")
+"""Classifications that make somebody a case whose contacts count."""
+
 _IBIS = {"code": "string", "integer": "int64", "boolean": "boolean"}
 
 
@@ -42,6 +48,7 @@ class Evidences:
     test: Any = None
     symptom: Any = None
     contact: Any = None
+    case: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,11 @@ class PersonStatus:
 
 @dataclass(frozen=True, slots=True)
 class LevelRun:
-    """One run over the population: persons by level; ``failed`` had facts that the rulebook can't read."""
+    """One run: persons decided, by level; ``failed`` had facts that the rulebook can't read.
+
+    ``changed`` had another level or other rules before; ``full`` says whether it was the whole population or only those
+    whom new evidence concerned.
+    """
 
     rulebook: str
     version: str
@@ -74,6 +85,8 @@ class LevelRun:
     levels: Mapping[str, int]
     failed: int
     seconds: float
+    changed: int = 0
+    full: bool = True
 
 
 def require_computable(rulebook: Rulebook, risk_levels: tuple[str, ...]) -> None:
@@ -103,7 +116,8 @@ def facts_of_population(tables: Evidences, as_of: date) -> ibis.Table:
 
     Args:
         tables: ``person`` (pseudonym, residence_area_code, known_at, receipt_id, row_number) and ``risk_area``
-            (area_code, level, severity) must be there; ``stay``, ``test``, ``symptom``, ``contact`` as in the standard.
+            (area_code, level, severity) must be there; ``stay``, ``test``, ``symptom``, ``contact``, ``case`` as in the
+            standard.
         as_of: facts that began later don't count.
 
     Returns:
@@ -117,14 +131,14 @@ def facts_of_population(tables: Evidences, as_of: date) -> ibis.Table:
         _stays(tables.stay, risk, as_of),
         _positive_tests(tables.test, as_of),
         _fever(tables.symptom, as_of),
-        _contacts(tables.contact, as_of),
+        _contacts(tables, as_of),
     ):
         facts = facts.left_join(part, "pseudonym").drop("pseudonym_right")
     return facts.select("pseudonym", *(column for name in FACTS for column in (name, f"{name}_on")))
 
 
-def statuses(facts: ibis.Table, rulebook: Rulebook, as_of: date, decided_at: datetime) -> ibis.Table:
-    """The table ``person_status``: facts with level, rule ids, rulebook and times; the caller drops ``failed``."""
+def statuses(facts: ibis.Table, rulebook: Rulebook, as_of: date) -> ibis.Table:
+    """Facts with level, rule ids, failed, rulebook, version and as_of; when and in which run is the caller's to add."""
     import ibis
 
     from .population import level_expression
@@ -134,7 +148,6 @@ def statuses(facts: ibis.Table, rulebook: Rulebook, as_of: date, decided_at: dat
         rulebook=ibis.literal(rulebook.id),
         version=ibis.literal(rulebook.version),
         as_of=ibis.literal(as_of),
-        decided_at=ibis.literal(decided_at).cast("timestamp('UTC', 6)"),
     )
 
 
@@ -232,15 +245,40 @@ def _fever(symptom: Any, as_of: date) -> Any:
     return last.select("pseudonym", symptoms=last["_fever"], symptoms_on=last.stated_at.cast("date"))
 
 
-def _contacts(contact: Any, as_of: date) -> Any:
+def _contacts(tables: Evidences, as_of: date) -> Any:
+    """Contacts that an interview found are with a case; those that a register or a device saw only if the other is one.
+
+    A case is who tested positive, or is listed as a case, in the window.
+    """
     import ibis
 
+    contact = tables.contact
     if contact is None:
         return _nobody("contact_of_case")
     first = as_of - timedelta(days=WINDOW_DAYS - 1)
     recent = contact.filter(contact.started.cast("date").between(ibis.literal(first), ibis.literal(as_of)))
+    if {"source_kind", "index_pseudonym"} <= set(contact.columns):
+        seen = recent.filter(ibis.coalesce(recent.source_kind.isin(SEEN_BY_CHANCE), False))
+        told = recent.filter(~ibis.coalesce(recent.source_kind.isin(SEEN_BY_CHANCE), False))
+        kept = [part.select("pseudonym", "started") for part in (told, *_with_cases(seen, tables, first, as_of))]
+        recent = ibis.union(*kept) if len(kept) > 1 else kept[0]
     newest = recent.group_by("pseudonym").agg(contact_of_case_on=recent.started.cast("date").max())
     return newest.mutate(contact_of_case=ibis.literal(True))
+
+
+def _with_cases(seen: Any, tables: Evidences, first: date, as_of: date) -> list[Any]:
+    """Contacts whose index person is a case, by test and by case list."""
+    import ibis
+
+    window = (ibis.literal(first), ibis.literal(as_of))
+    cases = []
+    if tables.test is not None:
+        sampled = tables.test.sampled_at.cast("date")
+        cases.append(tables.test.filter(tables.test.result == "positive", sampled.between(*window)))
+    if tables.case is not None:
+        began = tables.case.true_from.cast("date")
+        cases.append(tables.case.filter(tables.case.classification.isin(CASES), began.between(*window)))
+    return [seen.semi_join(found, seen.index_pseudonym == found.pseudonym) for found in cases]
 
 
 def _nobody(fact: str) -> Any:

@@ -1,0 +1,90 @@
+"""What doors read about levels over time: one person's history, and how long a level takes to follow the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hutong.errors import NotFound
+from hutong.node import Node
+
+from .level_update import HISTORY
+
+MOST_CHANGES = 1000
+MOST_MEASURED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """One change of a person's level or of the rules that gave it.
+
+    Attributes:
+        previous_level: None for the first one.
+        evidence_known_at: when the oldest evidence that caused it was known; None where none did: the first run, a new
+            day, a new version of the rulebook.
+    """
+
+    level: str
+    previous_level: str | None
+    rule_ids: tuple[str, ...]
+    rulebook: str
+    version: str
+    as_of: date
+    evidence_known_at: datetime | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLatency:
+    """Seconds from known evidence to the changed level, over the newest changes; None before there are any."""
+
+    changes: int
+    median_seconds: float | None
+    p95_seconds: float | None
+
+
+def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
+    """A person's levels over time, the newest first, at most MOST_CHANGES. Nothing for somebody unknown."""
+    import ibis
+
+    try:
+        table = node.engine.table(HISTORY)
+    except NotFound:
+        return []
+    changes = table.filter(table.pseudonym == pseudonym, table.changed)
+    rows = node.engine.to_arrow(changes.order_by(ibis.desc("run")).limit(MOST_CHANGES)).to_pylist()
+    return [
+        LevelChange(
+            level=row["level"],
+            previous_level=row["previous_level"],
+            rule_ids=tuple(row["rule_ids"].split()),
+            rulebook=row["rulebook"],
+            version=row["version"],
+            as_of=row["as_of"],
+            evidence_known_at=row["evidence_known_at"],
+            decided_at=row["decided_at"],
+        )
+        for row in rows
+    ]
+
+
+def update_latency(node: Node) -> UpdateLatency:
+    """How long levels took to follow evidence: median and 95th percentile of the newest MOST_MEASURED changes."""
+    import ibis
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        table = node.engine.table(HISTORY)
+    except NotFound:
+        return UpdateLatency(0, None, None)
+    measured = table.filter(table.changed, table.evidence_known_at.notnull())
+    newest = measured.order_by(ibis.desc("run")).limit(MOST_MEASURED).select("decided_at", "evidence_known_at")
+    rows = node.engine.to_arrow(newest).cast(
+        pa.schema([(name, pa.timestamp("us", "UTC")) for name in ("decided_at", "evidence_known_at")])
+    )
+    if not rows.num_rows:
+        return UpdateLatency(0, None, None)
+    taken = pc.subtract(rows["decided_at"].cast(pa.int64()), rows["evidence_known_at"].cast(pa.int64()))
+    median, p95 = (value / 1e6 for value in pc.quantile(taken, q=[0.5, 0.95]).to_pylist())
+    return UpdateLatency(rows.num_rows, median, p95)

@@ -1,0 +1,256 @@
+"""Incremental runs: in whatever parts evidence comes, levels are those of a full run, and few are touched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hutong.errors import Conflict, Refused
+from hutong.insight.actions import assess_risk_areas
+from hutong.insight.risk_area import shipped_rule
+from hutong.node import Node
+from hutong.passes import actions, queries
+from hutong.passes.level_queries import status_history, update_latency
+from hutong.passes.level_update import HISTORY
+from hutong.standard import arrow_schema
+from tests.conftest import Clock, NewNode
+from tests.passes import region as regions
+from tests.passes.region import AS_OF, BUSY, LI, QUIET, SOME, STEWARD, pseudonym
+
+NOON = datetime(2026, 2, 27, 12, tzinfo=UTC)
+NUMBERS = sorted(regions.RESIDENTS)
+Row = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture
+def region(new_node: NewNode) -> Node:
+    node = new_node("tw")
+    regions.fill(node)
+    return node
+
+
+def submit(node: Node, table: str, *, times: int = 1, **values: Any) -> None:
+    """New rows, as the inbox brings them to the lake."""
+    schema = arrow_schema(node.standard.table(table), node.standard.lineage)
+    open_schema = pa.schema([field.with_nullable(True) for field in schema])
+    number = node.lake.high_water(table) + 1  # also orders two rows that were known at the same instant
+    lineage = {"known_at": node.clock(), "receipt_id": "new", "source_id": "s", "row_number": number, "fact_id": "f"}
+    rows = pa.Table.from_pylist([{**lineage, **values}] * times, schema=open_schema)
+    node.lake.append(table, rows, high_water=number)
+
+
+def positive(node: Node, number: str, **values: Any) -> None:
+    given = {"disease": "dengue", "kind": "pcr", "sampled_at": NOON, "result": "positive", **values}
+    submit(node, "test", pseudonym=pseudonym(node, number), **given)
+
+
+def meet(node: Node, index: str, contact: str, how: str = "proximity") -> None:
+    given = {"index_pseudonym": pseudonym(node, index), "pseudonym": pseudonym(node, contact)}
+    submit(node, "contact", **given, kind="colleague", started=NOON, source_kind=how)
+
+
+def update(node: Node) -> Any:
+    return actions.update_levels(node, by=LI, rulebook_id="dengue-3")
+
+
+def level(node: Node, number: str) -> str:
+    return queries.person_status(node, pseudonym(node, number)).level
+
+
+def state(node: Node) -> dict[str, tuple[Any, ...]]:
+    """Level, rules and facts of everybody whom the region knows."""
+    found = {}
+    for number in NUMBERS:
+        one = queries.person_status(node, pseudonym(node, number))
+        found[number] = (one.level, one.rule_ids, dict(one.facts), dict(one.evidence_dates), one.as_of, one.version)
+    return found
+
+
+def test_a_new_test_touches_its_person_and_contacts_only(region: Node, clock: Clock) -> None:
+    meet(region, "R2", "R7")
+    assert (update(region).persons, level(region, "R7")) == (1, "low")  # whom R2 met is no case's contact yet
+    positive(region, "R2")
+    clock.advance(seconds=30)
+    run = update(region)
+    assert (run.full, run.persons, run.changed) == (False, 2, 2)
+    assert (level(region, "R2"), level(region, "R7")) == ("high", "medium")
+    again = update(region)
+    assert (again.full, again.persons, again.changed) == (False, 0, 0)
+
+
+def test_a_negative_test_changes_nobody(region: Node) -> None:
+    before = state(region)
+    positive(region, "R2", result="negative")
+    run = update(region)
+    assert (run.persons, run.changed) == (1, 0)
+    assert state(region) == before
+
+
+def test_a_case_makes_contacts_of_those_whom_a_register_saw(region: Node) -> None:
+    meet(region, "R7", "R2", "place-register")
+    case = {"disease": "dengue", "date_precision": "day", "true_from": AS_OF, "residence_area_code": SOME}
+    submit(region, "case", pseudonym=pseudonym(region, "R7"), classification="suspected", **case)
+    assert (update(region).persons, level(region, "R2")) == (2, "low")
+    submit(region, "case", pseudonym=pseudonym(region, "R7"), classification="confirmed", **case)
+    assert (update(region).changed, level(region, "R2")) == (1, "medium")
+
+
+def test_cases_change_areas_and_these_their_residents_and_visitors(region: Node, clock: Clock) -> None:
+    submit(region, "stay", pseudonym=pseudonym(region, "R2"), area_code=SOME, arrived=NOON)
+    assert (update(region).changed, level(region, "R2")) == (0, "low")
+    case = {"disease": "dengue", "classification": "confirmed", "date_precision": "day", "imported": False}
+    submit(region, "case", times=60, **case, true_from=AS_OF, residence_area_code=SOME)
+    assert update(region).persons == 0  # the areas were not assessed again
+    clock.advance(hours=1)
+    assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF)
+    run = update(region)
+    assert (run.full, run.persons, run.changed) == (False, 2, 2)
+    assert {number for number in NUMBERS if level(region, number) == "medium"} >= {"R2", "R7"}
+
+
+def test_history_keeps_each_level_and_latency_is_measured(region: Node, clock: Clock) -> None:
+    person = pseudonym(region, "R2")
+    (first,) = status_history(region, person)
+    assert (first.level, first.previous_level, first.evidence_known_at) == ("low", None, None)
+    assert update_latency(region).changes == 0
+    known = clock.now
+    positive(region, "R2")
+    clock.advance(seconds=40)
+    update(region)
+    clock.advance(hours=1)
+    actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)  # nothing new: no row more
+    newest, oldest = status_history(region, person)
+    assert oldest == first
+    assert (newest.level, newest.previous_level, newest.rule_ids) == ("high", "low", ("test-0-7",))
+    assert (newest.evidence_known_at, newest.decided_at) == (known, known + timedelta(seconds=40))
+    for seconds, number in ((10, "R1"), (20, "R7"), (30, "R3")):
+        positive(region, number)
+        clock.advance(seconds=seconds)
+        update(region)
+    latency = update_latency(region)
+    assert (latency.changes, latency.median_seconds) == (4, 25)
+    assert latency.p95_seconds == pytest.approx(38.5)
+
+
+def test_a_full_run_measures_too_and_wins_over_what_was_before(region: Node, clock: Clock) -> None:
+    positive(region, "R2")
+    update(region)
+    positive(region, "R7")
+    clock.advance(seconds=5)
+    run = actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    assert (run.full, run.changed, run.persons) == (True, 1, len(NUMBERS))
+    assert (level(region, "R2"), level(region, "R7")) == ("high", "high")
+    newest = status_history(region, pseudonym(region, "R7"))[0]
+    assert newest.evidence_known_at == newest.decided_at - timedelta(seconds=5)
+
+
+def test_what_the_lake_can_not_tell_is_a_full_run(region: Node) -> None:
+    positive(region, "R2")
+    region.move_inbox()
+    region.lake.compact("test")
+    assert update(region).full
+    assert level(region, "R2") == "high"
+    positive(region, "R7")
+    assert not update(region).full
+    region.lake.delete_where("test", {"pseudonym": [pseudonym(region, "R7")]})
+    assert update(region).full
+    assert level(region, "R7") == "low"
+
+
+def test_a_new_day_is_a_full_run(region: Node, clock: Clock) -> None:
+    clock.advance(hours=1)
+    tomorrow = AS_OF + timedelta(days=1)
+    assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=tomorrow)
+    assert update(region).full
+    assert queries.person_status(region, pseudonym(region, "R6")).as_of == tomorrow
+    assert len(status_history(region, pseudonym(region, "R6"))) == 1
+
+
+def test_a_crash_between_history_and_state_is_right_afterwards(region: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    positive(region, "R2")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(region.lake), "replace", _break)
+        with pytest.raises(OSError, match="the disk is full"):
+            actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    assert level(region, "R2") == "high"
+    actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    assert len(status_history(region, pseudonym(region, "R2"))) == 2
+
+
+def _break(*_: Any, **__: Any) -> None:
+    raise OSError("the disk is full")
+
+
+def test_who_may_not_and_what_was_never_decided(new_node: NewNode) -> None:
+    node = new_node("tw")
+    regions.declare(node)
+    regions.fill_lake(node)
+    regions.rules(node)
+    with pytest.raises(Conflict, match="not assessed"):
+        update(node)
+    assess_risk_areas(node, by=LI, rule=shipped_rule(), as_of=AS_OF)
+    with pytest.raises(Conflict, match="never decided"):
+        update(node)
+    with pytest.raises(Refused):
+        actions.update_levels(node, by=STEWARD, rulebook_id="dengue-3")
+    assert status_history(node, "nobody") == []
+    assert update_latency(node).p95_seconds is None
+
+
+def test_the_log_tells_how_many_and_not_which_levels(region: Node) -> None:
+    positive(region, "R2")
+    update(region)
+    (entry,) = region.log.entries(kind="levels.updated", limit=5)
+    assert set(entry.event) == {"kind", "by", "at", "rulebook", "version", "as_of", "persons"}
+    assert entry.event["persons"] == 1
+
+
+person = st.sampled_from(NUMBERS)
+moment = st.integers(0, 20).map(lambda days: NOON - timedelta(days=days))
+area = st.sampled_from([BUSY, SOME, QUIET, "TW-999"])
+about_tests = st.fixed_dictionaries(
+    {"pseudonym": person, "sampled_at": moment, "result": st.sampled_from(["positive", "negative"])}
+).map(lambda row: ("test", {"disease": "dengue", "kind": "pcr", **row}))
+about_symptoms = st.fixed_dictionaries(
+    {"pseudonym": person, "stated_at": moment, "symptom": st.sampled_from(["fever", "none"]), "present": st.just(True)}
+).map(lambda row: ("symptom", row))
+about_contacts = st.fixed_dictionaries(
+    {
+        **{"index_pseudonym": person, "pseudonym": person, "started": moment, "kind": st.just("colleague")},
+        "source_kind": st.sampled_from(["proximity", "interview", "place-register"]),
+    }
+).map(lambda row: ("contact", row))
+about_stays = st.fixed_dictionaries({"pseudonym": person, "area_code": area, "arrived": moment}).map(
+    lambda row: ("stay", row)
+)
+about_homes = st.fixed_dictionaries({"pseudonym": person, "residence_area_code": area}).map(lambda row: ("person", row))
+about_cases = st.fixed_dictionaries({"pseudonym": st.none() | person, "true_from": moment}).map(
+    lambda row: ("case", {"disease": "dengue", "classification": "confirmed", "date_precision": "day", **row})
+)
+rows = st.lists(
+    about_tests | about_symptoms | about_contacts | about_stays | about_homes | about_cases, min_size=1, max_size=5
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(rows, min_size=1, max_size=2))
+def test_incremental_is_full_over_generated_evidence(region: Node, clock: Clock, steps: list[list[Row]]) -> None:
+    """The region keeps what earlier examples brought: each example goes on from there."""
+    for step in steps:
+        for table, values in step:
+            names = {key: pseudonym(region, values[key]) for key in ("pseudonym", "index_pseudonym") if values.get(key)}
+            day = {"true_from": values["true_from"].date()} if table == "case" else {}
+            submit(region, table, **{**values, **names, **day})
+        clock.advance(seconds=1)
+        assert not update(region).full
+    incremental = state(region)
+    before = region.lake.high_water(HISTORY)
+    run = actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    assert (run.full, run.changed) == (True, 0)
+    assert state(region) == incremental
+    assert region.lake.high_water(HISTORY) == before + 1
