@@ -29,6 +29,7 @@ from hutong.web.api import (
 )
 from hutong.web.i18n import LANGUAGES, preferred_language
 from hutong.web.portal import about, account, dataset, developers, home, stewardship
+from hutong.web.portal import appeals as appeal_pages
 from hutong.web.portal import catalogue as catalogue_pages
 from hutong.web.portal import log as log_pages
 from hutong.web.portal import passes as pass_pages
@@ -47,6 +48,7 @@ PORTAL = (
     stewardship,
     sharing_pages,
     pass_pages,
+    appeal_pages,
     verifier_pages,
     log_pages,
 )
