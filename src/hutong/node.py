@@ -24,7 +24,7 @@ from hutong.storage.engines import Engine, open_engine
 from hutong.storage.lake import Lake
 from hutong.storage.records import Records
 from hutong.trust.authorisation import Actor, Decision, Policy, Resource
-from hutong.trust.keys import NodeKeys, create_keys, load_keys
+from hutong.trust.keys import KeyFolder, NodeKeys, create_keys
 from hutong.trust.log.journal import Event, Log
 from hutong.trust.log.note import COSIGNATURE_V1, SigningKey
 from hutong.trust.peers import Peers
@@ -55,7 +55,7 @@ class Node:
     records: Records
     lake: Lake
     engine: Engine
-    keys: NodeKeys
+    key_folder: KeyFolder
     log: Log
     policy: Policy
     peers: Peers
@@ -66,6 +66,11 @@ class Node:
     @property
     def id(self) -> str:
         return self.settings.id
+
+    @property
+    def keys(self) -> NodeKeys:
+        """The keys in use now; a pass key may have been replaced since the last call."""
+        return self.key_folder.keys
 
     @property
     def operator(self) -> Actor:
@@ -158,7 +163,8 @@ def init_node(
 def _wire(settings: Settings, *, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Node:
     records = Records(settings.database_url)
     lake = Lake(database_url=records.url, folder=settings.lake_folder)
-    keys = load_keys(settings.keys_folder)
+    key_folder = KeyFolder(settings.keys_folder, node_id=settings.id)
+    keys = key_folder.keys
     return Node(
         settings=settings,
         records=records,
@@ -169,7 +175,7 @@ def _wire(settings: Settings, *, clock: Callable[[], datetime], random: Callable
             memory_megabytes=settings.limits.query_memory_megabytes,
             threads=settings.limits.query_threads,
         ),
-        keys=keys,
+        key_folder=key_folder,
         log=Log(records, SigningKey(f"{settings.id}.hutong/log", keys.signing)),
         policy=Policy.load(),
         peers=Peers(

@@ -15,7 +15,7 @@ from hutong.rights.sunset import DeclaredEmergency, Ending, Kind
 from hutong.storage import schema
 from hutong.storage.lake import Matches
 
-from . import queries, status
+from . import queries
 from .credential.keys import KeyRing
 
 LATE = timedelta(days=1)
@@ -118,15 +118,23 @@ def _receipts(node: Node, emergency_id: str) -> list[str]:
 
 
 def _matches(node: Node, remain: Remains) -> dict[str, Matches]:
-    """Which rows of which lake tables are to go."""
+    """Which rows of which lake tables are to go: facts by their receipt, what was derived of them by its rulebook.
+
+    What is not in the standard is asked for its columns, so that no table of persons can be forgotten here.
+    """
+    facts = sunset.personal_tables(node.standard)
     found: dict[str, Matches] = {}
-    there = set(node.lake.tables())
-    for table, always in sunset.personal_tables(node.standard).items():
-        if table in there and (remain.is_last or remain.receipts):
-            which: dict[str, Collection[str] | None] = {} if remain.is_last else {"receipt_id": remain.receipts}
-            found[table] = which if always else {**which, sunset.PSEUDONYM: None}
-    if status.TABLE in there and (remain.is_last or remain.rulebooks):
-        found[status.TABLE] = {} if remain.is_last else {"rulebook": remain.rulebooks}
+    for table in node.lake.tables():
+        columns = node.lake.snapshot(table).schema.names
+        if sunset.PSEUDONYM not in columns:
+            continue
+        ground = ("receipt_id", remain.receipts) if table in facts else ("rulebook", remain.rulebooks)
+        which: dict[str, Collection[str] | None] = {}
+        if not remain.is_last:
+            if ground[0] not in columns or not ground[1]:
+                continue
+            which = {ground[0]: ground[1]}
+        found[table] = which if facts.get(table, True) else {**which, sunset.PSEUDONYM: None}
     return found
 
 
