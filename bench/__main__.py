@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, levels, log, passes, search, verification
+from bench import ingest, level_update, levels, log, passes, search, verification
 from bench.figure import Figure, machine
 
 REFERENCES = {
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "passes": of_passes,
     "verification": verification.run,
     "levels": levels.run,
+    "level update": level_update.run,
 }
 
 
