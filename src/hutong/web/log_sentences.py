@@ -116,11 +116,47 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "exposure-batch.published": (N_("Exposure keys published"), N_("%(keys)s exposure keys were published.")),
     "pass.revoked": (N_("Pass revoked"), N_("A pass was revoked by the rule %(rule)s.")),
+    "appeal.filed": (
+        N_("Appeal filed"),
+        N_("An appeal was filed under %(emergency)s; it must be acknowledged by %(due)s."),
+    ),
+    "appeal.acknowledged": (
+        N_("Appeal acknowledged"),
+        N_("The authority has read an appeal; the next step is due on %(due)s."),
+    ),
+    "appeal.evidence-taken": (
+        N_("Evidence taken"),
+        N_("The authority looks at the evidence of an appeal; it must decide by %(due)s."),
+    ),
+    "appeal.evidence-added": (N_("Evidence added"), N_("More was said for an appeal.")),
+    "appeal.decided": (
+        N_("Appeal decided"),
+        N_("Two persons decided an appeal (%(outcome)s); the resident must be told by %(due)s."),
+    ),
+    "appeal.notified": (N_("Resident told"), N_("A resident was told how an appeal was decided.")),
+    "appeal.withdrawn": (N_("Appeal withdrawn"), N_("A resident withdrew an appeal.")),
+    "level.overridden": (
+        N_("Level changed by two persons"),
+        N_(
+            "By the rule %(rule)s, two persons gave the level %(to_level)s in the place of %(from_level)s, until %(ends_at)s."
+        ),
+    ),
+    "level.override-ended": (
+        N_("Changed level ended"),
+        N_("Two persons ended a level that had been changed by the rule %(rule)s: the rulebook's level holds again."),
+    ),
+    "access.granted": (
+        N_("Access granted"),
+        N_("A resident's level may be asked for by the application %(application)s until %(ends_at)s."),
+    ),
+    "access.ended": (N_("Access ended"), N_("An application may no longer ask for a resident's level.")),
 }
 """Kind of event → its name, and the sentence that its facts complete."""
 
 
-DAYS: Final = frozenset({"review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"})
+DAYS: Final = frozenset(
+    {"due", "ends_at", "review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"}
+)
 ACCOUNTS: Final = frozenset({"party", "recipient"})
 SOMEBODY: Final = N_("somebody with an account here")
 

@@ -27,6 +27,8 @@ TAGS = {
     "acquisition": N_("Acquisition: sources, receipts, quality"),
     "sharing": N_("Sharing: requests, agreements, deliveries"),
     "passes": N_("Passes"),
+    "health code": N_("Health code: the operations of GB/T 38963"),
+    "appeals": N_("Appeals"),
     "exposure": N_("Exposure notification"),
     "governance": N_("Governance: emergencies, parties"),
     "insight": N_("Insight: risk areas"),
