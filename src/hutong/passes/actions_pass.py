@@ -92,8 +92,9 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
     rulebook = found.rulebook
     emergency = powers.require_rulebook(node, rulebook)
     now = node.clock().replace(microsecond=0)
-    _require_fresh(found, now)
-    (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
+    require_fresh(found, now)
+    keys = node.keys  # once: another process may rotate them meanwhile
+    (certificate,) = KeyRing.of([keys.pass_certificate]).keys
     ends = [now + timedelta(hours=hours), rulebook.period.end, powers.end_of(emergency), certificate.not_after]
     expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
     pass_id, secret = node.random(8), node.random(16)
@@ -109,7 +110,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             status_index=_free_index(node, change),
             commitment=commit_holder(pass_id, secret),
         )
-        text = issue(claims, node.keys.passes, queries.pass_key_id(node))
+        text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
         change.execute(
             schema.issued_pass.insert().values(
                 id=pass_id.hex(),
@@ -117,7 +118,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
                 status_index=claims.status_index,
                 level=claims.level,
                 rulebook=f"{rulebook.id}@{rulebook.version}",
-                key_id=queries.pass_key_id(node).hex(),
+                key_id=keys.pass_key_id,
                 issued_at=now,
                 expires_at=expires_at,
             )
@@ -145,7 +146,8 @@ def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce) -> I
     )
 
 
-def _require_fresh(found: LevelInForce, now: datetime) -> None:
+def require_fresh(found: LevelInForce, now: datetime) -> None:
+    """Refuse a level that is not known, was decided too long ago, or by a version that is not in force any more."""
     status, rulebook = found.status, found.rulebook
     if status.version != rulebook.version:
         raise Refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -102,6 +102,17 @@ def person_status(node: Node, pseudonym: str) -> PersonStatus:
     if not rows:
         raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
     return read_status(rows[0])
+
+
+def person_statuses(node: Node, pseudonyms: Sequence[str]) -> list[PersonStatus]:
+    """The newest levels of many persons in one query, in no order; who has none is left out."""
+    import pyarrow as pa
+
+    parts = status_tables(node)
+    if not parts or not pseudonyms:
+        return []
+    asked = node.engine.bind(pa.table({"pseudonym": pa.array(pseudonyms, pa.string())}))
+    return [read_status(row) for row in node.engine.to_arrow(newest_rows(parts, asked)).to_pylist()]
 
 
 def status_tables(node: Node) -> list[Any]:
@@ -216,12 +227,14 @@ def pass_bundle(node: Node) -> str:
     """
     now = node.clock()
     parties = {party.id: _party_entry(party) for party in governance.parties(node)}
-    parties[node.id] = parties.get(node.id) or _own_entry(node)
+    parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
     walks: dict[str, list[str]] = {node.id: [_signed_crosswalk(node, one) for one in _crosswalks_in_force(node)]}
     lists: dict[str, list[str]] = {node.id: _own_lists(node)}
     for party, signed in adopted_bundles(node).items():
         if party in parties and party != node.id:
             _, theirs = read_unverified(signed)  # its signature was checked when it was adopted
+            own = next((entry for entry in theirs["parties"] if entry["id"] == party), None)
+            parties[party] = _with_keys_of(parties[party], own)
             walks[party] = theirs["crosswalks"].get(party, [])
             lists[party] = theirs["status_lists"].get(party, [])
     rules = _newest(node, SCENES)
@@ -290,6 +303,19 @@ def _party_entry(party: Party) -> dict[str, Any]:
     }
 
 
+def _with_keys_of(listed: dict[str, Any] | None, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A party's entry with the pass keys that it names itself, under the signing key that the trust list pins.
+
+    So a new key works, and a compromised one ends, as soon as the party's own bundle says so, and not only with the
+    next edition of the trust list. Keys that the list alone names stay.
+    """
+    if listed is None or own is None:
+        return dict(listed or own or {})
+    compromised = list(own.get("compromised", []))
+    keys = dict.fromkeys([*own["passes"], *listed["passes"]])
+    return {**listed, "passes": [one for one in keys if one not in compromised], "compromised": compromised}
+
+
 def _own_entry(node: Node) -> dict[str, Any]:
     """This node as a party, before it is in a trust list: it trusts itself."""
     return {
@@ -298,6 +324,7 @@ def _own_entry(node: Node) -> dict[str, Any]:
         "territory": node.settings.territory,
         "signing": dict(node.keys.public["signing"]),
         "passes": list(node.keys.public["passes"]),
+        "compromised": list(node.keys.public.get("compromised", [])),
         "valid_until": node.keys.public["signing_until"],
     }
 

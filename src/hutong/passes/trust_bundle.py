@@ -22,7 +22,7 @@ from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.trust.signing import sign_document, verify_document
 
 from .credential import status_list
-from .credential.keys import KeyRing
+from .credential.keys import KeyRing, VerificationKey
 from .credential.status_list import StatusList
 from .crosswalk import Crosswalk, parse_crosswalk
 from .documents import Document, Texts
@@ -38,7 +38,10 @@ MAX_FILE_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class IssuerTrust:
-    """What a verifier knows of one issuing party. ``status_lists`` are by list number."""
+    """What a verifier knows of one issuing party. ``status_lists`` are by list number.
+
+    ``compromised``: keys that somebody else may have; whatever they signed, and whenever, is refused.
+    """
 
     id: str
     name: Texts
@@ -46,6 +49,11 @@ class IssuerTrust:
     keys: KeyRing
     crosswalks: tuple[Crosswalk, ...]
     status_lists: Mapping[int, StatusList]
+    compromised: KeyRing = field(default_factory=KeyRing)
+
+    def has_lost(self, key: VerificationKey) -> bool:
+        """Whether this key of the party is compromised."""
+        return any(key.key_ids & lost.key_ids for lost in self.compromised.keys)
 
     def crosswalk(self, rulebook: str, major: int, at: datetime) -> Crosswalk | None:
         """The crosswalk for levels of a rulebook: one in force if there is one, else another one for it, else None."""
@@ -77,7 +85,8 @@ class TrustSnapshot:
     @cached_property
     def ring(self) -> KeyRing:
         """Keys of all issuers; each key's ``issuer`` is the party that holds it."""
-        return KeyRing.of([key for issuer in self.issuers.values() for key in issuer.keys.keys])
+        rings = (ring for issuer in self.issuers.values() for ring in (issuer.keys, issuer.compromised))
+        return KeyRing.of([key for ring in rings for key in ring.keys])
 
 
 def sign_bundle(payload: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str) -> str:
@@ -126,8 +135,11 @@ def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
 def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str]) -> IssuerTrust:
     if len(crosswalks) > MAX_ITEMS or len(lists) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} crosswalks or status lists.", "Ask it for fewer.")
-    ring = KeyRing.of(entry["passes"])
-    keys = KeyRing.of([replace(key, issuer=entry["id"]) for key in ring.keys])
+    keys, compromised = (
+        KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
+        for certificates in (entry["passes"], entry.get("compromised", []))
+    )
+    # Lists are read with sound keys only: a list signed by a compromised one could clear what was revoked.
     read = [status_list.read(base64.b64decode(item, validate=True), keys) for item in lists]
     if any(one.issuer != entry["id"] for one in read):
         raise BadInput("A status list in the bundle is another party's.", "Fetch the bundle again.")
@@ -140,6 +152,7 @@ def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str]) -
             parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND)) for item in crosswalks
         ),
         status_lists={one.list_number: one for one in read},
+        compromised=compromised,
     )
 
 

@@ -61,6 +61,10 @@ _SENTENCES: Mapping[str, Texts] = {
         "en": "The pass was issued after its key had ended.",
         "zh": "此凭证签发时，其密钥已经失效。",
     },
+    "key-compromised": {
+        "en": "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
+        "zh": "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
+    },
     "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
     "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此凭证已过期，持有人可重新领取。"},
     "revoked": {"en": "The issuer has revoked this pass.", "zh": "签发方已撤销此凭证。"},
@@ -205,7 +209,9 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
     claims, key = read.claims, read.key
     if claims is None or key is None:
         return None
+    holder = snapshot.issuers.get(key.issuer or "")
     found = {
+        "key-compromised": holder is not None and holder.has_lost(key),
         "issuer-mismatch": key.issuer != claims.issuer,
         "expired": at > claims.expires_at,
         "not-yet-valid": at + CLOCK_SKEW < claims.issued_at,

@@ -52,6 +52,11 @@ class NodeKeys:
         return base64.b64decode(self.public["passes"][0])
 
     @property
+    def pass_key_id(self) -> str:
+        """Id of the pass key in use."""
+        return pass_key_id(self.pass_certificate)
+
+    @property
     def pass_keys(self) -> tuple[PassKeyState, ...]:
         """All pass keys that are still listed, the one in use first, compromised ones last."""
         listed = [*self.public["passes"], *self.public.get("compromised", [])]

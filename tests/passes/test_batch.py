@@ -1,0 +1,133 @@
+"""Many passes at once, and renewing: everybody gets what a single call gives, in one entry of the log."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Refused
+from hutong.governance import actions as governance
+from hutong.node import Node
+from hutong.passes import actions, batch_actions, correction_actions, queries
+from hutong.passes.correction import LevelChange
+from hutong.passes.credential.keys import decode_base64url
+from hutong.passes.credential.level_pass import is_held_by
+from hutong.passes.credential.read import read_pass
+from hutong.passes.recognition import Answer
+from hutong.passes.verification import verify_pass
+from hutong.storage import schema
+from hutong.trust.authorisation import PUBLIC, Actor
+from tests.conftest import Clock, NewNode
+from tests.passes import region
+from tests.passes.region import LI, RESIDENTS, STEWARD, WANG
+
+KNOWN = [number for number, (_, level) in RESIDENTS.items() if level != "unknown"]
+
+
+def resident(number: str) -> Actor:
+    return Actor(number, "account", frozenset({"resident"}), "tw")
+
+
+@pytest.fixture
+def node(new_node: NewNode) -> Node:
+    node = new_node("tw")
+    region.fill(node)
+    return node
+
+
+def entries(node: Node, kind: str) -> list[dict[str, Any]]:
+    return [dict(entry.event) for entry in node.log.entries(kind=kind, limit=500)]
+
+
+def answer(node: Node, text: str) -> tuple[Answer, str]:
+    found = verify_pass(text, trust=queries.trust_snapshot(node), scene="workplace", at=node.clock())
+    return found.answer, found.reasons[0].rule_id
+
+
+def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clock) -> None:
+    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", clock() + timedelta(days=7))
+    correction_actions.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
+    singly = {number: actions.issue_pass(node, by=LI, person=number) for number in KNOWN}
+    before = node.log.size()
+    batch = batch_actions.issue_batch(node, by=LI, persons=[*RESIDENTS, "nobody", " r1 "])
+    assert node.log.size() == before + 1
+    assert [one.person for one in batch.passes if one.person != " r1 "] == [n for n in KNOWN if n != "R1"]
+    assert dict(batch.refused).keys() == {"R4", "nobody"}
+    assert "level is not known" in dict(batch.refused)["R4"]
+    keys = [node.keys.pass_certificate]
+    for one in batch.passes:
+        single = singly[one.person.strip().upper()]
+        read = read_pass(one.text, keys=keys)
+        assert read.signature_valid is True and read.claims is not None
+        assert (read.claims.level, read.claims.rulebook, read.claims.expires_at) == (
+            *(single.level, single.rulebook, single.expires_at),
+        )
+        assert is_held_by(read.claims, decode_base64url(one.holder_secret, "a secret"))
+        assert queries.pass_record(node, one.pass_id).level == one.level
+    assert len({one.pass_id for one in batch.passes}) == len(batch.passes) == len(KNOWN)
+    assert answer(node, batch.passes[0].text)[0] is Answer.ACCEPTED
+    (event,) = entries(node, "passes.issued")
+    ids = "\n".join(sorted(one.pass_id for one in batch.passes))
+    assert (event["passes"], event["refused"], event["rulebooks"]) == (len(KNOWN), 2, ["dengue-3@1.0.0"])
+    assert event["ids_sha256"] == hashlib.sha256(ids.encode()).hexdigest()
+    assert "holder_secret" not in repr(batch)
+
+
+def test_a_batch_of_thousands_has_its_own_positions(node: Node) -> None:
+    with node.change(node.operator) as change:
+        indexes = batch_actions._free_indexes(node, change, 3000)
+    assert len(set(indexes)) == 3000
+    assert sorted(indexes) != indexes
+
+
+@pytest.mark.parametrize("by", [STEWARD, PUBLIC, resident("R1")], ids=lambda actor: actor.id)
+def test_who_may_issue_a_batch(node: Node, by: Actor) -> None:
+    with pytest.raises(Refused):
+        batch_actions.issue_batch(node, by=by, persons=["R1"])
+
+
+def test_batches_that_are_none(node: Node, clock: Clock) -> None:
+    with pytest.raises(BadInput, match="Nobody"):
+        batch_actions.issue_batch(node, by=LI, persons=[])
+    with pytest.raises(BadInput, match="hours"):
+        batch_actions.issue_batch(node, by=LI, persons=["R1"], hours=169)
+    with pytest.raises(LimitExceeded):
+        batch_actions.issue_batch(node, by=LI, persons=["R1"] * 100_001)
+    assert batch_actions.issue_batch(node, by=LI, persons=["nobody"]).passes == ()
+    assert entries(node, "passes.issued") == []
+    clock.now = datetime(2026, 4, 1, tzinfo=UTC)
+    with pytest.raises(Refused, match="No emergency"):
+        batch_actions.issue_batch(node, by=LI, persons=["R1"])
+
+
+def test_renewing_is_one_call_and_leaves_the_old_one(node: Node, clock: Clock) -> None:
+    old = actions.issue_pass(node, by=resident("R2"), person="R2", hours=1)
+    clock.advance(hours=2)
+    assert answer(node, old.text) == (Answer.REFUSED, "expired")
+    new = batch_actions.renew_pass(node, by=resident("R2"), pass_id=old.pass_id, hours=2)
+    assert answer(node, new.text)[0] is Answer.ACCEPTED
+    assert (new.level, new.pass_id != old.pass_id) == (old.level, True)
+    for stranger in (resident("R1"), STEWARD, PUBLIC):
+        with pytest.raises(Refused):
+            batch_actions.renew_pass(node, by=stranger, pass_id=old.pass_id)
+    last = batch_actions.renew_pass(node, by=LI, second=WANG, pass_id=new.pass_id)
+    assert answer(node, new.text) == (Answer.REFUSED, "revoked")
+    assert answer(node, last.text)[0] is Answer.ACCEPTED
+    with pytest.raises(Conflict, match="revoked"):
+        batch_actions.renew_pass(node, by=LI, pass_id=new.pass_id)
+    with pytest.raises(NotFound):
+        batch_actions.renew_pass(node, by=LI, pass_id="0" * 16)
+    governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
+    with pytest.raises(Refused, match="No emergency"):
+        batch_actions.renew_pass(node, by=LI, pass_id=last.pass_id)
+
+
+def test_the_table_says_which_key_signed(node: Node) -> None:
+    batch_actions.issue_batch(node, by=LI, persons=["R1", "R2"])
+    with node.records.reading() as connection:
+        keys = set(connection.execute(sa.select(schema.issued_pass.c.key_id)).scalars())
+    assert keys == {node.keys.pass_key_id} == {queries.pass_key_id(node).hex()}
