@@ -138,7 +138,8 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "level.overridden": (
         N_("Level changed by two persons"),
         N_(
-            "By the rule %(rule)s, two persons gave the level %(to_level)s in the place of %(from_level)s, until %(ends_at)s."
+            "By the rule %(rule)s, two persons gave the level %(to_level)s in the place of %(from_level)s, "
+            "until %(ends_at)s."
         ),
     ),
     "level.override-ended": (
