@@ -29,6 +29,9 @@ from hutong.trust.log.journal import Event, Log
 from hutong.trust.log.note import COSIGNATURE_V1, SigningKey
 from hutong.trust.peers import Peers
 
+MOST_FILES = 32
+SNAPSHOTS_KEPT = 50
+
 
 @dataclass(slots=True)
 class Change:
@@ -110,6 +113,14 @@ class Node:
         """Move what was acknowledged to the lake; rows moved by table."""
         return inbox.move(self.records, self.lake, folder=self.settings.folder)
 
+    def tidy_lake(self) -> None:
+        """Rewrite tables of many small files as few, and forget snapshots beyond the fifty newest."""
+        with inbox.one_at_a_time(self.settings.folder / "inbox.lock"):
+            for table in self.lake.tables():
+                if len(self.lake.snapshot(table).files) > MOST_FILES:
+                    self.lake.compact(table)
+                self.lake.expire(table, keep=SNAPSHOTS_KEPT)
+
     def close(self) -> None:
         self.engine.close()
         self.records.close()
@@ -147,7 +158,7 @@ def init_node(
         raise BadInput(f"{url!r} is not the address of a node.", "Give its public address: https://….")
     if (folder / FILE).exists():
         raise Conflict(f"There is a node in {folder} already.", "Choose another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_settings(folder, node_id=node_id, name=name, territory=territory, url=url)
     settings = load_settings(folder)
     create_keys(settings.keys_folder, node_id=node_id, now=clock())

@@ -33,7 +33,7 @@ def region(new_node: NewNode) -> Node:
 
 def test_the_shipped_rule_is_whole() -> None:
     rule = shipped_rule()
-    assert [rule.level_of(cases).level for cases in (0, 1, 2, 49, 50, 10**6)] == [
+    assert [rule.level_of(cases).level for cases in (0, 4, 5, 49, 50, 10**6)] == [
         *("low", "low"),
         *("medium", "medium"),
         *("high", "high"),
@@ -60,6 +60,7 @@ LEVEL = {"level": "x", "from_cases": 0, "meaning": {"en": "x", "zh": "x"}}
         {"text": {"en": "only English"}},
         {"levels": [LEVEL]},
         {"levels": [LEVEL, {**LEVEL, "from_cases": 1}]},
+        {"levels": [LEVEL, {**LEVEL, "level": "y", "from_cases": 3}]},
         {"levels": [{**LEVEL, "from_cases": 1}, {**LEVEL, "level": "y", "from_cases": 2}]},
         {"levels": [LEVEL, {**LEVEL, "level": "y"}]},
         {"levels": [LEVEL, {**LEVEL, "level": "y", "from_cases": 1, "meaning": {}}]},
@@ -84,13 +85,13 @@ def test_what_is_no_rule_is_refused() -> None:
 
 def test_an_assessment_is_a_table_a_record_and_an_event(region: Node, records: str) -> None:
     made = assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF)
-    assert dict(made.areas) == {"low": 1, "medium": 1, "high": 1}
+    assert dict(made.areas) == {"low": 2, "medium": 0, "high": 1}
     assert (made.cases, made.cases_elsewhere) == (63, 0)
     assert queries.newest_assessment(region)[0] == made
     rows = queries.risk_areas(region, rule=queries.rule_of(made))
     assert [(row.area_code, row.level, row.cases_window) for row in rows] == [
         (BUSY, "high", 60),
-        (SOME, "medium", None),
+        (SOME, "low", None),
         (QUIET, "low", 0),
     ]
     assert (rows[0].name_en, rows[0].name_zh, rows[0].parent_en) == ("North Dist.", "北区", "South")

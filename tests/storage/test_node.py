@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -99,3 +102,45 @@ def test_there_is_one_node_in_a_folder(node: Node) -> None:
 def test_a_folder_without_a_node_is_said_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no node"):
         open_node(tmp_path)
+
+
+def test_a_batch_that_commits_late_is_not_passed_over(new_node: NewNode, records: str) -> None:
+    """Two writers and a move between them: numbers are given in the order in which they become visible."""
+    node = new_node()
+    declare_source(node)
+    first_has_put = Event()
+
+    def write(receipt: str, *, hold_seconds: float = 0.0) -> None:
+        rows = pa.table({"a": pa.array([1], pa.int64())})
+        with node.change(node.operator) as change:
+            change.execute(
+                schema.receipt.insert().values(
+                    id=receipt,
+                    source="s",
+                    table_name="case",
+                    file_sha256=receipt,
+                    mapping_sha256="",
+                    rows=1,
+                    accepted=1,
+                    held=0,
+                    rejected=0,
+                    body={},
+                    received_at=change.at,
+                )
+            )
+            inbox.put(change.connection, table="case", receipt=receipt, rows=1, payload=inbox.pack(rows))
+            change.event("receipt.issued", receipt=receipt)
+            first_has_put.set()
+            time.sleep(hold_seconds)
+
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(write, "slow", hold_seconds=0.6)
+        first_has_put.wait()
+        fast = pool.submit(write, "fast")
+        time.sleep(0.2)
+        node.move_inbox()
+        slow.result()
+        fast.result()
+    node.move_inbox()
+    assert node.engine.to_arrow(node.engine.table("case")).num_rows == 2
+    node.log.check()

@@ -137,7 +137,15 @@ def acquire(
     )
     with _spooled(node.settings.folder) as spool:
         taken = _take_in(reader, plan, submission, spool, progress)
-        receipt = _receipt(reader, plan, submission, taken, mapping_sha256, seconds=time.monotonic() - started)
+        receipt = _receipt(
+            reader,
+            plan,
+            submission,
+            taken,
+            mapping_sha256=mapping_sha256,
+            salt=node.random(16).hex(),
+            seconds=time.monotonic() - started,
+        )
         with node.change(by) as change:
             batches = _unspool(spool, taken)
             save_receipt(node, change, receipt, items=taken.items, batches=batches, people=taken.people)
@@ -196,7 +204,14 @@ def _spool(spool: IO[bytes], rows: pa.Table, taken: _Taken) -> None:
 
 
 def _receipt(
-    reader: TableReader, plan: Plan, submission: Submission, taken: _Taken, mapping_sha256: str, *, seconds: float
+    reader: TableReader,
+    plan: Plan,
+    submission: Submission,
+    taken: _Taken,
+    *,
+    mapping_sha256: str,
+    salt: str,
+    seconds: float,
 ) -> Receipt:
     held = sum(item.outcome == "held" for item in taken.items)
     return Receipt(
@@ -220,6 +235,7 @@ def _receipt(
         columns_outside=plan.outside,
         received_at=submission.known_at,
         seconds=round(seconds, 3),
+        salt=salt,
     )
 
 

@@ -157,6 +157,7 @@ def declare(
         columns_outside=(),
         received_at=submission.known_at,
         seconds=round(time.monotonic() - started, 3),
+        salt=node.random(16).hex(),
     )
     _save(node, by, receipt, mapped)
     return receipt

@@ -45,6 +45,7 @@ class Receipt:
     columns_outside: tuple[str, ...]
     received_at: datetime
     seconds: float
+    salt: str = ""
     repeated: bool = False
 
     def document(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Receipt:
 
     @property
     def commitment(self) -> str:
-        """What the log keeps of it: SHA-256 over its JSON. Its random id keeps the content from being guessed."""
+        """What the log keeps of it: SHA-256 over its JSON, which holds a salt, so that nobody can guess its content."""
         return hashlib.sha256(canonical_json(replace(self, repeated=False).document())).hexdigest()
 
     def sentence(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
         )
         facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
     tw.move_inbox()
+    shutil.rmtree(demo.folder / "population")
     demo.report.say(
         f"tw: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
         f"and {facts['tests']['accepted']:,} tests; names and numbers are in the vault only",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, NotFound, NotSignedIn, TooManyRequests
+from hutong.errors import BadInput, Conflict, NotFound, NotSignedIn, Tampered, TooManyRequests
 from hutong.governance import queries
 from hutong.governance.account import (
     ACCOUNT_DAYS,
@@ -115,6 +115,12 @@ def adopt_trust_list(node: Node, *, by: Actor, signed: str, issuer_key: Mapping[
     edition = read_trust_list(signed, issuer_key=issuer_key)
     with node.change(by) as change:
         latest = change.execute(sa.select(sa.func.max(trust_list.c.number))).scalar() or 0
+        held = change.execute(sa.select(trust_list.c.signed).where(trust_list.c.number == edition.number)).scalar()
+        if held is not None and held != signed:
+            raise Tampered(
+                f"There are two different editions {edition.number} of the trust list.",
+                "Ask its issuer which is right.",
+            )
         if edition.number < latest:
             raise Conflict(f"Edition {edition.number} is older than edition {latest}.", "Ask for the newest edition.")
         if edition.number > latest:
@@ -298,12 +304,14 @@ def admit_party(node: Node, *, token: str) -> Actor:
     verified = verify_assertion(token, key=party.signing, audience=node.id, now=now)
     with node.records.writing() as connection:
         connection.execute(used_assertion.delete().where(used_assertion.c.expires_at < now))
-        known = sa.select(used_assertion.c.id).where(used_assertion.c.id == f"{party.id}:{verified['jti']}"[:80])
+        known = sa.select(used_assertion.c.id).where(
+            used_assertion.c.id == f"{party.id}:{verified.get('jti', '')}"[:80]
+        )
         if connection.execute(known).scalar():
             raise NotSignedIn("This assertion was used before.", "Make a new one for each call.")
         connection.execute(
             used_assertion.insert().values(
-                id=f"{party.id}:{verified['jti']}"[:80], expires_at=now + timedelta(minutes=5)
+                id=f"{party.id}:{verified.get('jti', '')}"[:80], expires_at=now + timedelta(minutes=5)
             )
         )
     return Actor(id=party.id, kind="party", represents=party.id)

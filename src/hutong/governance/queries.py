@@ -80,13 +80,18 @@ def account_actor(node: Node, name: str) -> Actor:
 def session(node: Node, secret: str) -> Session:
     """The session of a cookie. ``NotSignedIn`` when it is unknown or over."""
     query = (
-        sa.select(schema.session, schema.account.c.roles, schema.account.c.display_name)
+        sa.select(
+            schema.session,
+            schema.account.c.roles,
+            schema.account.c.display_name,
+            schema.account.c.expires_at.label("account_until"),
+        )
         .join(schema.account)
         .where(schema.session.c.id_hash == token_hash(secret))
     )
     with node.records.reading() as connection:
         row = connection.execute(query).one_or_none()
-    if row is None or node.clock() >= row.expires_at:
+    if row is None or node.clock() >= min(row.expires_at, row.account_until):
         raise NotSignedIn("You are not signed in.", "Sign in again.")
     actor = Actor(id=row.account, kind="account", roles=frozenset(row.roles), represents=node.id)
     return Session(secret=secret, csrf=row.csrf, actor=actor, display_name=row.display_name, expires_at=row.expires_at)

@@ -17,7 +17,8 @@ from hutong.storage import schema
 class RiskArea:
     """One assessed area, as the public sees it.
 
-    ``cases_window`` is None where the rule withholds the count; ``name_zh`` falls back to the English or local name.
+    ``cases_window`` is rounded down to tens, and None from one to nine or where the rule withholds the count: the exact
+    count of a window could be subtracted from the weekly counts beside it. ``name_zh`` falls back to another name.
     Coordinates are degrees (WGS 84), None where the area has none.
     """
 
@@ -55,6 +56,11 @@ def rule_of(assessment: RiskAssessment) -> RiskRule:
     return rule
 
 
+def _told(cases: int, rule: RiskRule) -> int | None:
+    tens = cases // 10 * 10
+    return None if rule.is_withheld(cases) or (cases and not tens) else tens
+
+
 def risk_areas(node: Node, *, rule: RiskRule, limit: int = 1000) -> list[RiskArea]:
     """Assessed areas with their names, the most cases first; small counts withheld by the rule."""
     import ibis
@@ -80,7 +86,7 @@ def risk_areas(node: Node, *, rule: RiskRule, limit: int = 1000) -> list[RiskAre
             parent_zh=row["parent_zh"] or row["parent_en"] or "",
             longitude=row["longitude"],
             latitude=row["latitude"],
-            cases_window=None if rule.is_withheld(row["cases_window"]) else row["cases_window"],
+            cases_window=_told(row["cases_window"], rule),
             level=row["level"],
             severity=row["severity"],
         )

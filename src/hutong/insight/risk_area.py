@@ -149,6 +149,9 @@ def parse_rule(document: Any) -> RiskRule:
     if not isinstance(document["except_imported"], bool):
         raise _refused("'except_imported' is neither true nor false")
     levels = _levels(document["levels"])
+    withhold_below = _count(document["withhold_below"], "withhold_below", least=0, most=1000)
+    if any(0 < level.from_cases < withhold_below for level in levels):
+        raise _refused("a level begins among the counts that are withheld, and would tell them")
     return RiskRule(
         id=document["id"],
         version=document["version"],
@@ -158,7 +161,7 @@ def parse_rule(document: Any) -> RiskRule:
         except_imported=document["except_imported"],
         area_level=document["area_level"],
         window_days=_count(document["window_days"], "window_days", least=1, most=MAX_WINDOW_DAYS),
-        withhold_below=_count(document["withhold_below"], "withhold_below", least=0, most=1000),
+        withhold_below=withhold_below,
         text=_texts(document["text"], "text"),
         levels=levels,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from hutong.acquisition import queries as acquisition
-from hutong.errors import BadInput, NotFound
+from hutong.errors import BadInput, Conflict, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Change, Node
 from hutong.opening import queries
@@ -18,6 +18,7 @@ from hutong.opening.publication import Publication
 from hutong.opening.release import File, content_sha256, write_release
 from hutong.opening.territory import territory_of
 from hutong.storage import schema
+from hutong.storage.inbox import one_at_a_time
 from hutong.trust.authorisation import Actor, Resource
 
 if TYPE_CHECKING:
@@ -47,8 +48,28 @@ def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
     """
     node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
     quality = acquisition.quality(node, publication.source)
+    _require_same_grade(node, publication)
     node.move_inbox()
     prepared = prepare(node, publication)
+    node.settings.releases_folder.mkdir(exist_ok=True)
+    # Two who publish at once: the second waits, and then sees what the first has published.
+    with one_at_a_time(node.settings.releases_folder / "publish.lock"):
+        return _publish(node, by, publication, prepared, Quality(label=quality.label, score=round(quality.score, 4)))
+
+
+def _require_same_grade(node: Node, publication: Publication) -> None:
+    """A dataset's grade holds for all its versions: another one needs another dataset."""
+    with node.records.reading() as connection:
+        query = sa.select(schema.dataset.c.grade).where(schema.dataset.c.id == publication.dataset)
+        grade = connection.execute(query).scalar()
+    if grade is not None and grade != publication.grade:
+        raise Conflict(
+            f"{publication.dataset} is of grade {grade}, and so are its earlier versions.",
+            "Publish under another dataset id.",
+        )
+
+
+def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared, quality: Quality) -> Release:
     content = content_sha256(prepared.table)
     current = queries.current_release(node, publication.dataset)
     if current is not None and current.sha256 == content:
@@ -64,7 +85,7 @@ def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
             supersedes=current.version if current else "",
             rows=prepared.table.num_rows,
             sha256=content,
-            quality=Quality(label=quality.label, score=round(quality.score, 4)),
+            quality=quality,
             risk=prepared.risk,
             suppression=prepared.suppression,
             as_of=prepared.as_of,
@@ -178,11 +199,7 @@ def _save(node: Node, change: Change, publication: Publication, prepared: Prepar
             )
         )
     else:
-        change.execute(
-            schema.dataset.update()
-            .where(schema.dataset.c.id == publication.dataset)
-            .values(body=body, grade=publication.grade)
-        )
+        change.execute(schema.dataset.update().where(schema.dataset.c.id == publication.dataset).values(body=body))
     change.execute(
         schema.release.insert().values(
             dataset=publication.dataset,

@@ -56,6 +56,7 @@ def move(records: Records, lake: Lake, *, folder: Path) -> dict[str, int]:
                 rows, mark = batches
                 lake.append(name, rows, high_water=mark)
                 moved[name] = moved.get(name, 0) + rows.num_rows
+            lake.sync(name)
             with records.writing() as connection:
                 connection.execute(inbox.delete().where(inbox.c.table_name == name, inbox.c.seq <= mark))
     return moved

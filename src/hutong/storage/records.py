@@ -22,6 +22,7 @@ from hutong.errors import BadInput, Conflict, Unavailable
 from hutong.storage.metadata import metadata
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_WRITER_LOCK = 0x4875746F6E67  # "Hutong"
 _DISK_FULL = ("database or disk is full", "No space left on device", "could not extend file")
 
 
@@ -61,8 +62,13 @@ class Records:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the records."""
-        with _clear_errors(), self.engine.connect() as connection:
+        with _clear_errors(), self.engine.connect().execution_options(**self._one_snapshot) as connection:
             yield connection
+
+    @property
+    def _one_snapshot(self) -> dict[str, Any]:
+        # SQLite's transactions see one snapshot anyhow.
+        return {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -72,6 +78,10 @@ class Records:
             self.engine.connect().execution_options(hutong_write=True) as connection,
             connection.begin(),
         ):
+            if not self.is_sqlite:
+                # One writer at a time, as on SQLite: numbers (of log entries, of inbox batches) are given in the order
+                # in which they become visible, or a reader would pass over one that commits late.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
             yield connection
 
     @contextmanager
@@ -170,6 +180,10 @@ def _clear_errors() -> Iterator[None]:
     try:
         with clear_disk_errors():
             yield
+    except exc.IntegrityError as error:
+        raise Conflict(
+            "Somebody else did the same at the same time; nothing was changed here.", "Look at it again."
+        ) from error
     except exc.OperationalError as error:
         raise Unavailable(
             f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
@@ -185,6 +199,10 @@ def clear_disk_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full() from error
         raise
+    except exc.IntegrityError as error:
+        raise Conflict(
+            "Somebody else did the same at the same time; nothing was changed here.", "Look at it again."
+        ) from error
     except exc.OperationalError as error:
         if any(sign in str(error.orig) for sign in _DISK_FULL):
             raise _disk_full() from error

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from hutong.errors import HutongError
@@ -59,11 +58,16 @@ def _end_what_is_over(node: Node, by: Actor) -> None:
     sunset_actions.end_what_is_over(node, by=by)
 
 
+def _tidy_lake(node: Node, _by: Actor) -> None:
+    node.tidy_lake()
+
+
 JOBS: Final = (
     Job("inbox", 3.0, _move_inbox),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),
     Job("sunset", 300.0, _end_what_is_over),
+    Job("lake", 3600.0, _tidy_lake),
 )
 """What was acknowledged is in the lake seconds later; what is over is gone minutes later."""
 
@@ -94,10 +98,10 @@ async def keep_doing(job: Job, node: Node) -> None:
         await asyncio.sleep(pause)
         try:
             await run_in_threadpool(job.run, node, by)
-        except (HutongError, SQLAlchemyError, OSError) as error:
+        except Exception as error:
             if type(error).__name__ != failed:
                 failed = type(error).__name__
-                _logger.warning("The job %s failed: %s", job.name, error)
+                _logger.warning("The job %s failed: %s", job.name, error, exc_info=not isinstance(error, HutongError))
             pause = min(pause * 2, job.period_seconds * LONGEST_PAUSE_FACTOR)
         else:
             failed, pause = "", job.period_seconds

@@ -127,7 +127,7 @@ class AreaRisk(BaseModel):
     name: dict[str, str]
     level: str
     severity: int = Field(ge=0, description="0 for the least severe level")
-    cases: int | None = Field(description="Cases in the window; null where so few that the count is withheld")
+    cases: int | None = Field(description="Cases in the window, rounded down to tens; null from 1 to 9")
     longitude: float | None
     latitude: float | None
 

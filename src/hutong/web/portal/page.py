@@ -52,7 +52,7 @@ def check_form(session: CurrentSession, csrf: Annotated[str, Form(max_length=100
     """Who sends a form. ``NotSignedIn`` without a session, ``Refused`` when the form is not from our own page."""
     if session is None:
         raise NotSignedIn("You are not signed in.", "Sign in and send the form again.")
-    if not hmac.compare_digest(csrf, session.csrf):
+    if not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
         raise Refused("The form did not come from this session's page.", "Open the page again and send it from there.")
     return session.actor
 

@@ -65,7 +65,9 @@ def _figures(
     areas: Sequence[RiskArea], rule: RiskRule, assessment: RiskAssessment, at: datetime, words: Translations
 ) -> list[tuple[str, Figure]]:
     basis = Basis(words.gettext("Case list of this node"), at, rule.withhold_below)
-    described = words.gettext("Local confirmed cases by area of residence, %(first)s to %(last)s.") % {
+    described = words.gettext(
+        "Local confirmed cases by area of residence, %(first)s to %(last)s, rounded down to tens."
+    ) % {
         "first": words.date(assessment.window_from),
         "last": words.date(assessment.as_of),
     }
@@ -87,11 +89,14 @@ def _figures(
     if shown:
         names = _unique_names(shown, words.language)
         values = [Bar(name, area.cases_window) for name, area in zip(names, shown, strict=True)]
-        title = words.gettext("%(area)s had the most cases: %(n)s in %(days)s days") % {
-            "area": names[0],
-            "n": words.gettext("few") if shown[0].cases_window is None else words.number(shown[0].cases_window),
-            "days": words.number(rule.window_days),
-        }
+        most = shown[0].cases_window
+        title = words.gettext("No area had ten cases or more")
+        if most is not None:
+            title = words.gettext("%(area)s had the most cases: at least %(n)s in %(days)s days") % {
+                "area": names[0],
+                "n": words.number(most),
+                "days": words.number(rule.window_days),
+            }
         heading = words.gettext("Area")
         figure = bars(values, title=title, description=described, heading=heading, unit=unit, basis=basis, words=words)
         drawn.append(("areas", figure))
