@@ -113,6 +113,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HutongError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    # What is in no tree is a defect: the reader is told so, the server's log gets the trace (Starlette raises it again).
+    app.add_exception_handler(Exception, _answer_defect)
     app.middleware("http")(_guard)
     describe = app.openapi
 
@@ -182,6 +184,14 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     response = problem_response(error.status_code, "http", what, "See /api/docs for what is here.")
     response.headers.update(error.headers or {})
     return response
+
+
+async def _answer_defect(request: Request, error: Exception) -> Response:  # noqa: ARG001 (Starlette's signature)
+    what = "Something went wrong on this node; it is a defect of the program."
+    do = "Try again; if it stays, tell the people who run this node."
+    if wants_page(request):
+        return error_page(request, 500, what, do)
+    return problem_response(500, "defect", what, do)
 
 
 def wants_page(request: Request) -> bool:
