@@ -265,6 +265,48 @@ def test_a_revoked_pass_is_refused(hutong: CommandLine, region: Region, issued: 
     assert sibling["answer"] != "refused"
 
 
+def test_passes_in_batches_renewed_and_printed(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    folder, files = region.files.folder, region.files
+    people = files.write("people.txt", "R0001\nR0003\n\nnobody\n")
+    done = hutong.ok("pass", "batch", people, folder / "out.jsonl", "--pictures", folder / "qr", "--node", region.node)
+    lines = [orjson.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
+    assert (done["issued"], [one["person"] for one in done["refused"]]) == (2, ["nobody"])
+    assert {one["person"] for one in lines} == {"R0001", "R0003"}
+    assert (folder / "out.jsonl").stat().st_mode & 0o77 == 0
+    for one in lines:
+        picture = folder / "qr" / f"{one['pass_id']}.png"
+        assert hutong.ok("pass", "read", picture, "--key", issued.key)["signature_valid"] is True
+    new = hutong.ok("pass", "renew", lines[0]["pass_id"], "--second", "alice", "--node", region.node)
+    assert (new["renews"], new["revoked"]) == (lines[0]["pass_id"], True)
+    pdf, wallet = folder / "pass.pdf", folder / "pass.txt"
+    said = hutong.ok("pass", "issue", "R0001", "--pdf", pdf, "--wallet", wallet, "--node", region.node)
+    assert pdf.read_bytes().startswith(b"%PDF") and said["text"] in wallet.read_text("utf-8")
+
+
+def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    first = hutong.ok("keys", "list", "--node", region.node)["keys"][0]["key_id"]
+    second = hutong.ok("keys", "rotate", "passes", "--node", region.node)["key_id"]
+    assert hutong("keys", "rotate", "signing", "--node", region.node).code == errors.BadInput.exit_code
+    assert hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)[
+        "answer"
+    ] == "unknown"
+    ended = hutong.ok("keys", "compromise", first, "--second", "alice", "--node", region.node)
+    assert (ended["in_use"], ended["passes_stopped"] > 0) == (second, True)
+    answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)
+    assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
+    again = hutong.ok("keys", "reissue", first, region.files.folder / "again.jsonl", "--node", region.node)
+    assert again["issued"] == ended["passes_stopped"]
+
+
+def test_the_sunset_is_shown_before_it_comes(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    shown = hutong.ok("sunset", "--dry-run", "--node", region.node)
+    assert shown["dry_run"] is True
+    assert [(one["emergency"], one["total"]) for one in shown["destroyed"]] == [("short", 0)]
+    assert {"emergency", "rulebook", "code-type", "boundary", "key"} <= {one["kind"] for one in shown["endings"]}
+    assert [one["emergency"] for one in hutong.ok("sunset", "--node", region.node)["destroyed"]] == ["short"]
+    assert hutong.ok("sunset", "--node", region.node)["destroyed"] == []
+
+
 def test_rules_are_evaluated_checked_and_tested_without_a_node(
     hutong: CommandLine, fixtures: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hutong.cli import pass_batches
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
 from hutong.errors import BadInput
 from hutong.passes.recognition import Scene
@@ -18,6 +19,7 @@ MAX_PASS_BYTES = 8 * 2**20
 
 
 def add_to(app: typer.Typer) -> None:
+    pass_batches.add_to(passes)
     app.add_typer(passes, name="pass")
 
 
@@ -26,14 +28,25 @@ def issue(
     person: Annotated[str, typer.Argument(help="The resident's number, or the pseudonym.")],
     hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Write a page to print here: English and Chinese.")] = None,
+    wallet: Annotated[Path | None, typer.Option(help="Write a plain text for a wallet here.")] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Issue a pass with the level that was decided last."""
-    from hutong.passes import actions_pass
+    from hutong.passes import actions_pass, printable
 
     with opened(node) as opened_node:
         issued = actions_pass.issue_pass(opened_node, by=opened_node.operator, person=person, hours=hours)
+        issuer = opened_node.settings.name
+    notes = []
+    if pdf is not None:
+        printed = printable.print_pass(issued, issuer=issuer)
+        pdf.write_bytes(printed.pdf)
+        if not printed.chinese:
+            notes.append("  note: this machine has no Chinese font (fonts-noto-cjk); the page is in English only.")
+    if wallet is not None:
+        wallet.write_text(printable.wallet_text(issued, issuer=issuer), encoding="utf-8")
     if picture is not None:
         picture.write_bytes(issued.qr_svg().encode() if picture.suffix == ".svg" else issued.qr_png())
     show(
@@ -46,10 +59,14 @@ def issue(
             "reasons": [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in issued.reasons],
             "expires_at": issued.expires_at.isoformat(),
             "picture": str(picture) if picture else None,
+            "pdf": str(pdf) if pdf else None,
+            "pdf_in_chinese": printed.chinese if pdf else None,
+            "wallet": str(wallet) if wallet else None,
         },
         issued.text,
         f"Level {issued.level} by {issued.rulebook} {issued.version}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
         *(f"  because: {reason.texts['en']} [{reason.rule_id}]" for reason in issued.reasons),
+        *notes,
     )
 
 

@@ -1,0 +1,128 @@
+"""Commands about the node's pass keys, and about what is over."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hutong.cli.terminal import JsonOption, NodeOption, opened, show
+
+keys = typer.Typer(name="keys", help="See, replace and end the keys that sign passes.", no_args_is_help=True)
+ANNOUNCE = "Announce it: send the output of 'hutong trust describe' to whoever keeps the trust list."
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(keys, name="keys")
+    app.command("sunset")(sunset)
+
+
+@keys.command("list")
+def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """The pass keys that are listed: in use, retired, compromised."""
+    with opened(node) as opened_node:
+        known = opened_node.keys.pass_keys
+    show(
+        as_json,
+        {
+            "keys": [
+                {
+                    "key_id": one.key_id,
+                    "state": one.state,
+                    "begins_at": one.begins_at.isoformat(),
+                    "ends_at": one.ends_at.isoformat(),
+                    "changed_at": one.changed_at.isoformat() if one.changed_at else None,
+                }
+                for one in known
+            ]
+        },
+        *(f"{one.key_id}  {one.state:<11}  {one.begins_at:%Y-%m-%d} to {one.ends_at:%Y-%m-%d}" for one in known),
+    )
+
+
+@keys.command("rotate")
+def rotate(
+    which: Annotated[str, typer.Argument(help="Which key: passes.")] = "passes",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign passes with a new key from now on; passes of the old one verify until they end."""
+    from hutong.errors import BadInput
+    from hutong.passes import key_actions
+
+    if which != "passes":
+        raise BadInput(f"The key {which[:40]!r} can't be rotated.", "Rotate: passes. The signing key names the node.")
+    with opened(node) as opened_node:
+        new = key_actions.rotate_pass_key(opened_node, by=opened_node.operator)
+    show(as_json, {"key_id": new, "announce": ANNOUNCE}, f"Passes are signed with the key {new} from now on.", ANNOUNCE)
+
+
+@keys.command("compromise")
+def compromise(
+    key_id: Annotated[str, typer.Argument(help="Id of the key: see hutong keys list.")],
+    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a key that somebody else may have, at once: every pass that it signed is refused."""
+    from hutong.governance import queries as governance
+    from hutong.passes import key_actions
+
+    with opened(node) as opened_node:
+        stopped = key_actions.end_pass_key(
+            opened_node,
+            by=opened_node.operator,
+            second=governance.account_actor(opened_node, second),
+            key_id=key_id,
+        )
+        in_use = opened_node.keys.pass_key_id
+    show(
+        as_json,
+        {"compromised": key_id, "passes_stopped": stopped, "in_use": in_use, "announce": ANNOUNCE},
+        f"The key {key_id} has ended; {stopped} passes were stopped. Passes are signed with {in_use}.",
+        f"Issue them again with: hutong keys reissue {key_id} FILE",
+        ANNOUNCE,
+    )
+
+
+def sunset(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be destroyed.")] = False,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Destroy what emergencies that are over let this node know about persons, and show what ends when."""
+    from hutong.passes import sunset_actions, sunset_queries
+
+    with opened(node) as opened_node:
+        done = (
+            sunset_actions.what_is_over(opened_node)
+            if dry_run
+            else sunset_actions.end_what_is_over(opened_node, by=opened_node.operator)
+        )
+        now = opened_node.clock()
+        endings = sunset_queries.endings(opened_node)
+    verb = "would be destroyed" if dry_run else "were destroyed"
+    lines = [f"{one.emergency}: {one.total:,} rows {verb} ({one.because})" for one in done]
+    lines += [f"    {table}: {rows:,}" for one in done for table, rows in one.counts.items()]
+    lines += [
+        f"{one.ends_at:%Y-%m-%d %H:%M}  {one.kind:<10} {one.id}{' (over)' if one.is_over(now) else ''}"
+        for one in endings
+    ]
+    show(
+        as_json,
+        {
+            "dry_run": dry_run,
+            "destroyed": [one.document() for one in done],
+            "endings": [
+                {
+                    "kind": str(one.kind),
+                    "id": one.id,
+                    "ends_at": one.ends_at.isoformat(),
+                    "emergency": one.emergency or None,
+                    "over": one.is_over(now),
+                }
+                for one in endings
+            ],
+        },
+        *(lines or ["Nothing has an end here yet."]),
+    )

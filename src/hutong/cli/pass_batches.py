@@ -1,0 +1,123 @@
+"""Commands that issue many passes, or renew one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from hutong.cli.keys import keys
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+
+if TYPE_CHECKING:
+    from hutong.passes.batch_actions import BatchPass, IssuedBatch
+
+MAX_LIST_BYTES = 16 * 2**20
+FileArgument = Annotated[Path, typer.Argument(help="Where to write the passes, one JSON object a line.")]
+PicturesOption = Annotated[
+    Path | None, typer.Option(help="A folder for the QR codes, one PNG file for each pass, named by its number.")
+]
+
+
+def add_to(passes: typer.Typer) -> None:
+    passes.command("renew")(renew)
+    passes.command("batch")(batch)
+
+
+def renew(
+    pass_id: Annotated[str, typer.Argument(help="Number of the pass.")],
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    second: Annotated[
+        str | None, typer.Option(help="Account of a second person: the old pass is then revoked, too.")
+    ] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a new pass in place of one, for the same person, with the level of today."""
+    from hutong.governance import queries as governance
+    from hutong.passes import batch_actions
+
+    with opened(node) as opened_node:
+        agrees = governance.account_actor(opened_node, second) if second else None
+        issued = batch_actions.renew_pass(
+            opened_node, by=opened_node.operator, pass_id=pass_id, hours=hours, second=agrees
+        )
+    show(
+        as_json,
+        {
+            "text": issued.text,
+            "pass_id": issued.pass_id,
+            "renews": pass_id,
+            "revoked": second is not None,
+            "level": issued.level,
+            "expires_at": issued.expires_at.isoformat(),
+        },
+        issued.text,
+        f"Level {issued.level}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def batch(
+    persons: Annotated[Path, typer.Argument(help="File with residents' numbers, one a line.")],
+    out: FileArgument,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long they are for showing.")] = 24,
+    pictures: PicturesOption = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a pass for each resident in a file. The result holds secrets: hand them over, then delete it."""
+    from hutong.passes import batch_actions
+
+    named = [line.strip() for line in read_text(persons, "list", max_bytes=MAX_LIST_BYTES).splitlines()]
+    with opened(node) as opened_node:
+        issued = batch_actions.issue_batch(
+            opened_node, by=opened_node.operator, persons=[line for line in named if line], hours=hours
+        )
+    _keep(issued, out, pictures, as_json)
+
+
+@keys.command("reissue")
+def reissue(
+    key_id: Annotated[str, typer.Argument(help="Id of the compromised key.")],
+    out: FileArgument,
+    pictures: PicturesOption = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue again the passes that a compromised key had signed and that were valid, signed by the new key."""
+    from hutong.passes import batch_actions
+
+    with opened(node) as opened_node:
+        issued = batch_actions.reissue_passes(opened_node, by=opened_node.operator, key_id=key_id)
+    _keep(issued, out, pictures, as_json)
+
+
+def _keep(issued: IssuedBatch, out: Path, pictures: Path | None, as_json: bool) -> None:
+    # For the owner only, from its first byte on: it holds the holders' secrets.
+    out.unlink(missing_ok=True)
+    out.touch(mode=0o600)
+    out.write_bytes(b"".join(orjson.dumps(one.document()) + b"\n" for one in issued.passes))
+    if pictures is not None:
+        _draw(issued.passes, pictures)
+    show(
+        as_json,
+        {
+            "issued": len(issued.passes),
+            "refused": [{"person": person, "why": why} for person, why in issued.refused],
+            "file": str(out),
+            "pictures": str(pictures) if pictures else None,
+        },
+        f"{len(issued.passes):,} passes issued, {len(issued.refused):,} refused; written to {out}.",
+        *(f"  {person}: {why}" for person, why in issued.refused[:20]),
+    )
+
+
+def _draw(passes: Iterable[BatchPass], folder: Path) -> None:
+    from hutong.passes.credential.picture import draw_png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in passes:
+        (folder / f"{one.pass_id}.png").write_bytes(draw_png(one.text))
