@@ -113,7 +113,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HutongError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
-    # What is in no tree is a defect: the reader is told so, the server's log gets the trace (Starlette raises it again).
+    # What is in no tree is a defect: the reader is told so, the log of the server gets the trace.
     app.add_exception_handler(Exception, _answer_defect)
     app.middleware("http")(_guard)
     describe = app.openapi
