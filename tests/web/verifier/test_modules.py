@@ -383,6 +383,26 @@ def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(module_page: Page, 
     assert module_page.evaluate(READ, {"signed": site.signed, "key": stranger}) == "tampered"
 
 
+def test_a_compromised_key_refuses_what_it_signed_and_signs_no_list(module_page: Page, site: Site) -> None:
+    old, new = site.regions["tw"], world.make_region("tw", site.now)
+    entry = {**new.entry(site.now), "compromised": old.entry(site.now)["passes"]}
+    theirs = {"parties": [entry, site.regions["pe"].entry(site.now)]}
+    walks = {"tw": [new.crosswalk(site.now)], "pe": [site.regions["pe"].crosswalk(site.now)]}
+    lists = {"tw": [new.status_list(site.now)], "pe": [site.regions["pe"].status_list(site.now)]}
+    signed = site.bundle(**theirs, crosswalks=walks, status_lists=lists)
+    shown = [old.issue(site.now), new.issue(site.now)]
+    got = verified(module_page, site, [case(text, site, "school") for text in shown], signed)
+    for text, found in zip(shown, got, strict=True):
+        wanted = verify_pass(text, trust=site.snapshot(signed), scene="school", at=site.now)
+        assert (found["answer"], found["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons])
+    assert [(one["answer"], one["reasons"][0]) for one in got] == [
+        ("refused", "key-compromised"),
+        ("accepted", "school-level"),
+    ]
+    lying = site.bundle(**theirs, crosswalks=walks, status_lists={**lists, "tw": [old.status_list(site.now)]})
+    assert module_page.evaluate(READ, {"signed": lying, "key": site.key}) == "tampered"
+
+
 def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(module_page: Page, site: Site) -> None:
     rules = shipped_document("scenes/dengue-three-levels", **world.period(site.now))
     text = {"en": "Open to those under review.", "zh": "对复核中的人员开放。"}

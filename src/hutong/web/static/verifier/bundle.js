@@ -52,13 +52,16 @@ async function parse(document) {
     maxAgeMs: Math.min(hours, MAX_AGE_HOURS) * MS_AN_HOUR,
     issuers,
     acceptance: document.acceptance === null ? null : parseAcceptance(document.acceptance),
-    ring: new KeyRing([...issuers.values()].flatMap((issuer) => issuer.ring.keys)),
+    ring: new KeyRing([...issuers.values()].flatMap((issuer) => [...issuer.ring.keys, ...issuer.lost.keys])),
   };
 }
 
 async function readIssuer(entry, crosswalks, lists) {
   if (crosswalks.length > MAX_ITEMS || lists.length > MAX_ITEMS) throw limitExceeded("A party has too many documents.");
-  const ring = new KeyRing(await Promise.all(entry.passes.map((text) => readCertificate(text, entry.id))));
+  const ringOf = async (texts) => new KeyRing(await Promise.all(texts.map((text) => readCertificate(text, entry.id))));
+  const ring = await ringOf(entry.passes);
+  // Keys that somebody else may have: they refuse passes, and sign no status list.
+  const lost = await ringOf(entry.compromised ?? []);
   const statusLists = await Promise.all(lists.map((list) => readStatusList(list, ring)));
   if (statusLists.some((list) => list.issuer !== entry.id)) throw badInput("A status list is another party's.");
   const documents = await Promise.all(crosswalks.map((walk) => verifyDocument(walk, entry.signing, "crosswalk")));
@@ -66,6 +69,7 @@ async function readIssuer(entry, crosswalks, lists) {
     name: isObject(entry.name) ? entry.name : {},
     validUntil: instantOf(entry.valid_until),
     ring,
+    lost,
     crosswalks: documents.map(understood).filter((crosswalk) => crosswalk !== null),
     statusLists: new Map(statusLists.map((list) => [list.listNumber, list])),
   };

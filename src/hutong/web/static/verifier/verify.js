@@ -50,6 +50,7 @@ const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, tex
 function whyRefused({ valid, key, own }, trust, at) {
   if (valid === false) return "signature-invalid";
   if (own === null || key === null) return null;
+  if (trust.issuers.get(key.issuer)?.lost.byId.has(key.keyId)) return "key-compromised";
   if (key.issuer !== own.issuer) return "issuer-mismatch";
   if (at > own.expiresAt) return "expired";
   if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";

@@ -44,6 +44,10 @@ export const REASONS = {
   },
   "issuer-ended": { en: "The issuer's entry in the trust list has ended.", zh: "签发方在信任清单中的条目已到期。" },
   "key-ended": { en: "The pass was issued after its key had ended.", zh: "此凭证签发时，其密钥已经失效。" },
+  "key-compromised": {
+    en: "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
+    zh: "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
+  },
   "not-yet-valid": { en: "The pass is not valid yet.", zh: "此凭证尚未生效。" },
   expired: { en: "The pass has expired. Its holder can get a new one.", zh: "此凭证已过期，持有人可重新领取。" },
   revoked: { en: "The issuer has revoked this pass.", zh: "签发方已撤销此凭证。" },
