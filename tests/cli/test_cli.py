@@ -287,9 +287,10 @@ def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, reg
     first = hutong.ok("keys", "list", "--node", region.node)["keys"][0]["key_id"]
     second = hutong.ok("keys", "rotate", "passes", "--node", region.node)["key_id"]
     assert hutong("keys", "rotate", "signing", "--node", region.node).code == errors.BadInput.exit_code
-    assert hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)[
-        "answer"
-    ] == "unknown"
+    assert (
+        hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)["answer"]
+        == "unknown"
+    )
     ended = hutong.ok("keys", "compromise", first, "--second", "alice", "--node", region.node)
     assert (ended["in_use"], ended["passes_stopped"] > 0) == (second, True)
     answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)

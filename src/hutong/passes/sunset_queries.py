@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,13 +13,15 @@ from hutong.node import Node
 from hutong.rights import sunset
 from hutong.rights.sunset import DeclaredEmergency, Ending, Kind
 from hutong.storage import schema
-from hutong.storage.lake import Matches
 
 from . import queries
 from .credential.keys import KeyRing
 
 LATE = timedelta(days=1)
 """How long after a destruction it is looked again at the lake: a file whose taking in began before may come after."""
+
+Matches = Mapping[str, Collection[str] | None]
+"""Column to values: the rows of a lake table that go, as ``Lake.delete_where`` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
