@@ -210,6 +210,30 @@ def test_the_log_tells_how_many_and_not_which_levels(region: Node) -> None:
     assert entry.event["persons"] == 1
 
 
+@pytest.mark.spark
+def test_spark_gives_the_same(new_node: NewNode, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    states, runs, latencies = [], [], []
+    for engine in ("duckdb", "spark"):
+        monkeypatch.setenv("HUTONG_ENGINE", engine)
+        node = new_node(f"t{engine[0]}")
+        assert node.engine.name == engine
+        regions.fill(node)
+        meet(node, "R2", "R7")
+        positive(node, "R2")
+        clock.advance(seconds=20)
+        run = update(node)
+        runs.append((run.full, run.persons, run.changed))
+        latencies.append(update_latency(node))
+        by_number = {
+            number: (level(node, number), len(status_history(node, pseudonym(node, number)))) for number in NUMBERS
+        }
+        states.append(by_number)
+    assert runs == [(False, 2, 2)] * 2
+    assert states[0] == states[1]
+    assert states[1]["R2"] == ("high", 2)
+    assert latencies[0] == latencies[1]
+
+
 person = st.sampled_from(NUMBERS)
 moment = st.integers(0, 20).map(lambda days: NOON - timedelta(days=days))
 area = st.sampled_from([BUSY, SOME, QUIET, "TW-999"])
