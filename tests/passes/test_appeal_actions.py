@@ -276,8 +276,9 @@ def test_recolouring_by_hand_is_impossible_in_the_records_and_in_the_lake(node: 
         {"ends_at": clock()},
     ]
     for fault in wrong:
-        with pytest.raises(IntegrityError), node.records.writing() as connection:
+        with pytest.raises(Conflict) as raised, node.records.writing() as connection:
             connection.execute(schema.level_override.insert().values(**{**good, **fault}))
+        assert isinstance(raised.value.__cause__, IntegrityError)
     with node.records.writing() as connection:
         connection.execute(schema.level_override.insert().values(**good))
         connection.execute(sa.delete(schema.level_override))

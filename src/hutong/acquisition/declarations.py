@@ -16,13 +16,11 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError
-
 from hutong.acquisition import queries
 from hutong.acquisition.actions import save_receipt
 from hutong.acquisition.receipt import Noticed, Receipt
 from hutong.acquisition.source import Source
-from hutong.errors import BadInput, Conflict
+from hutong.errors import BadInput
 from hutong.node import Change, Node
 from hutong.rights.person import known_pseudonym, owned, pseudonym_of
 from hutong.storage import inbox, schema
@@ -165,12 +163,9 @@ def declare(
 
 def _save(node: Node, by: Actor, receipt: Receipt, mapped: MappedChunk) -> None:
     batches = [(receipt.accepted, inbox.pack(mapped.accepted))] if receipt.accepted else []
-    try:
-        with node.change(by) as change:
-            _declare_source(node, change, receipt.source)
-            save_receipt(node, change, receipt, items=[*mapped.held, *mapped.rejected], batches=batches)
-    except IntegrityError as error:
-        raise Conflict("The same statement was sent twice at once.", "Ask again; it may be there.") from error
+    with node.change(by) as change:
+        _declare_source(node, change, receipt.source)
+        save_receipt(node, change, receipt, items=[*mapped.held, *mapped.rejected], batches=batches)
 
 
 def _declare_source(node: Node, change: Change, source_id: str) -> None:
