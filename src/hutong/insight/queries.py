@@ -13,6 +13,10 @@ from hutong.node import Node
 from hutong.storage import schema
 
 
+ROUNDED_TO = 10
+"""Counts of a window are rounded down to a multiple of this."""
+
+
 @dataclass(frozen=True, slots=True)
 class RiskArea:
     """One assessed area, as the public sees it.
@@ -56,8 +60,13 @@ def rule_of(assessment: RiskAssessment) -> RiskRule:
     return rule
 
 
+def withheld_below(rule: RiskRule) -> int:
+    """Counts from one to below this number are withheld."""
+    return max(ROUNDED_TO, rule.withhold_below)
+
+
 def _told(cases: int, rule: RiskRule) -> int | None:
-    tens = cases // 10 * 10
+    tens = cases // ROUNDED_TO * ROUNDED_TO
     return None if rule.is_withheld(cases) or (cases and not tens) else tens
 
 

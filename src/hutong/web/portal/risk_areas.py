@@ -50,7 +50,7 @@ def show_risk_areas(request: Request, node: CurrentNode, language: PageLanguage)
             for one in rule.levels
         ],
         window=(assessment.window_from, assessment.as_of),
-        withheld_below=rule.withhold_below,
+        withheld_below=queries.withheld_below(rule),
         figures=_figures(areas, rule, assessment, assessed_at, words),
         rows=[(_name(area, language), _parent(area, language), area.cases_window, area.level) for area in above][
             :MOST_ROWS
@@ -64,7 +64,7 @@ def show_risk_areas(request: Request, node: CurrentNode, language: PageLanguage)
 def _figures(
     areas: Sequence[RiskArea], rule: RiskRule, assessment: RiskAssessment, at: datetime, words: Translations
 ) -> list[tuple[str, Figure]]:
-    basis = Basis(words.gettext("Case list of this node"), at, rule.withhold_below)
+    basis = Basis(words.gettext("Case list of this node"), at, queries.withheld_below(rule))
     described = words.gettext(
         "Local confirmed cases by area of residence, %(first)s to %(last)s, rounded down to tens."
     ) % {
