@@ -12,7 +12,6 @@ from hutong.insight.risk_area import TABLE, RiskAssessment, RiskRule, parse_asse
 from hutong.node import Node
 from hutong.storage import schema
 
-
 ROUNDED_TO = 10
 """Counts of a window are rounded down to a multiple of this."""
 
