@@ -220,12 +220,18 @@ def _newest(node: Node, kind: str) -> list[Mapping[str, Any]]:
 
 
 def pass_bundle(node: Node) -> str:
-    """The signed trust bundle of this node, as of now: parties, crosswalks, status lists, and its own rules.
+    """The signed trust bundle of this node, as of now."""
+    return sign_bundle(pass_payload(node), key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
+
+
+def pass_payload(node: Node) -> dict[str, Any]:
+    """What the trust bundle says, as of now: parties, crosswalks, status lists, and this node's own rules.
 
     What a party published itself comes from the bundle of that party that this node adopted last. A crosswalk of this
     node whose rulebook has lost its emergency is left out: its levels mean nothing any more.
     """
-    now = node.clock()
+    # The number first: what is published meanwhile is then in this edition and in the delta to the next one.
+    now, number = node.clock(), node.log.size()
     parties = {party.id: _party_entry(party) for party in governance.parties(node)}
     parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
     walks: dict[str, list[str]] = {node.id: [_signed_crosswalk(node, one) for one in _crosswalks_in_force(node)]}
@@ -238,9 +244,9 @@ def pass_bundle(node: Node) -> str:
             walks[party] = theirs["crosswalks"].get(party, [])
             lists[party] = theirs["status_lists"].get(party, [])
     rules = _newest(node, SCENES)
-    payload = {
+    return {
         "issuer": node.id,
-        "number": node.log.size(),
+        "number": number,
         "issued_at": now.isoformat(),
         "next_update": (now + timedelta(minutes=NEXT_BUNDLE_MINUTES)).isoformat(),
         "max_age_hours": BUNDLE_HOURS,
@@ -249,7 +255,6 @@ def pass_bundle(node: Node) -> str:
         "status_lists": lists,
         "acceptance": rules[-1] if rules else None,
     }
-    return sign_bundle(payload, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
 
 
 def bundle_file(node: Node) -> dict[str, Any]:

@@ -106,7 +106,11 @@ def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
         BadInput: not a bundle, or something in it is not as it should be.
         LimitExceeded: too many parties or documents.
     """
-    document = verify_document(signed, key=issuer_key, kind=KIND)
+    return read_payload(verify_document(signed, key=issuer_key, kind=KIND))
+
+
+def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
+    """Parse what a bundle says, its own signature being checked already; raises as :func:`read_bundle`."""
     try:
         parties = document["parties"]
         if len(parties) > MAX_PARTIES:

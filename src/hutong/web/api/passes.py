@@ -7,13 +7,13 @@ import binascii
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, queries
+from hutong.passes import actions, bundle_queries, queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.recognition import Answer, Scene
@@ -203,9 +203,21 @@ def revoke_pass(node: CurrentNode, actor: CurrentActor, pass_id: PassId, given: 
 
 
 @router.get("/passes/trust-bundle", response_class=Response, responses={200: {"content": {"application/jose": {}}}})
-def get_trust_bundle(node: CurrentNode) -> Response:
-    """What a verifier downloads: parties, crosswalks, status lists and acceptance rules, signed by this node."""
-    return Response(queries.pass_bundle(node), media_type="application/jose", headers=Minute)
+def get_trust_bundle(
+    node: CurrentNode,
+    since: Annotated[int | None, Query(ge=0, le=2**53, description="Number of the edition that you have.")] = None,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """What a verifier downloads: parties, crosswalks, status lists and acceptance rules, signed by this node.
+
+    With `since` a signed delta: all parts of the newest edition by their hash, and those that changed since that one.
+    """
+    tag = bundle_queries.bundle_tag(node)
+    headers = {"ETag": tag, "Cache-Control": "public, max-age=20"}
+    if if_none_match == tag:
+        return Response(status_code=304, headers=headers)
+    signed = queries.pass_bundle(node) if since is None else bundle_queries.bundle_delta(node, since)
+    return Response(signed, media_type="application/jose", headers=headers)
 
 
 @router.get(
