@@ -11,7 +11,7 @@ import pytest
 from hutong.errors import NotFound, Refused, Tampered
 from hutong.governance import actions as governance
 from hutong.node import Node, open_node
-from hutong.passes import actions, batch_actions, key_actions, queries
+from hutong.passes import actions, batch_actions, key_actions, key_queries, queries
 from hutong.passes.credential import status_list
 from hutong.passes.credential.level_pass import LevelPass, issue
 from hutong.passes.credential.read import read_pass
@@ -55,8 +55,10 @@ def test_a_pass_of_a_retired_key_verifies_until_it_ends(node: Node, clock: Clock
     assert stat.S_IMODE((node.settings.keys_folder / file).stat().st_mode) == 0o600
     clock.advance(hours=49)
     assert shown(node, before.text) == (Answer.REFUSED, "expired")
-    (entry,) = key_actions.key_events(node)
-    assert (entry.event["by"], entry.event["old"], entry.event["new"]) == ("li", old_key, new_key)
+    (act,) = key_queries.key_acts(node)
+    assert (act.kind, act.key, act.by, act.second) == ("retired", old_key, "li", "")
+    (entry,) = node.log.entries(kind="pass-key.rotated")
+    assert (entry.event["old"], entry.event["new"], entry.index) == (old_key, new_key, act.entry)
 
 
 def test_another_process_signs_with_the_new_key_at_once(node: Node, clock: Clock) -> None:
@@ -119,6 +121,11 @@ def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(node:
     assert newest == ["passes.reissued", "pass-key.compromised"]
     (event,) = (entry.event for entry in node.log.entries(kind="pass-key.compromised"))
     assert (event["second"], event["rule"], event["passes_stopped"]) == ("wang", "key-compromised", 2)
+    counts = key_queries.pass_counts(node)
+    assert (counts.valid, counts.revoked) == (2, 3)
+    (revocation,) = key_queries.revocations(node)
+    assert (revocation.pass_id, revocation.rule, revocation.by) == (revoked.pass_id, "holder-asked", "li")
+    assert revocation.second == "wang"
     node.log.check()
 
 

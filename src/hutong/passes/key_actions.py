@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from hutong.node import Node
 from hutong.storage import inbox, schema
 from hutong.trust.authorisation import Actor, Resource
-from hutong.trust.log.journal import Entry
 
 from . import powers
 from .batch_actions import KEY_COMPROMISED
@@ -67,13 +66,3 @@ def end_pass_key(node: Node, *, by: Actor, second: Actor, key_id: str) -> int:
             )
         prepared.install()
     return int(stopped)
-
-
-def key_events(node: Node) -> list[Entry]:
-    """What the log tells of pass keys, the newest first: who, when and by which rule."""
-    found = [
-        entry
-        for kind in ("pass-key.rotated", "pass-key.compromised")
-        for entry in node.log.entries(kind=kind, limit=200)
-    ]
-    return sorted(found, key=lambda entry: -entry.index)

@@ -116,6 +116,23 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "exposure-batch.published": (N_("Exposure keys published"), N_("%(keys)s exposure keys were published.")),
     "pass.revoked": (N_("Pass revoked"), N_("A pass was revoked by the rule %(rule)s.")),
+    "passes.issued": (N_("Passes issued"), N_("%(passes)s passes were issued at once, by %(rulebooks)s.")),
+    "passes.reissued": (
+        N_("Passes issued again"),
+        N_("%(passes)s passes that the compromised key %(key)s had signed were issued again."),
+    ),
+    "pass-key.rotated": (
+        N_("Pass key replaced"),
+        N_("Passes are signed with the key %(new)s from now on; it replaces %(old)s."),
+    ),
+    "pass-key.compromised": (
+        N_("Pass key ended"),
+        N_("The key %(key)s was found compromised; %(passes_stopped)s passes were stopped."),
+    ),
+    "status-data.destroyed": (
+        N_("Data about persons destroyed"),
+        N_("The emergency %(emergency)s is over: %(rows)s rows about persons were destroyed."),
+    ),
     "appeal.filed": (
         N_("Appeal filed"),
         N_("An appeal was filed under %(emergency)s; it must be acknowledged by %(due)s."),

@@ -18,13 +18,14 @@ from hutong.passes.recognition import Scene
 from hutong.passes.verification import Verification, verify_pass
 from hutong.web.doors import CurrentNode, CurrentSession
 from hutong.web.i18n import N_, Language, Translations
-from hutong.web.portal import risk_areas, rulebooks
+from hutong.web.portal import pass_keys, risk_areas, rulebooks
 from hutong.web.portal.page import FormActor, PageLanguage, page, text_in, words_of
 from hutong.web.portal.rulebooks import level_mark
 
 router = APIRouter()
 router.include_router(rulebooks.router)
 router.include_router(risk_areas.router)
+router.include_router(pass_keys.router)
 
 NO_STORE = {"Cache-Control": "no-store"}
 MAX_TEXT = 100_000

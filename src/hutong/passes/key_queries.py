@@ -1,0 +1,88 @@
+"""What the page of keys and revocations reads: from the log who ordered what, and from the records how many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hutong.node import Node
+from hutong.storage import schema
+
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One revocation as the log tells it. ``entry``: its place in the log."""
+
+    pass_id: str
+    rule: str
+    by: str
+    second: str
+    at: datetime
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAct:
+    """A key that was retired or found compromised. ``second`` is empty where one person is enough."""
+
+    kind: str
+    key: str
+    by: str
+    second: str
+    at: datetime
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassCounts:
+    """Passes that the node still knows of: those that can be shown now, and those revoked of them."""
+
+    valid: int
+    revoked: int
+
+
+def revocations(node: Node) -> list[Revocation]:
+    """The newest revocations of single passes, at most 100, the newest first."""
+    return [
+        Revocation(
+            pass_id=str(event["pass_id"]),
+            rule=str(event["rule"]),
+            by=str(event["by"]),
+            second=str(event["second"]),
+            at=datetime.fromisoformat(event["at"]),
+            entry=index,
+        )
+        for index, event in ((entry.index, entry.event) for entry in node.log.entries(kind="pass.revoked", limit=MOST))
+    ]
+
+
+def key_acts(node: Node) -> list[KeyAct]:
+    """What was done to pass keys, the newest first: who, when, and the second person."""
+    acts = [
+        KeyAct(
+            kind="retired" if kind == "pass-key.rotated" else "compromised",
+            key=str(entry.event["old" if kind == "pass-key.rotated" else "key"]),
+            by=str(entry.event["by"]),
+            second=str(entry.event.get("second", "")),
+            at=datetime.fromisoformat(entry.event["at"]),
+            entry=entry.index,
+        )
+        for kind in ("pass-key.rotated", "pass-key.compromised")
+        for entry in node.log.entries(kind=kind, limit=MOST)
+    ]
+    return sorted(acts, key=lambda act: -act.entry)
+
+
+def pass_counts(node: Node) -> PassCounts:
+    """How many passes have not expired, and how many of these were revoked."""
+    table = schema.issued_pass
+    alive = table.c.expires_at > node.clock()
+    revoked = sa.case((table.c.revoked_at.is_not(None), 1), else_=0)
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(revoked), 0)).where(alive)
+    with node.records.reading() as connection:
+        total, ended = connection.execute(query).one()
+    return PassCounts(valid=int(total) - int(ended), revoked=int(ended))

@@ -1,0 +1,76 @@
+"""The page of keys and revocations: for authorities and auditors, in two languages, and nothing about a holder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.governance import actions as governance
+from hutong.node import Node
+from hutong.passes import actions, key_actions
+from hutong.web.app import create_app
+from hutong.web.doors import SESSION_COOKIE
+from tests.conftest import Clock
+from tests.passes import region
+from tests.passes.region import LI, WANG
+
+PASSWORD = "a long enough phrase"
+PAGE_BYTES = 60_000
+
+
+@pytest.fixture
+def door(node: Node) -> Iterator[TestClient]:
+    for role in ("authority", "auditor", "steward", "resident"):
+        roles = frozenset({role})
+        governance.create_account(node, by=node.operator, name=role, display_name=role, roles=roles, password=PASSWORD)
+    yield TestClient(create_app(node), follow_redirects=False)
+
+
+def look(node: Node, door: TestClient, who: str, language: str = "en") -> tuple[int, str]:
+    door.cookies.clear()
+    if who:
+        session = governance.sign_in(node, name=who, password=PASSWORD, address="192.0.2.1")
+        door.cookies.set(SESSION_COOKIE, session.secret)
+    answer = door.get(f"/{language}/pass/keys")
+    assert len(answer.content) < PAGE_BYTES
+    return answer.status_code, answer.text
+
+
+def test_who_sees_it(node: Node, door: TestClient) -> None:
+    assert {who: look(node, door, who)[0] for who in ("", "resident", "steward", "auditor", "authority")} == {
+        "": 401,
+        "resident": 403,
+        "steward": 403,
+        "auditor": 200,
+        "authority": 200,
+    }
+
+
+def test_before_anything_happened_it_says_what_would_be_here(node: Node, door: TestClient) -> None:
+    _, text = look(node, door, "authority")
+    assert node.keys.pass_key_id in text
+    assert "No single pass was revoked." in text
+    assert "What was done to keys" not in text
+
+
+def test_keys_and_revocations_with_who_when_and_rule(node: Node, door: TestClient, clock: Clock) -> None:
+    region.fill(node)
+    issued = actions.issue_pass(node, by=LI, person="R5")
+    actions.revoke_pass(
+        node, by=LI, second=WANG, pass_id=issued.pass_id, rule_id="forged", reason="Sold to the neighbour."
+    )
+    old = node.keys.pass_key_id
+    clock.now += timedelta(hours=1)
+    new = key_actions.rotate_pass_key(node, by=LI)
+    key_actions.end_pass_key(node, by=LI, second=WANG, key_id=old)
+    _, text = look(node, door, "authority")
+    for expected in (old, new, issued.pass_id, "forged", "li + wang", "in use", "compromised", "1 March 2026, 09:00"):
+        assert expected in text
+    for hidden in ("neighbour", region.pseudonym(node, "R5"), "Name of R5"):
+        assert hidden not in text
+    _, chinese = look(node, door, "authority", "zh")
+    for expected in (old, "密钥与撤销", "已泄露", "使用中", "li + wang"):
+        assert expected in chinese
