@@ -107,7 +107,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             rulebook=rulebook.id,
             version=rulebook.version,
             pass_id=pass_id,
-            status_index=_free_index(node, change),
+            status_index=free_index(node, change),
             commitment=commit_holder(pass_id, secret),
         )
         text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
@@ -161,7 +161,7 @@ def require_fresh(found: LevelInForce, now: datetime) -> None:
         raise Refused(f"The level is not known. {' '.join(reasons)}", "Let the missing facts be added.", reasons)
 
 
-def _free_index(node: Node, change: Change) -> int:
+def free_index(node: Node, change: Change) -> int:
     """A random free position of the newest list, so that neighbours say nothing of each other; else of a new list."""
     column = schema.issued_pass.c.status_index
     newest = (change.execute(sa.select(sa.func.max(column))).scalar() or 0) >> LIST_BITS

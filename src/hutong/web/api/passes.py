@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, bundle_queries, queries
+from hutong.passes import actions, bundle_queries, queries, recognition_queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.recognition import Answer, Scene
@@ -200,6 +200,38 @@ def revoke_pass(node: CurrentNode, actor: CurrentActor, pass_id: PassId, given: 
     record = queries.pass_record(node, pass_id)
     assert record.revoked_at is not None
     return Revoked(pass_id=pass_id, revoked_at=record.revoked_at, rule_id=given.rule_id)
+
+
+class RecognitionCell(BaseModel):
+    """What one party answers to fresh passes of another; no answers where nothing is known: then all is unknown."""
+
+    issuer: str
+    verifier: str
+    rulebook: str
+    answers: dict[str, Answer]
+    reason: str
+
+
+class Recognition(BaseModel):
+    """Who in the trust list recognises whose levels at a scene."""
+
+    scene: Scene
+    at: datetime
+    parties: list[str]
+    cells: list[RecognitionCell]
+
+
+@router.get("/api/passes/recognition-matrix")
+def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) -> Recognition:
+    """Who recognises whose levels, now, as far as this node knows the rules of the parties in its trust list."""
+    found = recognition_queries.matrix(node, scene)
+    cells = [
+        RecognitionCell(
+            issuer=one.issuer, verifier=one.verifier, rulebook=one.rulebook, answers=one.answers, reason=one.reason
+        )
+        for one in found.cells
+    ]
+    return Recognition(scene=found.scene, at=found.at, parties=list(found.parties), cells=cells)
 
 
 @router.get("/passes/trust-bundle", response_class=Response, responses={200: {"content": {"application/jose": {}}}})

@@ -1,0 +1,165 @@
+"""Three ways to live with many codes: keep one's own and recognise, convert through a hub, adopt the hub's rulebook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.errors import BadInput, Refused
+from hutong.governance import actions as governance
+from hutong.node import Node
+from hutong.passes import actions, queries
+from hutong.passes.conversion_actions import convert_pass
+from hutong.passes.credential.read import read_pass
+from hutong.passes.documents import shipped_document
+from hutong.passes.recognition import Answer, Scene
+from hutong.passes.recognition_queries import matrix
+from hutong.passes.verification import verify_pass
+from hutong.trust.authorisation import Actor
+from hutong.web.app import create_app
+from tests.conftest import Clock, NewNode
+from tests.passes import region as regions
+from tests.passes.region import FROM, LI, TO
+
+PERIOD = {"valid_from": FROM, "valid_to": TO}
+HU = Actor("hu", "account", frozenset({"authority"}), "cn")
+BO = Actor("bo", "account", frozenset({"authority"}), "cn")
+MARIA = Actor("maria", "account", frozenset({"authority"}), "pe")
+JOSE = Actor("jose", "account", frozenset({"authority"}), "pe")
+CLERK = Actor("clerk", "account", frozenset({"resident"}), "cn")
+
+
+class Hub:
+    """tw issues by three levels; the hub cn has four levels and lists tw and pe; pe has no rules of its own."""
+
+    def __init__(self, new_node: NewNode) -> None:
+        self.tw, self.pe, self.cn = new_node("tw"), new_node("pe"), new_node("cn")
+        regions.fill(self.tw)
+        for node in (self.pe, self.cn):
+            regions.declare(node)
+        both: dict[str, Any] = {"by": HU, "second": BO}
+        four = "dengue-four-levels"
+        actions.publish_rulebook(self.cn, **both, document=shipped_document(four, **PERIOD))
+        actions.publish_crosswalk(self.cn, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD))
+        actions.publish_acceptance(self.cn, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
+        parties = [governance.describe_self(node, kind="region") for node in (self.tw, self.pe, self.cn)]
+        signed = governance.publish_trust_list(self.cn, by=self.cn.operator, parties=parties)
+        for node in (self.tw, self.pe):
+            governance.adopt_trust_list(
+                node, by=node.operator, signed=signed, issuer_key=self.cn.keys.public["signing"]
+            )
+        self.share(self.tw, self.cn, HU)
+        self.share(self.cn, self.pe, MARIA)
+
+    def share(self, issuer: Node, reader: Node, by: Actor) -> None:
+        actions.adopt_party_bundle(reader, by=by, party_id=issuer.id, signed=queries.pass_bundle(issuer))
+
+    def convert(self, issued: actions.IssuedPass, **changes: Any) -> Any:
+        given = {"text": issued.text, "holder_secret": issued.holder_secret, "rulebook_id": "dengue-4", **changes}
+        return convert_pass(self.cn, **{"by": HU, **given})
+
+
+@pytest.fixture
+def hub(new_node: NewNode) -> Hub:
+    return Hub(new_node)
+
+
+def issue(hub: Hub, person: str, hours: int = 24) -> actions.IssuedPass:
+    return actions.issue_pass(hub.tw, by=LI, person=person, hours=hours)
+
+
+def at(node: Node, text: str, scene: str = "transport") -> tuple[str, str | None]:
+    found = verify_pass(text, trust=queries.bundle_file(node), scene=scene, at=node.clock())
+    return found.answer, found.level
+
+
+def test_one_keep_the_local_code_and_recognise(hub: Hub) -> None:
+    assert at(hub.cn, issue(hub, "R2").text) == ("accepted", "low")
+    assert at(hub.cn, issue(hub, "R6").text) == ("refused", "high")
+
+
+def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
+    shown = issue(hub, "R2", hours=5)
+    made = hub.convert(shown)
+    assert (made.level, made.rulebook, made.version) == ("low", "dengue-4", "1.0.0")
+    assert made.origin == "tw dengue-3@1.0.0 low"
+    assert made.expires_at == shown.expires_at
+    read = read_pass(made.text, keys=[hub.cn.keys.pass_certificate])
+    assert (read.issuer, read.signature_valid, read.payload["facts"]) == ("cn", True, {"origin": made.origin})
+    assert "tw" not in str(read_pass(made.text.partition("~")[0], keys=[hub.cn.keys.pass_certificate]).payload)
+    assert at(hub.cn, made.text) == ("accepted", "low")
+    # pe knows the hub only: the original is unknown to it, and the converted pass is not.
+    hub.share(hub.cn, hub.pe, MARIA)
+    rules = shipped_document("scenes/dengue-four-levels", **PERIOD)
+    here = {"trust": queries.bundle_file(hub.pe), "rules": rules, "scene": "transport", "at": clock()}
+    assert verify_pass(shown.text, **here).answer == "unknown"
+    assert verify_pass(made.text, **here).answer == "accepted"
+    (entry,) = hub.cn.log.entries(kind="pass.converted", limit=5)
+    assert (entry.event["origin"], entry.event["pass_id"]) == ("tw", made.pass_id)
+    record = queries.pass_record(hub.cn, made.pass_id)
+    assert record.level == "low"
+
+
+@pytest.mark.parametrize(("person", "level"), [("R2", "low"), ("R1", "medium"), ("R6", "high")])
+def test_conversion_never_raises_nor_forgets_a_level(hub: Hub, person: str, level: str) -> None:
+    made = hub.convert(issue(hub, person))
+    walks = {one.rulebook: one for one in queries.crosswalks(hub.cn)}
+    assert walks["dengue-4"].to_scale(made.level) == level
+
+
+def test_what_is_not_converted(hub: Hub, clock: Clock) -> None:
+    issued = issue(hub, "R2")
+    other = issue(hub, "R1")
+    with pytest.raises(Refused, match="not its holder"):
+        hub.convert(issued, holder_secret=other.holder_secret)
+    with pytest.raises(Refused):
+        hub.convert(issued, by=CLERK)
+    with pytest.raises(BadInput):
+        hub.convert(issued, hours=0)
+    with pytest.raises(Refused, match="can't be converted"):
+        hub.convert(issued, text=issued.text[:-3] + "ABC")
+    with pytest.raises(Refused, match="of this node itself"):
+        own = hub.convert(issued)
+        hub.convert(replace(issued, text=own.text, holder_secret=own.holder_secret))
+    actions.revoke_pass(
+        hub.tw, by=LI, second=regions.WANG, pass_id=issued.pass_id, rule_id="forged", reason="A copy was sold."
+    )
+    hub.share(hub.tw, hub.cn, HU)
+    with pytest.raises(Refused, match="revoked"):
+        hub.convert(issued)
+    clock.now += timedelta(hours=25)
+    with pytest.raises(Refused, match="expired"):
+        hub.convert(other)
+
+
+def test_three_adopt_the_hubs_rulebook(hub: Hub) -> None:
+    document = queries.rulebook(hub.cn, "dengue-4").document
+    adopted = actions.publish_rulebook(hub.pe, by=MARIA, second=JOSE, document=document)
+    assert adopted.hash == queries.rulebook(hub.cn, "dengue-4").hash
+    assert adopted == queries.rulebook(hub.pe, "dengue-4")
+
+
+def test_the_matrix_of_the_trust_list(hub: Hub) -> None:
+    found = matrix(hub.cn, Scene.TRANSPORT)
+    assert found.parties == ("cn", "pe", "tw")
+    cells = {(cell.issuer, cell.verifier): cell for cell in found.cells}
+    assert len(cells) == len(found.cells) == 9
+    assert cells["tw", "cn"].answers["low"] is Answer.ACCEPTED
+    assert cells["tw", "cn"].answers["high"] is Answer.REFUSED
+    assert (cells["cn", "tw"].rulebook, cells["cn", "tw"].in_one_word) == ("dengue-4", "accepted")
+    assert {cells["pe", one].reason for one in found.parties} == {"no-crosswalk"}
+    assert {cells[one, "pe"].reason for one in ("cn", "tw")} == {"no-rules"}
+    assert cells["tw", "pe"].in_one_word == "unknown"
+
+
+def test_the_matrix_has_a_door(hub: Hub) -> None:
+    client = TestClient(create_app(hub.cn), base_url="http://node.test")
+    given = client.get("/api/passes/recognition-matrix", params={"scene": "school"})
+    assert given.status_code == 200
+    assert given.json()["parties"] == ["cn", "pe", "tw"]
+    assert len(given.json()["cells"]) == 9
+    assert client.get("/api/passes/recognition-matrix", params={"scene": "moon"}).status_code == 422
