@@ -221,6 +221,7 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
     assert sum(assessed["areas"].values()) > 0
     decided = hutong.ok("levels", "decide", "dengue-3", "--as-of", today, "--node", node_folder)
     assert decided["persons"] == 5 == sum(decided["levels"].values())
+    assert hutong.ok("levels", "update", "dengue-3", "--node", node_folder)["rulebook"] == "dengue-3"
     picture = files.folder / "pass.png"
     said = hutong.ok("pass", "issue", "R0001", "--picture", picture, "--node", node_folder)
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -306,6 +307,22 @@ def test_the_sunset_is_shown_before_it_comes(hutong: CommandLine, region: Region
     assert {"emergency", "rulebook", "code-type", "boundary", "key"} <= {one["kind"] for one in shown["endings"]}
     assert [one["emergency"] for one in hutong.ok("sunset", "--node", region.node)["destroyed"]] == ["short"]
     assert hutong.ok("sunset", "--node", region.node)["destroyed"] == []
+
+
+def test_an_appeal_goes_its_way(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    node = region.node
+    filed = hutong.ok("appeal", "file", "R0001", "--statement", "I was not in that area at all.", "--node", node)
+    assert filed["state"] == "filed"
+    assert [one["id"] for one in hutong.ok("appeal", "list", "--node", node)] == [filed["id"]]
+    assert hutong.ok("appeal", "acknowledge", filed["id"], "--node", node)["state"] == "acknowledged"
+    assert hutong.ok("appeal", "evidence", filed["id"], "--node", node)["state"] == "evidence"
+    decided = hutong.ok(
+        "appeal", "decide", filed["id"], "--outcome", "dismissed", "--reason", "The register says otherwise.",
+        "--second", "alice", "--node", node,
+    )  # fmt: skip
+    assert decided["decision"]["outcome"] == "dismissed"
+    assert hutong.ok("appeal", "notify", filed["id"], "--node", node)["state"] == "notified"
+    assert hutong.ok("appeal", "statistics", "--node", node)
 
 
 def test_rules_are_evaluated_checked_and_tested_without_a_node(
