@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -402,3 +403,26 @@ def test_a_revoked_agreement_has_ended(node: Node, clock: Clock) -> None:
             )
     ends = {one.id: one.ends_at for one in sunset_queries.endings(node) if one.kind is Kind.AGREEMENT}
     assert ends == {"one": later, "two": clock()}
+
+
+def test_nobody_writes_to_the_lake_meanwhile(new_node: NewNode, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = new_node()
+    live(node, clock)
+    clock.now = SUNSET
+    writers = ("inbox.lock", "levels.lock")
+    seen = []
+    delete = type(node.lake).delete_where
+
+    def watched(*given: Any) -> int:
+        for name in writers:
+            with (node.settings.folder / name).open("w") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(given[1])
+        return delete(*given)
+
+    monkeypatch.setattr(type(node.lake), "delete_where", watched)
+    end(node)
+    assert "person" in seen
+    for name in writers:
+        with (node.settings.folder / name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from hutong.errors import Tampered
 from hutong.node import Node
 from hutong.storage import schema
 from hutong.storage.lake import Matches
@@ -84,6 +85,15 @@ def test_the_table_lives_on(node: Node) -> None:
         rows = pa.table({"pseudonym": ["p"], "receipt_id": ["r"], "value": [number]})
         node.lake.append("fact", rows, high_water=10 + number)
     assert node.engine.to_arrow(node.engine.table("fact")).num_rows == 25
+
+
+def test_a_lake_whose_files_are_elsewhere_is_left_alone(node: Node) -> None:
+    fill(node)
+    (lost, *others) = node.lake.snapshot("fact").files
+    Path(lost).rename(node.settings.folder / "elsewhere.parquet")
+    with pytest.raises(Tampered, match="not where"):
+        node.lake.purge("fact")
+    assert all(Path(other).is_file() for other in others)
 
 
 def test_an_unknown_table_has_nothing_to_delete(node: Node) -> None:

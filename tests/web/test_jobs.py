@@ -39,6 +39,7 @@ def test_the_jobs_and_their_periods() -> None:
         "exposure-batches": 300,
         "exposure-destruction": 300,
         "sunset": 300,
+        "lake": 3600,
     }
 
 

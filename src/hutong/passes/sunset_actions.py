@@ -64,20 +64,30 @@ def end_what_is_over(node: Node, *, by: Actor) -> tuple[Destruction, ...]:
     node.require(by, "destroy_status_data")
     with inbox.one_at_a_time(node.settings.folder / "sunset.lock"):
         node.move_inbox()
-        ended = [_end(node, by, remain) for remain in sunset_queries.remains(node)]
+        ended = [_end(node, by, remain, *_end_in_lake(node, remain)) for remain in sunset_queries.remains(node)]
     done = [destruction for destruction in ended if destruction is not None]
     if done:
         node.records.scrub(_SCRUBBED)
     return tuple(done)
 
 
-def _end(node: Node, by: Actor, remain: Remains) -> Destruction | None:
-    gone = sunset_queries.gone_from_vault(node, remain)
-    counts = {name: node.lake.delete_where(name, which) for name, which in remain.matches.items()}
-    if remain.known.destroyed_at is None:
-        # Also where no row is left: earlier snapshots of levels, or a destruction that was cut short.
-        for name in remain.matches:
-            node.lake.purge(name)
+def _end_in_lake(node: Node, remain: Remains) -> tuple[Mapping[str, int], list[str] | None]:
+    """Delete rows of the lake; how many, by table, and whom the vault need not know any more."""
+    folder = node.settings.folder
+    # Nobody may write to the tables meanwhile: what is not committed yet looks like what is not needed any more.
+    with inbox.one_at_a_time(folder / "levels.lock"), inbox.one_at_a_time(folder / "inbox.lock"):
+        gone = sunset_queries.gone_from_vault(node, remain)
+        counts = {name: node.lake.delete_where(name, which) for name, which in remain.matches.items()}
+        if remain.known.destroyed_at is None:
+            # Also where no row is left: earlier snapshots of levels, or a destruction that was cut short.
+            for name in remain.matches:
+                node.lake.purge(name)
+    return counts, gone
+
+
+def _end(
+    node: Node, by: Actor, remain: Remains, counts: Mapping[str, int], gone: list[str] | None
+) -> Destruction | None:
     with node.change(by) as change:
         destruction = _destruction(remain, {**counts, **_end_records(change, remain, gone)})
         if not destruction.total and remain.known.destroyed_at is not None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from hutong.errors import NotFound
+from hutong.errors import NotFound, Tampered
 from hutong.storage.records import clear_disk_errors
 
 if TYPE_CHECKING:
@@ -252,26 +252,40 @@ class Lake:
         return deleted
 
     def purge(self, table: str) -> int:
-        """Forget all snapshots but the newest and remove all files that only they named; returns how many files."""
+        """Forget all snapshots but the newest and remove all files that only they named; returns how many files.
+
+        Whoever writes to the table meanwhile would lose what is not committed: hold the writers' locks.
+
+        Raises Tampered when a file that the newest state names is not where it should be; then nothing is removed.
+        """
         self.expire(table, keep=1)
         loaded = self._load(table)
-        # Earlier metadata files hold no values, and PyIceberg deletes them itself when they are many.
-        kept = {str(loaded.metadata_location), *(entry.metadata_file for entry in loaded.metadata.metadata_log)}
+        named = {str(loaded.metadata_location)}
         current = loaded.current_snapshot()
         if current is not None:
-            kept.add(current.manifest_list)
+            named.add(current.manifest_list)
             for manifest in current.manifests(loaded.io):
-                kept.add(manifest.manifest_path)
-                kept |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(loaded.io)}
-        folder = Path(loaded.location().removeprefix("file://"))
-        names = {Path(location.removeprefix("file://")) for location in kept}
-        unnamed = [path for path in folder.rglob("*") if path.is_file() and path not in names]
+                named.add(manifest.manifest_path)
+                named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(loaded.io)}
+        folder, needed = _path(loaded.location()), {_path(location) for location in named}
+        there = {path for path in folder.rglob("*") if path.is_file()}
+        if not needed <= there:
+            raise Tampered(
+                f"Files of the table {table!r} are not where the lake's catalogue says.", "Restore the node's folder."
+            )
+        # Earlier metadata files hold no values, and PyIceberg deletes them itself when they are many.
+        earlier = {_path(entry.metadata_file) for entry in loaded.metadata.metadata_log}
+        unnamed = there - needed - earlier
         for path in unnamed:
             path.unlink(missing_ok=True)
         return len(unnamed)
 
     def _load(self, table: str) -> IcebergTable:
         return self._catalog.load_table((_NAMESPACE, table))
+
+
+def _path(location: str) -> Path:
+    return Path(location.removeprefix("file://"))
 
 
 def _predicate(matches: Matches) -> Any:
