@@ -28,7 +28,7 @@ from hutong.web.api import (
     sharing,
 )
 from hutong.web.i18n import LANGUAGES, preferred_language
-from hutong.web.portal import about, account, dataset, developers, home, stewardship
+from hutong.web.portal import about, account, dataset, developers, home, recognition, stewardship
 from hutong.web.portal import appeals as appeal_pages
 from hutong.web.portal import catalogue as catalogue_pages
 from hutong.web.portal import log as log_pages
@@ -49,6 +49,7 @@ PORTAL = (
     sharing_pages,
     pass_pages,
     appeal_pages,
+    recognition,
     verifier_pages,
     log_pages,
 )

@@ -97,6 +97,14 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Levels decided"),
         N_("Levels of %(persons)s persons as of %(as_of)s were decided by the rulebook %(rulebook)s."),
     ),
+    "levels.updated": (
+        N_("Levels updated"),
+        N_("New evidence was known: %(persons)s persons were looked at again by the rulebook %(rulebook)s."),
+    ),
+    "pass.converted": (
+        N_("Pass converted"),
+        N_("A pass of %(origin)s was read, and one of this node under %(rulebook)s was issued for it."),
+    ),
     "crosswalk.published": (
         N_("Crosswalk published"),
         N_("Version %(version)s of the crosswalk %(crosswalk)s was published: how others' levels read here."),
