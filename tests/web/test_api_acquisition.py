@@ -46,7 +46,7 @@ def test_a_file_is_acknowledged_and_reaches_the_lake(changing: World, monkeypatc
         receipt = answer.json()
         assert (receipt["rows"], receipt["accepted"], receipt["held"], receipt["rejected"]) == (60, 51, 9, 0)
         assert "/" not in receipt["file_name"]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not changing.node.lake.exists("case") or cases_in_lake(changing.node) < 51:
             assert time.monotonic() < deadline
             time.sleep(0.05)
