@@ -67,11 +67,13 @@ class Lake:
             if self._opened is None:
                 from pyiceberg.catalog.sql import SqlCatalog
 
+                is_sqlite = self._database_url.startswith("sqlite")
                 with clear_disk_errors():
                     self._folder.mkdir(parents=True, exist_ok=True)
                     opened = SqlCatalog(
                         "hutong",
-                        uri=self._database_url,
+                        # The catalogue writes beside the records: it waits for them as long as they do for each other.
+                        uri=f"{self._database_url}?timeout=30" if is_sqlite else self._database_url,
                         warehouse=self._folder.as_uri(),
                         **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
                     )
