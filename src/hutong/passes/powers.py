@@ -44,7 +44,7 @@ def require_any_emergency(node: Node) -> None:
     """Refuse when no emergency is in force: then there is nothing that a level or a pass could hang on."""
     if governance.emergency_in_force(node, node.clock().date()) is None:
         raise Refused(
-            "No emergency is in force: no pass is issued or renewed.",
+            "No emergency is in force (each has ended, or none was declared): no pass is issued or renewed.",
             "Nothing needs to be shown; data about persons are destroyed when an emergency ends.",
             ("no-emergency",),
         )
