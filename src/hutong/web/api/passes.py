@@ -221,7 +221,7 @@ class Recognition(BaseModel):
     cells: list[RecognitionCell]
 
 
-@router.get("/api/passes/recognition-matrix")
+@router.get("/api/passes/recognition-matrix", responses=problems(422))
 def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) -> Recognition:
     """Who recognises whose levels, now, as far as this node knows the rules of the parties in its trust list."""
     found = recognition_queries.matrix(node, scene)
@@ -234,7 +234,15 @@ def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) ->
     return Recognition(scene=found.scene, at=found.at, parties=list(found.parties), cells=cells)
 
 
-@router.get("/passes/trust-bundle", response_class=Response, responses={200: {"content": {"application/jose": {}}}})
+@router.get(
+    "/passes/trust-bundle",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/jose": {}}},
+        304: {"description": "You have the newest edition"},
+        **problems(422),
+    },
+)
 def get_trust_bundle(
     node: CurrentNode,
     since: Annotated[int | None, Query(ge=0, le=2**53, description="Number of the edition that you have.")] = None,
