@@ -160,6 +160,18 @@ receipt = Table(
     Column("body", sa.JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("source", "file_sha256", "table_name"),
+    Index("ix_receipt_received_at_id", "received_at", "id"),
+)
+held_decision = Table(
+    "held_decision",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("receipt", ForeignKey("receipt.id"), nullable=False, index=True),
+    Column("rule", String(80), nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("decided_at", Instant, nullable=False),
 )
 receipt_item = Table(
     "receipt_item",
@@ -171,6 +183,16 @@ receipt_item = Table(
     Column("element", String(60), nullable=False),
     Column("reason", Text, nullable=False),
     Column("raw", sa.JSON, nullable=False),
+    # What a held row would add to the lake, under the vault's key; it is there exactly until somebody has decided.
+    Column("sealed", LargeBinary),
+    Column("decision", ForeignKey("held_decision.id")),
+    Index(
+        "ix_receipt_item_waiting",
+        "receipt",
+        "rule",
+        sqlite_where=sa.text("sealed IS NOT NULL"),
+        postgresql_where=sa.text("sealed IS NOT NULL"),
+    ),
 )
 inbox = Table(
     "inbox",
@@ -282,6 +304,8 @@ rulebook = Table(
     Column("hash", String(64), nullable=False),
     Column("body", sa.JSON, nullable=False),
     Column("published_at", Instant, nullable=False),
+    Column("effective_from", Instant, nullable=False),
+    Column("verdict", sa.JSON, nullable=False),
 )
 issued_pass = Table(
     "issued_pass",

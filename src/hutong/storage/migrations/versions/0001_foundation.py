@@ -169,6 +169,8 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("published_at", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("effective_from", hutong.storage.records.Instant(), nullable=False),
+        sa.Column("verdict", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", "version", name=op.f("pk_rulebook")),
     )
     op.create_table(
@@ -354,6 +356,9 @@ def upgrade() -> None:
             "source", "file_sha256", "table_name", name=op.f("uq_receipt_source_file_sha256_table_name")
         ),
     )
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.create_index("ix_receipt_received_at_id", ["received_at", "id"], unique=False)
+
     op.create_table(
         "release",
         sa.Column("dataset", sa.String(length=80), nullable=False),
@@ -390,6 +395,21 @@ def upgrade() -> None:
     with op.batch_alter_table("verification_code", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_verification_code_emergency"), ["emergency"], unique=False)
         batch_op.create_index(batch_op.f("ix_verification_code_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
+        "held_decision",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("receipt", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("decided_at", hutong.storage.records.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["receipt"], ["receipt.id"], name=op.f("fk_held_decision_receipt")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_held_decision")),
+    )
+    with op.batch_alter_table("held_decision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_held_decision_receipt"), ["receipt"], unique=False)
 
     op.create_table(
         "inbox",
@@ -438,7 +458,19 @@ def upgrade() -> None:
         sa.Column("element", sa.String(length=60), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("decision", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(["decision"], ["held_decision.id"], name=op.f("fk_receipt_item_decision")),
         sa.ForeignKeyConstraint(["receipt"], ["receipt.id"], name=op.f("fk_receipt_item_receipt")),
         sa.PrimaryKeyConstraint("receipt", "row_number", name=op.f("pk_receipt_item")),
     )
+    with op.batch_alter_table("receipt_item", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_receipt_item_waiting",
+            ["receipt", "rule"],
+            unique=False,
+            sqlite_where=sa.text("sealed IS NOT NULL"),
+            postgresql_where=sa.text("sealed IS NOT NULL"),
+        )
+
     # ### end Alembic commands ###
