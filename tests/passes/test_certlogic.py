@@ -15,6 +15,7 @@ from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 from hutong.passes.certlogic.datetimes import DateTime, dcc_date_of_birth, plus_time
 from hutong.passes.certlogic.evaluate import compile_rule, evaluate
 from hutong.passes.certlogic.explain import explain, trace
+from hutong.passes.certlogic.rule_set import evaluate_document
 from hutong.passes.certlogic.suite import run_rule_tests
 from hutong.passes.certlogic.validate import OPERATIONS, data_accesses, validate_format
 
@@ -276,3 +277,51 @@ def test_value_sets_that_the_pool_has_not_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"rules": rules, "valueSetsPool": []}))
     with pytest.raises(BadInput):
         run_rule_tests(tmp_path)
+
+
+def test_the_older_layout_keeps_a_rules_tests_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "XX" / "GR-XX-0001"
+    folder.mkdir(parents=True)
+    (folder / "rule.json").write_text(json.dumps({"Identifier": "GR-XX-0001", "Logic": {"!": [{"var": "external.z"}]}}))
+    (folder / "test001.json").write_text(json.dumps({"payload": {}, "external": None, "expected": True}))
+    (folder / "test002.json").write_text(json.dumps({"payload": {}, "external": {"z": 1}, "expected": True}))
+    for place in (tmp_path, tmp_path / "XX", folder):
+        assert [test.passed for test in run_rule_tests(place).tests] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("expression", "messages"),
+    [
+        ({"plusTime": ["2021", 1.5, None]}, ["integer, but it is: 1.5", "month, day, hour, but it is: null"]),
+        ({"plusTime": ["2021", True, [1]]}, ["integer, but it is: true", "hour, but it is: a structure"]),
+        ({"dccDateOfBirth": [None, "2004"]}, ["operand, but it has 2", "invalid CertLogic expression"]),
+        ({"!": [None, 1.5]}, ["operand, but it has 2"]),
+        ({"extractFromUVCI": []}, ["operands, but it has 0"]),
+        ({"and": [1e-7]}, ["operands, but it has 1", "1e-7 is a non-integer number"]),
+        ({"if": [None, {}, 0, None]}, ["operands, but it has 4", "invalid CertLogic expression", "but it has 0"]),
+    ],
+)
+def test_issues_say_what_stands_there_as_json_writes_it(expression: Any, messages: list[str]) -> None:
+    found = [issue.message for issue in validate_format(expression)]
+    assert len(found) == len(messages)
+    assert all(one.endswith(end) for one, end in zip(found, messages, strict=True)), found
+
+
+def test_a_document_of_rules_gives_each_its_value_or_its_error() -> None:
+    later = {"plusTime": [{"var": "external.validationClock"}, 1, "day"]}
+    rules = [{"Identifier": "A", "Logic": later}, {"id": "B", "logic": [later]}, {"id": "C"}, 5]
+    found = evaluate_document({"rules": rules}, {"payload": {}}, at="2024-02-28T23:00:00-02:00")["results"]
+    assert [one.get("value") for one in found] == ["2024-03-01T01:00:00.000Z", ["2024-03-01T01:00:00.000Z"], None, None]
+    assert [one["id"] for one in found if "error" in one] == ["C", None]
+    assert evaluate_document({"rules": []}, {}) == {"results": []}
+    assert evaluate_document({"dccDateOfBirth": ["1999-02"]}, {})["value"] == "1999-02-28T00:00:00.000Z"
+
+
+def test_a_clock_needs_its_place_and_a_result_its_limit() -> None:
+    with pytest.raises(BadInput):
+        evaluate_document(True, {"external": 5}, at="2024-02-28")
+    deep: Any = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(LimitExceeded):
+        evaluate_document({"var": ""}, deep)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hutong.errors import HutongError, LimitExceeded
+from hutong.errors import BadInput, HutongError, LimitExceeded
+from hutong.passes.certlogic.datetimes import DateTime
 from hutong.passes.certlogic.evaluate import evaluate
+from hutong.passes.certlogic.values import require_bounded
 
 MAX_RULES = 10_000
 _LOGIC_NAMES = ("Logic", "logic", "certLogicExpression")
@@ -18,23 +20,51 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     A rule is an object with ``Logic`` (EU DCC business rules) or ``logic``; a document may be a rule, a list of rules,
     an object with a list under ``rules``, or a bare expression. ``at`` is put where EU rules look for the validation
     clock, ``external.validationClock``. Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for
-    a bare expression only.
+    a bare expression only; date-times are written as ISO 8601 in UTC.
+
+    Raises:
+        BadInput: a bare expression that is not valid CertLogic or gets the wrong operands; data that has no place for
+            the clock.
+        LimitExceeded: too many rules, or a bare expression too large.
     """
     if at is not None:
-        external = {**(data.get("external") or {}), "validationClock": at} if isinstance(data, dict) else None
-        data = {**data, "external": external} if external is not None else data
+        data = _with_clock(data, at)
     rules = _rules(document)
     if rules is None:
-        value = evaluate(document, data)
+        value = _value(document, data)
         return {"results": [{"id": None, "value": value}], "value": value}
     if len(rules) > MAX_RULES:
         raise LimitExceeded(f"More than {MAX_RULES:,} rules.", "Split the set.")
     return {"results": [_one(rule, data) for rule in rules]}
 
 
-def _rules(document: Any) -> list[dict[str, Any]] | None:
+def _with_clock(data: Any, at: str) -> Any:
+    if not isinstance(data, dict):
+        return data
+    external = data.get("external")
+    if not isinstance(external, dict | None):
+        raise BadInput('The data\'s "external" is not an object.', "Give the data of EU rules: payload and external.")
+    return {**data, "external": {**(external or {}), "validationClock": at}}
+
+
+def _value(expression: Any, data: Any) -> Any:
+    """Value of an expression as JSON can hold it."""
+    value = evaluate(expression, data)
+    require_bounded(value)
+    return _as_json(value)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, DateTime):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _rules(document: Any) -> list[Any] | None:
     if isinstance(document, dict) and isinstance(document.get("rules"), list):
-        document = document["rules"]
+        return [_inner(entry) for entry in document["rules"]]
     if isinstance(document, dict) and _logic(document) is not None:
         return [document]
     if isinstance(document, list) and document and all(_logic(_inner(entry)) is not None for entry in document):
@@ -51,9 +81,9 @@ def _logic(rule: Any) -> Any:
     return next((rule[name] for name in _LOGIC_NAMES if name in rule), None) if isinstance(rule, dict) else None
 
 
-def _one(rule: dict[str, Any], data: Any) -> dict[str, Any]:
-    name = next((rule[key] for key in _ID_NAMES if key in rule), None)
+def _one(rule: Any, data: Any) -> dict[str, Any]:
+    name = next((rule[key] for key in _ID_NAMES if key in rule), None) if isinstance(rule, dict) else None
     try:
-        return {"id": name, "value": evaluate(_logic(rule), data)}
+        return {"id": name, "value": _value(_logic(rule), data)}
     except HutongError as error:
         return {"id": name, "error": str(error)}

@@ -2,7 +2,8 @@
 
 Two layouts are read. *Merged*: each ``*.json`` file is ``{ruleSet, valueSetsPool, rules: [{rule, tests}]}``, where a
 test's ``external.valueSetsRef`` names an entry of the pool. *Upstream* (eu-digital-green-certificates): ``<set>/<rule>/
-rule.json`` beside ``tests/*.json``. The folder may also be one set or one rule of the upstream layout.
+rule.json`` beside ``tests/*.json`` (or, earlier, beside ``test*.json``). The folder may also be one set or one rule of
+the upstream layout.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def _merged(folder: Path) -> Iterator[CaseResult]:
 def _upstream(folder: Path) -> Iterator[CaseResult]:
     for path in _limited(sorted(folder.rglob(_RULE_FILE))):
         rule = _object(_load(path), path.name)
-        cases = [(test.stem, _object(_load(test), test.name)) for test in sorted(path.parent.glob("tests/*.json"))]
+        tests = sorted(path.parent.glob("tests/*.json")) or sorted(path.parent.glob("test*.json"))
+        cases = [(test.stem, _object(_load(test), test.name)) for test in tests]
         yield from _run(path.parent.parent.name, rule, cases, [], f"{path.parent.name}/{_RULE_FILE}")
 
 
@@ -130,7 +132,7 @@ def _always(error: HutongError) -> Callable[[Any], Any]:
 
 
 def _external(test: dict[str, Any], pool: list[Any], where: str) -> dict[str, Any]:
-    external = _object(test.get("external", {}), where)
+    external = _object(test.get("external") or {}, where)
     reference = external.get("valueSetsRef")
     if reference is None:
         return external

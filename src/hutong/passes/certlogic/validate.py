@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from hutong.errors import BadInput, LimitExceeded
 
 from .datetimes import TIME_UNITS
@@ -179,13 +181,12 @@ class _Validator:
         if len(operands) != 1:
             form = 'a "dccDateOfBirth"-operation must have exactly 1 value/operand'
             yield Issue(expression, f"{form}, but it has {len(operands)}")
-        else:
-            yield from self._all(operands, depth)
+        yield from self._all(operands[:1], depth)
 
 
 def _number(expression: int | float) -> Iterator[Issue]:
     if not is_integer(expression):
-        yield Issue(expression, f"{expression} is a non-integer number")
+        yield Issue(expression, f"{_short(expression)} is a non-integer number")
     elif abs(expression) > MAX_SAFE_INTEGER:
         yield Issue(expression, f"an integer must lie between -{MAX_SAFE_INTEGER} and {MAX_SAFE_INTEGER}")
 
@@ -209,9 +210,11 @@ def _literal_integer(expression: Expression, value: Any, name: str, operator: st
 
 
 def _short(value: Any) -> str:
-    """A value as a message may repeat it; writing out a structure or a huge number could itself fail."""
+    """A value as a message may repeat it, as JSON writes it; a structure or a huge number is not written out."""
     if isinstance(value, str):
         return value[:40]
-    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**64):
-        return str(value)
-    return f"a value of type {type(value).__name__}"
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SAFE_INTEGER:
+        return str(int(value))
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return orjson.dumps(value).decode()
+    return "a structure" if isinstance(value, list | dict) else "a value that JSON does not have"

@@ -112,18 +112,21 @@ class Validator {
   }
 }
 
-const single = (form) => (validator, expression, operands, depth) => {
-  if (operands.length !== 1) validator.add(expression, `${form}, but it has ${operands.length}`);
-  else validator.all(operands, depth);
-};
-
 const FORMS = {
   if(validator, expression, operands, depth) {
     validator.exactly(expression, operands, 3, 'an "if"-operation');
     validator.all(operands.slice(0, 3), depth);
   },
-  "!": single("a !-operation (logical not/negation) must have exactly 1 operand"),
-  dccDateOfBirth: single('a "dccDateOfBirth"-operation must have exactly 1 value/operand'),
+  "!"(validator, expression, operands, depth) {
+    const form = "a !-operation (logical not/negation) must have exactly 1 operand";
+    if (operands.length !== 1) validator.add(expression, `${form}, but it has ${operands.length}`);
+    else validator.all(operands, depth);
+  },
+  dccDateOfBirth(validator, expression, operands, depth) {
+    const form = 'a "dccDateOfBirth"-operation must have exactly 1 value/operand';
+    if (operands.length !== 1) validator.add(expression, `${form}, but it has ${operands.length}`);
+    validator.all(operands.slice(0, 1), depth);
+  },
   reduce(validator, expression, operands, depth) {
     validator.exactly(expression, operands, 3, 'a "reduce"-operation');
     validator.all(operands.slice(0, 3), depth);
