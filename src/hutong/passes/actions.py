@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from hutong.node import Change, Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import documents, powers, queries, status
+from . import documents, notice, powers, queries, status
 from .actions_pass import IssuedPass, issue_pass, revoke_pass
 from .credential.level_pass import LevelPass, PassSigner
 from .crosswalk import Crosswalk, parse_crosswalk
@@ -43,11 +43,14 @@ __all__ = [
 def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document) -> Rulebook:
     """Publish a version of a rulebook; two persons stand behind it.
 
+    It holds at once if it is the first under the emergency, or is shown to raise nobody's level; otherwise after its
+    notice, and until then the version before it holds.
+
     Raises:
         Refused: the policy, one person for two, or no emergency in force.
-        BadInput: the rulebook is not whole, outlives its emergency, reads evidence that no node computes, or has a rule
-            that can't run over a population.
-        Conflict: its version does not rise.
+        BadInput: the rulebook is not whole, outlives its emergency, ends before its notice is over, reads evidence that
+            no node computes, or has a rule that can't run over a population.
+        Conflict: its version does not rise, or another version was published meanwhile.
         LimitExceeded: its names are too long for a scannable pass.
     """
     from .population import require_compilable
@@ -59,10 +62,18 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
     require_compilable(rulebook)
     status.require_computable(rulebook, _risk_levels(node))
     _require_scannable(node, rulebook)
+    known = queries.all_rulebooks(node)
+    for one in known:
+        if one.rulebook.id == rulebook.id:
+            require_successor(one.rulebook, rulebook)
+    standing = _standing(node, known, rulebook.id)
+    verdict = notice.judge(standing, rulebook)
     with node.change(by) as change:
         table = schema.rulebook
-        for body in change.execute(sa.select(table.c.body).where(table.c.id == rulebook.id)).scalars():
-            require_successor(parse_rulebook(body), rulebook)
+        # What was judged must be what is there: showing that nobody is worse off can take seconds.
+        if change.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() != len(known):
+            raise Conflict("Another version was published meanwhile.", "Publish this one again.")
+        effective_from = notice.holds_from(verdict, rulebook, standing, change.at)
         change.execute(
             table.insert().values(
                 id=rulebook.id,
@@ -70,6 +81,8 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
                 hash=rulebook.hash,
                 body=dict(document),
                 published_at=change.at,
+                effective_from=effective_from,
+                verdict=verdict.document(),
             )
         )
         change.event(
@@ -79,9 +92,28 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
             hash=rulebook.hash,
             emergency=rulebook.emergency,
             valid_to=rulebook.period.end.isoformat(),
+            effect=str(verdict.effect),
+            because=str(verdict.because),
+            effective_from=effective_from.isoformat(),
             second=second.id,
         )
     return rulebook
+
+
+def _standing(node: Node, known: Sequence[queries.PublishedRulebook], rulebook_id: str) -> list[Rulebook]:
+    """What people's levels may come from now, under any emergency in force: this rulebook's version, else all others'.
+
+    A new id does not slip past the notice: beside another rulebook it is judged against that one.
+    """
+    now = node.clock()
+    today = now.date()
+    in_force = {one.id for one in governance.emergencies(node) if one.is_in_force(today)}
+    by_id: dict[str, list[queries.PublishedRulebook]] = {}
+    for one in known:
+        by_id.setdefault(one.rulebook.id, []).append(one)
+    held = {name: queries.holding(versions, now).rulebook for name, versions in by_id.items()}
+    standing = {name: one for name, one in held.items() if one.emergency in in_force}
+    return [standing[rulebook_id]] if rulebook_id in standing else list(standing.values())
 
 
 def _risk_levels(node: Node) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from .credential.level_pass import LIST_BITS
 from .credential.status_list import StatusList
 from .crosswalk import Crosswalk, parse_crosswalk
 from .level_update import HISTORY, newest_rows
+from .notice import Verdict, read_verdict
 from .recognition import AcceptanceRules, parse_acceptance
 from .rulebook import Rulebook, parse_rulebook
 from .status import TABLE, PersonStatus, read_status
@@ -40,10 +41,12 @@ CROSSWALK, SCENES = "crosswalk", "scenes"
 
 @dataclass(frozen=True, slots=True)
 class PublishedRulebook:
-    """A rulebook and when it was published."""
+    """A version of a rulebook, when it was published, and from when it holds: at once, or after its notice."""
 
     rulebook: Rulebook
     published_at: datetime
+    effective_from: datetime
+    verdict: Verdict
 
 
 @lru_cache(maxsize=64)
@@ -53,11 +56,11 @@ def _rulebook(canonical: bytes) -> Rulebook:
 
 
 def rulebooks(node: Node) -> list[PublishedRulebook]:
-    """The newest version of each rulebook, by id."""
-    newest: dict[str, PublishedRulebook] = {}
+    """Of each rulebook the version that holds, or the first that is to come; by id."""
+    by_id: dict[str, list[PublishedRulebook]] = {}
     for published in _versions(node, None):
-        newest.setdefault(published.rulebook.id, published)
-    return [newest[name] for name in sorted(newest)]
+        by_id.setdefault(published.rulebook.id, []).append(published)
+    return [holding(by_id[name], node.clock()) for name in sorted(by_id)]
 
 
 def all_rulebooks(node: Node) -> list[PublishedRulebook]:
@@ -73,22 +76,49 @@ def rulebook_versions(node: Node, rulebook_id: str) -> list[PublishedRulebook]:
     return found
 
 
+def holding(versions: Sequence[PublishedRulebook], at: datetime) -> PublishedRulebook:
+    """Of a rulebook's versions (the newest first) the one that holds: the newest whose notice is over.
+
+    Before any holds it is the first that will.
+    """
+    held = (one for one in versions if one.effective_from <= at)
+    return next(held, None) or min(reversed(versions), key=lambda one: one.effective_from)
+
+
+def coming(versions: Sequence[PublishedRulebook], at: datetime) -> list[PublishedRulebook]:
+    """Versions that will hold and don't yet, the next one first; what a newer one overtakes never will."""
+    now = documents.semver(holding(versions, at).rulebook.version)
+    later = [one for one in versions if one.effective_from > at and documents.semver(one.rulebook.version) > now]
+    overtaken = [
+        one for one in later if any(other.effective_from <= one.effective_from for other in later[: later.index(one)])
+    ]
+    return sorted((one for one in later if one not in overtaken), key=lambda one: one.effective_from)
+
+
 def rulebook(node: Node, rulebook_id: str, version: str | None = None) -> Rulebook:
-    """One version of a rulebook, by default the newest. ``NotFound`` when there is none."""
-    for published in rulebook_versions(node, rulebook_id):
-        if version in (None, published.rulebook.version):
+    """One version of a rulebook, by default the one that holds. ``NotFound`` when there is none."""
+    versions = rulebook_versions(node, rulebook_id)
+    if version is None:
+        return holding(versions, node.clock()).rulebook
+    for published in versions:
+        if version == published.rulebook.version:
             return published.rulebook
     raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
 
 
 def _versions(node: Node, rulebook_id: str | None) -> list[PublishedRulebook]:
     table = schema.rulebook
-    query = sa.select(table.c.body, table.c.published_at)
+    query = sa.select(table.c.body, table.c.published_at, table.c.effective_from, table.c.verdict)
     if rulebook_id is not None:
         query = query.where(table.c.id == rulebook_id)
     with node.records.reading() as connection:
         rows = connection.execute(query).all()
-    found = [PublishedRulebook(_rulebook(canonical_json(row.body)), row.published_at) for row in rows]
+    found = [
+        PublishedRulebook(
+            _rulebook(canonical_json(row.body)), row.published_at, row.effective_from, read_verdict(row.verdict)
+        )
+        for row in rows
+    ]
     return sorted(found, key=lambda one: documents.semver(one.rulebook.version), reverse=True)
 
 

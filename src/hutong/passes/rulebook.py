@@ -28,8 +28,12 @@ UNDER_REVIEW = "under-review"
 
 RESERVED_LEVELS = (UNKNOWN, UNDER_REVIEW)
 
+NOTICE_HOURS = 24
+"""The least notice, and that of a rulebook that declares none: what may raise somebody's level waits so long."""
+LONGEST_NOTICE_HOURS = 720
+
 _FIELDS = (
-    *("id", "version", "emergency", "legal_basis", "valid_from", "valid_to"),
+    *("id", "version", "emergency", "legal_basis", "valid_from", "valid_to", "notice_hours"),
     *("levels", "default", "evidence", "rules", "tests"),
 )
 _NO_RULE: Texts = {
@@ -77,6 +81,7 @@ class Rulebook:
         hash: SHA-256 of the document's canonical JSON, lower-case hexadecimal.
         levels: three to five, from the least to the most severe.
         default: the level and reason of a person on whom no rule fires; None means unknown.
+        notice_hours: from the publication of a version that may raise somebody's level until it holds.
         document: what it was read from, as it is published.
     """
 
@@ -92,6 +97,7 @@ class Rulebook:
     rules: tuple[Rule, ...]
     tests: tuple[RulebookTest, ...] = field(repr=False)
     document: Document = field(repr=False)
+    notice_hours: int = NOTICE_HOURS
 
     def severity(self, level: str) -> int:
         """0 for the least severe level. Raises BadInput for a level that the rulebook has not."""
@@ -222,6 +228,7 @@ def parse_rulebook(document: Document, *, languages: tuple[str, ...] = LANGUAGES
             for index, item in enumerate(documents.items(document, "tests", where, least=1), start=1)
         ),
         document=document,
+        notice_hours=_notice_hours(document, where),
     )
     _pass_own_tests(rulebook)
     return rulebook
@@ -241,6 +248,16 @@ def require_successor(previous: Rulebook, following: Rulebook) -> None:
             f"Version {following.version} of {following.id} does not follow {previous.version}.",
             "Give a higher version.",
         )
+
+
+def _notice_hours(document: Document, where: str) -> int:
+    hours = document.get("notice_hours", NOTICE_HOURS)
+    if type(hours) is not int or not NOTICE_HOURS <= hours <= LONGEST_NOTICE_HOURS:
+        raise BadInput(
+            f"{where} has a notice that is too short, too long or no number.",
+            f"Give 'notice_hours' from {NOTICE_HOURS} to {LONGEST_NOTICE_HOURS}.",
+        )
+    return hours
 
 
 def _levels(document: Document, where: str, languages: tuple[str, ...]) -> tuple[Level, ...]:
