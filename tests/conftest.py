@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser
@@ -17,36 +17,45 @@ from hutong.node import Node, init_node
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 
 
+def not_checked(message: str) -> NoReturn:
+    """What can't be had here is not checked: a failure in CI, said loudly at the end elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
-    """Folder of the foreign conformance suites; its absence is a failure in CI and a loud skip elsewhere."""
+    """Folder of the foreign conformance suites."""
     if not FIXTURES.is_dir():
-        message = f"the foreign suites are not at {FIXTURES}: conformance was NOT checked"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        not_checked(f"the foreign suites are not at {FIXTURES}: conformance was NOT checked")
     return FIXTURES
 
 
 CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = ("--no-sandbox", "--disable-background-networking")
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium. Without it the pages are not looked at: a failure in CI, said loudly elsewhere."""
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts Debian's Chromium with further flags.
+
+    For a module, not for the whole run: as long as Playwright is on, its event loop is in the way of others' in the
+    same thread, and of a second Playwright.
+    """
     if not CHROMIUM.exists():
-        message = f"there is no {CHROMIUM}: the pages were NOT looked at"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        not_checked(f"there is no {CHROMIUM}: the pages were NOT looked at")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
+        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_FLAGS, *flags])
+
+
+@pytest.fixture(scope="module")
+def chromium(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    found = launch()
+    yield found
+    found.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

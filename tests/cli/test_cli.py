@@ -170,6 +170,7 @@ def test_the_log_is_checked_proved_and_shown(hutong: CommandLine, region: Region
 
 def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, partner: Path) -> None:
     assert [party["id"] for party in hutong.ok("trust", "show", "--node", partner)["parties"]] == ["pe", "tw"]
+    assert hutong.ok("trust", "refresh", "--node", partner)["new"] is False
     harvested = hutong.ok("harvest", "tw", "--node", partner)
     assert sorted(harvested["added"]) == ["tw-dengue-records", "tw-dengue-weekly"]
     asked = hutong.ok(

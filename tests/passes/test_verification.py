@@ -19,6 +19,7 @@ import hutong
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.governance import actions as governance
 from hutong.governance import queries as governance_queries
+from hutong.governance.queries import signed_trust_list
 from hutong.node import Node
 from hutong.passes import actions, queries
 from hutong.passes.credential import base45
@@ -53,13 +54,18 @@ class Regions:
         actions.publish_crosswalk(self.pe, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD))
         actions.publish_acceptance(self.pe, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
         parties = [governance.describe_self(node, kind="region") for node in (self.tw, self.pe)]
-        signed = governance.publish_trust_list(self.tw, by=self.tw.operator, parties=parties)
-        governance.adopt_trust_list(
-            self.pe, by=self.pe.operator, signed=signed, issuer_key=self.tw.keys.public["signing"]
-        )
+        governance.publish_trust_list(self.tw, by=self.tw.operator, parties=parties)
         self.share()
 
     def share(self) -> None:
+        """What the jobs of both nodes do: the trust list is kept current, and tw's bundle is taken over."""
+        governance.keep_trust_list(self.tw, by=self.tw.operator)
+        governance.adopt_trust_list(
+            self.pe,
+            by=self.pe.operator,
+            signed=signed_trust_list(self.tw),
+            issuer_key=self.tw.keys.public["signing"],
+        )
         actions.adopt_party_bundle(self.pe, by=MARIA, party_id="tw", signed=queries.pass_bundle(self.tw))
 
     def issue(self, person: str = "R1", hours: int = 24) -> actions.IssuedPass:

@@ -40,22 +40,23 @@ CHAPTER = Chapter(
     "risk-areas",
     "Risk areas",
     "The shipped rule: an area's level is the number of its residents with confirmed dengue, not imported, whose onset "
-    "lies in the 14 days up to and including the day of assessment. From 2 cases on it is medium, from 50 on high.",
+    "lies in the 14 days up to and including the day of assessment. From 5 cases on it is medium, from 50 on high.",
     (
         _case(
             "Every listed area of the rule's level has a level",
-            "No case and a single case are low; two are medium, fifty are high. Counties and the country are not "
+            "No case and four are low; five are medium, fifty are high. Counties and the country are not "
             "assessed.",
             HEADER
             + """
             TW-6703500 | 2015-09-10 | dengue | confirmed | false | 50
-            TW-6703600 | 2015-09-10 | dengue | confirmed | false | 1
+            TW-6703600 | 2015-09-10 | dengue | confirmed | false | 4
             TW-6703600 | 2015-09-11 | dengue | confirmed | –     | 1
+            TW-6703700 | 2015-09-11 | dengue | confirmed | false | 4
             """.strip(),
             """
             TW-6703500 | 50 | high   | 2
-            TW-6703600 | 2  | medium | 1
-            TW-6703700 | 0  | low    | 0
+            TW-6703600 | 5  | medium | 1
+            TW-6703700 | 4  | low    | 0
             """,
         ),
         _case(
@@ -65,11 +66,11 @@ CHAPTER = Chapter(
             + """
             TW-6703500 | 2015-08-31 | dengue | confirmed | false | 1
             TW-6703500 | 2015-09-01 | dengue | confirmed | false | 1
-            TW-6703500 | 2015-09-14 | dengue | confirmed | false | 1
+            TW-6703500 | 2015-09-14 | dengue | confirmed | false | 4
             TW-6703500 | 2015-09-15 | dengue | confirmed | false | 1
             """.strip(),
             """
-            TW-6703500 | 2 | medium | 1
+            TW-6703500 | 5 | medium | 1
             TW-6703600 | 0 | low    | 0
             TW-6703700 | 0 | low    | 0
             """,

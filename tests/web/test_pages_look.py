@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
@@ -31,14 +28,6 @@ pytestmark = pytest.mark.browser
 def pages(world: World) -> dict[str, str]:
     client = TestClient(create_app(world.node), base_url="http://node.test")
     return {f"/{code}/{path}": client.get(f"/{code}/{path}").text for code in ("en", "zh") for path in SHOWN}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(gallery.CHROMIUM).exists():
-        pytest.skip("Chromium is not installed: the pages were NOT looked at")
-    with gallery.browser() as found:
-        yield found
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (1280, "dark")])

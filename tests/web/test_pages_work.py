@@ -17,7 +17,6 @@ from hutong.node import Node
 from hutong.web.app import create_app
 from hutong.web.i18n import CHINESE, ENGLISH, translations
 from hutong.web.log_sentences import KINDS, kind_name, sentence
-from tests.web import gallery
 from tests.web import world as worlds
 from tests.web.world import Shared, World
 
@@ -259,14 +258,6 @@ def test_a_proof_of_another_log_is_told_apart(client: TestClient, changing: Worl
     elsewhere = TestClient(create_app(changing.node)).get("/api/log/entries/4/proof").json()
     answer = client.post("/en/log", data={"proof": json.dumps(elsewhere)})
     assert (answer.status_code, "it is of another log" in answer.text) == (200, True)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(gallery.CHROMIUM).exists():
-        pytest.skip("Chromium is not installed: the pages were NOT looked at")
-    with gallery.browser() as found:
-        yield found
 
 
 @pytest.mark.browser

@@ -159,6 +159,22 @@ def import_list(
     )
 
 
+@trust.command("refresh")
+def refresh_list(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Fetch the next edition of the trust list from its issuer; its issuer signs the next one when it is due."""
+    from hutong.governance import actions, queries
+
+    with opened(node) as opened_node:
+        fresh = actions.keep_trust_list(opened_node, by=opened_node.operator)
+        edition = fresh or queries.trust_list(opened_node)
+    show(
+        as_json,
+        {"number": edition.number, "new": fresh is not None, "next_update": edition.next_update.isoformat()},
+        f"Edition {edition.number} is {'new here' if fresh else 'the newest'}; it holds until "
+        f"{edition.next_update:%Y-%m-%d %H:%M} UTC.",
+    )
+
+
 @trust.command("publish")
 def publish_list(
     file: Annotated[list[Path], typer.Argument(help="One JSON file per party, as its /.well-known/hutong gives it.")],

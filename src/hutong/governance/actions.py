@@ -131,6 +131,30 @@ def adopt_trust_list(node: Node, *, by: Actor, signed: str, issuer_key: Mapping[
     return edition
 
 
+def keep_trust_list(node: Node, *, by: Actor) -> TrustList | None:
+    """Never be left with a list past its date: its issuer signs the next edition in time, all others fetch it.
+
+    Returns the edition that is new here, or None. The key that must have signed it is the one of the issuer in the
+    edition held, so a new issuer is only ever taken over by a person.
+    """
+    try:
+        held = queries.trust_list(node)
+    except NotFound:
+        return None
+    if held.issuer == node.id:
+        if node.clock() < held.issued_at + (held.next_update - held.issued_at) / 2:
+            return None
+        others = [party for party in held.parties if party.id != node.id and node.clock() < party.valid_until]
+        own = next(party for party in held.parties if party.id == node.id)
+        publish_trust_list(node, by=by, parties=[describe_self(node, kind=own.kind), *others])
+        return queries.trust_list(node)
+    issuer = next(party for party in held.parties if party.id == held.issuer)
+    signed = node.peers.get(f"{issuer.url}/trust/list", accept="application/jose").body.decode("ascii", "replace")
+    if read_trust_list(signed, issuer_key=issuer.signing).number == held.number:
+        return None
+    return adopt_trust_list(node, by=by, signed=signed, issuer_key=issuer.signing)
+
+
 def answer_witness_request(node: Node, *, by: Actor, body: bytes) -> witness.Answer:
     """Witness another party's checkpoint (C2SP tlog-witness): cosign it when it continues what was seen before."""
     with node.change(by) as change:

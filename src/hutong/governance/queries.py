@@ -67,6 +67,15 @@ def parties(node: Node) -> tuple[Party, ...]:
         return ()
 
 
+def current_parties(node: Node) -> tuple[Party, ...]:
+    """Listed parties whose keys may be relied on now; none from a list that is past its date."""
+    try:
+        edition = trust_list(node)
+    except NotFound:
+        return ()
+    return edition.parties if edition.is_current(node.clock()) else ()
+
+
 def account_actor(node: Node, name: str) -> Actor:
     """The actor of a local account. ``NotFound`` when there is none, or it has ended."""
     query = sa.select(schema.account).where(schema.account.c.name == name)

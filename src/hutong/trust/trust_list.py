@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hutong.errors import BadInput, NotFound
+from hutong.errors import BadInput, NotFound, Unavailable
 from hutong.trust.signing import sign_document, verify_document
 
 KIND = "trust-list"
@@ -54,8 +54,20 @@ class TrustList:
         if len(self.parties) > MAX_PARTIES or len({party.id for party in self.parties}) != len(self.parties):
             raise BadInput("The trust list names a party twice or too many of them.", "Correct the list.")
 
+    def is_current(self, at: datetime) -> bool:
+        """Whether the edition may still be relied on at that time."""
+        return at < self.next_update
+
     def party(self, party_id: str, *, at: datetime) -> Party:
-        """The party, if it is listed and its entry has not ended at that time."""
+        """The party, if it is listed and its entry has not ended at that time.
+
+        ``Unavailable`` when the list itself is past its date: who was struck off since can't be known from it.
+        """
+        if not self.is_current(at):
+            raise Unavailable(
+                f"The trust list (edition {self.number}) was to be replaced by {self.next_update:%Y-%m-%d %H:%M} UTC.",
+                "Fetch the next edition with: hutong trust refresh",
+            )
         for party in self.parties:
             if party.id == party_id and at < party.valid_until:
                 return party

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hutong.node import init_node
 from tests.web.verifier import world
 from tests.web.verifier.world import Site
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ("--no-sandbox", "--disable-background-networking")
 
 
 @pytest.fixture(scope="session")
@@ -29,22 +25,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with world.serving(node) as found:
         yield found
     node.close()
-
-
-@pytest.fixture(scope="session")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts a Chromium with further flags."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed: the verifier was NOT tried")
-    with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-
-
-@pytest.fixture(scope="session")
-def chromium(launch: Callable[..., Browser]) -> Iterator[Browser]:
-    found = launch()
-    yield found
-    found.close()
 
 
 @pytest.fixture
@@ -72,7 +52,7 @@ def open_page(site: Site, chromium: Browser) -> Iterator[Callable[..., Page]]:
     assert unexpected == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def module_page(site: Site, chromium: Browser) -> Iterator[Page]:
     """A page whose modules tests call directly."""
     page = chromium.new_page()
