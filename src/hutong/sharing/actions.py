@@ -21,7 +21,14 @@ from hutong.opening.catalogue import Release, dataset_uri
 from hutong.opening.release import as_format
 from hutong.sharing import demand, queries
 from hutong.sharing.actions_harvest import harvest, join_series
-from hutong.sharing.actions_recipient import Received, follow_request, receive, request_columns, request_data
+from hutong.sharing.actions_recipient import (
+    Received,
+    agreement_columns,
+    follow_request,
+    receive,
+    request_columns,
+    request_data,
+)
 from hutong.sharing.agreement import Agreement, KeptAgreement, make_agreement, read_agreement, sign_agreement
 from hutong.sharing.delivery import Delivery, Format, as_recipient, asking_party, delivery_question, sign_note
 from hutong.sharing.demand import PurposeCode, Request
@@ -254,18 +261,7 @@ def _permit(node: Node, connection: sa.Connection, *, by: Actor, agreement_id: s
 
 def _write_agreement(node: Node, change: Change, agreed: Agreement) -> None:
     signed = sign_agreement(agreed, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
-    change.execute(
-        schema.agreement.insert().values(
-            id=agreed.id,
-            request=agreed.request_id,
-            dataset=agreed.dataset_id,
-            provider=agreed.provider,
-            recipient=agreed.recipient,
-            signed=signed,
-            agreed_at=agreed.agreed_at,
-            expires_at=agreed.expires_at,
-        )
-    )
+    change.execute(schema.agreement.insert().values(**agreement_columns(agreed, signed)))
     change.event(
         "agreement.signed",
         agreement=agreed.id,

@@ -157,18 +157,7 @@ def _agreement(node: Node, *, by: Actor, party: Party, agreement_id: str) -> Agr
     if (agreed.id, agreed.provider, agreed.recipient) != (agreement_id, party.id, node.id):
         raise Tampered("The provider gave an agreement of others.", "Ask the provider what happened.")
     with node.change(by) as change:
-        change.execute(
-            schema.agreement.insert().values(
-                id=agreed.id,
-                request=agreed.request_id,
-                dataset=agreed.dataset_id,
-                provider=agreed.provider,
-                recipient=agreed.recipient,
-                signed=signed,
-                agreed_at=agreed.agreed_at,
-                expires_at=agreed.expires_at,
-            )
-        )
+        change.execute(schema.agreement.insert().values(**agreement_columns(agreed, signed)))
         change.event(
             "agreement.kept",
             agreement=agreed.id,
@@ -205,6 +194,20 @@ def request_columns(request: Request) -> dict[str, Any]:
         "filed_at": request.filed_at,
         "decide_by": request.decide_by,
         "decided_at": request.decided_at,
+    }
+
+
+def agreement_columns(agreed: Agreement, signed: str) -> dict[str, Any]:
+    """A new agreement's record, the same on both sides."""
+    return {
+        "id": agreed.id,
+        "request": agreed.request_id,
+        "dataset": agreed.dataset_id,
+        "provider": agreed.provider,
+        "recipient": agreed.recipient,
+        "signed": signed,
+        "agreed_at": agreed.agreed_at,
+        "expires_at": agreed.expires_at,
     }
 
 
