@@ -254,6 +254,14 @@ def test_a_pasted_proof_is_checked(client: TestClient) -> None:
         assert (answer.status_code, "The proof does not hold" in answer.text) == (422, True)
 
 
+def test_anybody_may_have_the_whole_log_checked_once_a_minute(client: TestClient, changing: World) -> None:
+    log = changing.node.log
+    first = client.get("/api/log/check").json()
+    assert (first["size"], first["verifier_key"]) == (log.size(), str(log.key))
+    assert bytes.fromhex(first["root"]) == log.check().root
+    assert client.get("/api/log/check").json() == first
+
+
 def test_a_proof_of_another_log_is_told_apart(client: TestClient, changing: World) -> None:
     elsewhere = TestClient(create_app(changing.node)).get("/api/log/entries/4/proof").json()
     answer = client.post("/en/log", data={"proof": json.dumps(elsewhere)})
