@@ -254,8 +254,8 @@ def test_a_pasted_proof_is_checked(client: TestClient) -> None:
         assert (answer.status_code, "The proof does not hold" in answer.text) == (422, True)
 
 
-def test_anybody_may_have_the_whole_log_checked_once_a_minute(client: TestClient, changing: World) -> None:
-    log = changing.node.log
+def test_anybody_may_have_the_whole_log_checked_once_a_minute(client: TestClient, world: World) -> None:
+    log = world.node.log
     first = client.get("/api/log/check").json()
     assert (first["size"], first["verifier_key"]) == (log.size(), str(log.key))
     assert bytes.fromhex(first["root"]) == log.check().root
