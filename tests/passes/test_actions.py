@@ -15,7 +15,7 @@ from hutong.governance import actions as governance
 from hutong.insight.actions import assess_risk_areas
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, queries
+from hutong.passes import actions, queries, rulebook_queries
 from hutong.passes.actions_pass import MAX_HOURS, REVOCATION_RULES
 from hutong.passes.credential import status_list
 from hutong.passes.credential.keys import decode_base64url
@@ -61,16 +61,16 @@ def events(node: Node, kind: str) -> list[dict[str, Any]]:
 
 def test_two_persons_publish_a_rulebook(declared: Node, records: str) -> None:
     published = actions.publish_rulebook(declared, by=LI, second=WANG, document=book())
-    assert queries.rulebook(declared, "dengue-3").hash == published.hash
+    assert rulebook_queries.rulebook(declared, "dengue-3").hash == published.hash
     (event,) = events(declared, "rulebook.published")
     assert (event["by"], event["second"], event["hash"]) == ("li", "wang", published.hash)
-    assert dict(queries.rulebook(declared, "dengue-3").document) == book()
+    assert dict(rulebook_queries.rulebook(declared, "dengue-3").document) == book()
     higher = actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="1.10.0"))
     actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="2.0.0"))
-    assert queries.rulebook(declared, "dengue-3", "1.10.0").hash == higher.hash
-    versions = [one.rulebook.version for one in queries.rulebook_versions(declared, "dengue-3")]
+    assert rulebook_queries.rulebook(declared, "dengue-3", "1.10.0").hash == higher.hash
+    versions = [one.rulebook.version for one in rulebook_queries.rulebook_versions(declared, "dengue-3")]
     assert versions == ["2.0.0", "1.10.0", "1.0.0"]
-    assert [one.rulebook.version for one in queries.rulebooks(declared)] == ["2.0.0"]
+    assert [one.rulebook.version for one in rulebook_queries.rulebooks(declared)] == ["2.0.0"]
     with pytest.raises(Conflict, match="does not follow"):
         actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="1.9.0"))
 
@@ -85,7 +85,7 @@ def test_one_person_is_not_enough(declared: Node, by: Actor, second: Actor) -> N
     with pytest.raises(Refused):
         actions.publish_rulebook(declared, by=by, second=second, document=book())
     assert declared.log.size() == before
-    assert queries.rulebooks(declared) == []
+    assert rulebook_queries.rulebooks(declared) == []
 
 
 EVIDENCE = book()["evidence"]
@@ -107,7 +107,7 @@ MISSPELT = [{**EVIDENCE[0], "name": "residence_risc", "required": False}, *EVIDE
 def test_a_rulebook_that_may_not_be_published(declared: Node, change: Any, error: Any, says: str) -> None:
     with pytest.raises(error, match=says):
         actions.publish_rulebook(declared, by=LI, second=WANG, document=book(**change))
-    assert queries.rulebooks(declared) == []
+    assert rulebook_queries.rulebooks(declared) == []
 
 
 def test_evidence_is_what_a_node_computes() -> None:
@@ -124,7 +124,7 @@ def test_everybody_gets_the_level_that_the_rules_give(region: Node) -> None:
     for number, (_, level) in RESIDENTS.items():
         status = queries.person_status(region, pseudonym(region, number))
         assert status.level == level, number
-        rulebook = queries.rulebook(region, status.rulebook, status.version)
+        rulebook = rulebook_queries.rulebook(region, status.rulebook, status.version)
         one_by_one = decide_level(rulebook, status.facts)
         assert (one_by_one.level, one_by_one.rule_ids) == (status.level, status.rule_ids)
         assert status.explain(rulebook).reasons

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, appeal_queries, queries
+from hutong.passes import actions, appeal_queries, queries, rulebook_queries
 from hutong.passes import appeal_actions as appeals
 from hutong.passes import correction_actions as corrections
 from hutong.passes.appeal import Appeal, Outcome, State, Subject
@@ -284,7 +284,7 @@ def test_recolouring_by_hand_is_impossible_in_the_records_and_in_the_lake(node: 
         connection.execute(sa.delete(schema.level_override))
     rows = node.engine.to_arrow(node.engine.table("person_status")).to_pylist()
     assert len(rows) == len(region.RESIDENTS)
-    rulebook = queries.rulebook(node, "dengue-3")
+    rulebook = rulebook_queries.rulebook(node, "dengue-3")
     assert rulebook.default is not None
     for row in rows:
         assert (row["rulebook"], row["version"]) == ("dengue-3", "1.0.0")
@@ -306,8 +306,8 @@ def test_an_override_stands_until_its_end_or_until_the_rules_say_worse(node: Nod
     with pytest.raises(Conflict):
         corrections.end_override(node, by=WANG, second=ZHAO, override_id=raised.id)
     kept = corrections.override_level(node, by=LI, second=WANG, person="R3", change_to=change(node))
-    assert kept.stands(queries.rulebook(node, "dengue-3"), "medium", clock())
-    assert not kept.stands(queries.rulebook(node, "dengue-3"), "high", clock())
+    assert kept.stands(rulebook_queries.rulebook(node, "dengue-3"), "medium", clock())
+    assert not kept.stands(rulebook_queries.rulebook(node, "dengue-3"), "high", clock())
     assert len(events(node, "level.overridden")) == 3
     actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert level(node, "R3") == "low"  # a new run neither loses nor edits it

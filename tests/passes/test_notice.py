@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Conflict
 from hutong.node import Node
-from hutong.passes import actions, notice, queries
+from hutong.passes import actions, notice, queries, rulebook_queries
 from hutong.passes.documents import shipped_document
 from hutong.passes.notice import Because, Effect
 from hutong.passes.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook
@@ -239,16 +239,16 @@ def test_what_tightens_waits_for_its_notice(region: Node, clock: Clock, records:
     begins = clock() + timedelta(hours=24)
     assert (event["effect"], event["because"], event["second"]) == ("tightening", "somebody-gets-a-worse-level", "wang")
     assert event["effective_from"] == begins.isoformat()
-    versions = queries.rulebook_versions(region, "dengue-3")
-    assert [one.rulebook.version for one in queries.coming(versions, clock())] == ["1.1.0"]
-    assert [one.rulebook.version for one in queries.rulebooks(region)] == ["1.0.0"]
+    versions = rulebook_queries.rulebook_versions(region, "dengue-3")
+    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.1.0"]
+    assert [one.rulebook.version for one in rulebook_queries.rulebooks(region)] == ["1.0.0"]
     # Levels and passes keep to the older one, to the last second.
     clock.now = begins - timedelta(seconds=1)
     assert decide(region) == "1.0.0"
     assert actions.issue_pass(region, by=LI, person="R1").version == "1.0.0"
     clock.now = begins
-    assert queries.rulebook(region, "dengue-3").version == "1.1.0"
-    assert queries.coming(versions, clock()) == []
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"
+    assert rulebook_queries.coming(versions, clock()) == []
     assert decide(region) == "1.1.0"
     assert actions.issue_pass(region, by=LI, person="R1").version == "1.1.0"
     region.log.check()
@@ -279,9 +279,9 @@ def test_what_was_announced_can_be_taken_back_at_once(region: Node, clock: Clock
     publish(region, stricter())
     assert publish(region, book(version="1.2.0"))["effect"] == "loosening"
     clock.advance(hours=25)
-    versions = queries.rulebook_versions(region, "dengue-3")
-    assert queries.rulebook(region, "dengue-3").version == "1.2.0"
-    assert queries.coming(versions, clock()) == []
+    versions = rulebook_queries.rulebook_versions(region, "dengue-3")
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.2.0"
+    assert rulebook_queries.coming(versions, clock()) == []
 
 
 def test_versions_that_come_one_after_the_other(region: Node, clock: Clock) -> None:
@@ -289,13 +289,13 @@ def test_versions_that_come_one_after_the_other(region: Node, clock: Clock) -> N
     clock.advance(hours=1)
     publish(region, stricter(version="1.2.0", notice_hours=100))
     publish(region, stricter(version="1.3.0"))
-    versions = queries.rulebook_versions(region, "dengue-3")
+    versions = rulebook_queries.rulebook_versions(region, "dengue-3")
     # 1.2.0 would hold only when 1.3.0 does already.
-    assert [one.rulebook.version for one in queries.coming(versions, clock())] == ["1.1.0", "1.3.0"]
+    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.1.0", "1.3.0"]
     clock.advance(hours=23)
-    assert queries.rulebook(region, "dengue-3").version == "1.1.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"
     clock.advance(hours=90)
-    assert queries.rulebook(region, "dengue-3").version == "1.3.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.3.0"
 
 
 def test_a_version_that_would_end_before_its_notice_is_refused(region: Node, clock: Clock) -> None:
@@ -331,4 +331,4 @@ def test_a_notice_is_declared_within_bounds(hours: Any) -> None:
 def test_a_later_beginning_is_kept(region: Node) -> None:
     event = publish(region, milder(valid_from="2026-03-10T00:00:00+00:00"))
     assert event["effective_from"] == datetime(2026, 3, 10, tzinfo=UTC).isoformat()
-    assert queries.rulebook(region, "dengue-3").version == "1.0.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.0.0"

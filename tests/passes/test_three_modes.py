@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from hutong.errors import BadInput, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, queries
+from hutong.passes import actions, queries, rulebook_queries
 from hutong.passes.conversion_actions import convert_pass
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
@@ -137,10 +137,10 @@ def test_what_is_not_converted(hub: Hub, clock: Clock) -> None:
 
 
 def test_three_adopt_the_hubs_rulebook(hub: Hub) -> None:
-    document = queries.rulebook(hub.cn, "dengue-4").document
+    document = rulebook_queries.rulebook(hub.cn, "dengue-4").document
     adopted = actions.publish_rulebook(hub.pe, by=MARIA, second=JOSE, document=document)
-    assert adopted.hash == queries.rulebook(hub.cn, "dengue-4").hash
-    assert adopted == queries.rulebook(hub.pe, "dengue-4")
+    assert adopted.hash == rulebook_queries.rulebook(hub.cn, "dengue-4").hash
+    assert adopted == rulebook_queries.rulebook(hub.pe, "dengue-4")
 
 
 def test_the_matrix_of_the_trust_list(hub: Hub) -> None:

@@ -23,6 +23,7 @@ from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes import actions, bundle_queries, queries, trust_delta
 from hutong.passes.documents import shipped_document
+from hutong.passes.trust_bundle import read_payload
 from hutong.passes.trust_poller import TrustPoller
 from hutong.trust.signing import read_unverified
 from hutong.web.app import create_app
@@ -36,7 +37,7 @@ payloads = st.fixed_dictionaries(
     {
         **{"issuer": st.just("tw"), "issued_at": st.just("2026-03-01T08:00:00+00:00"), "next_update": st.just("x")},
         **{"number": st.just(7), "max_age_hours": st.just(24), "parties": parties, "crosswalks": of_party},
-        **{"status_lists": of_party, "acceptance": st.none() | st.just({"id": "rules"})},
+        **{"rulebooks": of_party, "status_lists": of_party, "acceptance": st.none() | st.just({"id": "rules"})},
     }
 )
 KEY = Ed25519PrivateKey.generate()
@@ -69,7 +70,7 @@ def test_base_and_delta_are_the_newest_edition(
 
 BASE: dict[str, Any] = {
     **{"issuer": "tw", "issued_at": "2026-03-01T08:00:00+00:00", "next_update": "x", "number": 7, "max_age_hours": 24},
-    **{"parties": [{"id": "tw"}], "crosswalks": {}, "status_lists": {}, "acceptance": None},
+    **{"parties": [{"id": "tw"}], "crosswalks": {}, "rulebooks": {}, "status_lists": {}, "acceptance": None},
 }
 
 
@@ -120,8 +121,8 @@ def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
     own_list = {trust_delta.part_hash(part) for part in queries.pass_payload(region)["status_lists"]["tw"]}
     quiet = delta_of(region, edition["number"])
     assert len(quiet["parts"]) == len(own_list) == 1
-    assert len(delta_of(region, 0)["parts"]) == len(trust_delta.parts_of(edition)) == 4
-    assert len(delta_of(region, edition["number"] + 1)["parts"]) == 4  # an edition that never was
+    assert len(delta_of(region, 0)["parts"]) == len(trust_delta.parts_of(edition)) == 5
+    assert len(delta_of(region, edition["number"] + 1)["parts"]) == 5  # an edition that never was
     document = shipped_document(
         "scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="1.1.0"
     )
@@ -134,6 +135,30 @@ def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
     )
     now = queries.pass_payload(region)
     assert {**whole, "status_lists": None} == {**now, "status_lists": None}  # a list is signed anew, and never the same
+
+
+def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node, clock: Clock) -> None:
+    edition = queries.pass_payload(region)
+    document = shipped_document("dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="2.0.0")
+    meaning = {**document["levels"][0]["meaning"], "en": "Stay at home."}
+    document["levels"] = [{**document["levels"][0], "meaning": meaning}, *document["levels"][1:]]
+    actions.publish_rulebook(region, by=LI, second=WANG, document=document)
+    signed = bundle_queries.bundle_delta(region, edition["number"])
+    changed = delta_of(region, edition["number"])
+    assert len(changed["parts"]) == 3  # what this node says of its versions, and the status list that is always there
+    whole = trust_delta.apply_delta(edition, signed, issuer_key=region.keys.public["signing"])
+    told = [(one.version, one.effect) for one in read_payload(whole).issuers["tw"].rulebooks]
+    assert told == [("1.0.0", "first"), ("2.0.0", "tightening")]
+    assert read_payload(whole).issuers["tw"].rulebooks[1].effective_from == clock() + timedelta(hours=24)
+    # The crosswalk for the next major version does not take the place of the one by which passes are read now.
+    walk = shipped_document("crosswalks/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO)
+    actions.publish_crosswalk(region, by=LI, second=WANG, document={**walk, "version": "2.0.0", "major": 2})
+    issuer = queries.trust_snapshot(region).issuers["tw"]
+    assert {issuer.crosswalk("dengue-3", major, clock()).major for major in (1, 2)} == {1, 2}  # type: ignore[union-attr]
+    clock.advance(hours=24)
+    assert [one.version for one in queries.trust_snapshot(region).issuers["tw"].rulebooks] == ["2.0.0"]
+    older = {name: part for name, part in whole.items() if name != "rulebooks"}
+    assert read_payload(older).issuers["tw"].rulebooks == ()
 
 
 def test_what_is_over_leaves_the_edition_without_an_event(region: Node, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
 from hutong.node import Node, init_node
-from hutong.passes import actions, queries
+from hutong.passes import actions, rulebook_queries
 from hutong.passes.credential import status_list
 from hutong.passes.recognition import Scene
 from hutong.passes.trust_bundle import read_bundle
@@ -295,7 +295,7 @@ def test_what_verifiers_download_is_signed(doors: Doors) -> None:
     (book,) = browser.get("/api/passes/rulebooks").json()
     assert (book["id"], book["levels"]) == ("dengue-3", ["low", "medium", "high"])
     whole = browser.get("/api/passes/rulebooks/dengue-3").json()
-    assert whole["hash"] == book["hash"] == queries.rulebook(doors.node, "dengue-3").hash
+    assert whole["hash"] == book["hash"] == rulebook_queries.rulebook(doors.node, "dengue-3").hash
     assert whole["document"]["id"] == "dengue-3"
 
 

@@ -15,7 +15,7 @@ from hutong.node import Change, Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import documents, notice, powers, queries, status
+from . import documents, notice, powers, queries, rulebook_queries, status
 from .actions_pass import IssuedPass, issue_pass, revoke_pass
 from .credential.level_pass import LevelPass, PassSigner
 from .crosswalk import Crosswalk, parse_crosswalk
@@ -62,7 +62,7 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
     require_compilable(rulebook)
     status.require_computable(rulebook, _risk_levels(node))
     _require_scannable(node, rulebook)
-    known = queries.all_rulebooks(node)
+    known = rulebook_queries.all_rulebooks(node)
     for one in known:
         if one.rulebook.id == rulebook.id:
             require_successor(one.rulebook, rulebook)
@@ -100,7 +100,7 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
     return rulebook
 
 
-def _standing(node: Node, known: Sequence[queries.PublishedRulebook], rulebook_id: str) -> list[Rulebook]:
+def _standing(node: Node, known: Sequence[rulebook_queries.PublishedRulebook], rulebook_id: str) -> list[Rulebook]:
     """What people's levels may come from now, under any emergency in force: this rulebook's version, else all others'.
 
     A new id does not slip past the notice: beside another rulebook it is judged against that one.
@@ -108,10 +108,10 @@ def _standing(node: Node, known: Sequence[queries.PublishedRulebook], rulebook_i
     now = node.clock()
     today = now.date()
     in_force = {one.id for one in governance.emergencies(node) if one.is_in_force(today)}
-    by_id: dict[str, list[queries.PublishedRulebook]] = {}
+    by_id: dict[str, list[rulebook_queries.PublishedRulebook]] = {}
     for one in known:
         by_id.setdefault(one.rulebook.id, []).append(one)
-    held = {name: queries.holding(versions, now).rulebook for name, versions in by_id.items()}
+    held = {name: rulebook_queries.holding(versions, now).rulebook for name, versions in by_id.items()}
     standing = {name: one for name, one in held.items() if one.emergency in in_force}
     return [standing[rulebook_id]] if rulebook_id in standing else list(standing.values())
 
@@ -153,7 +153,7 @@ def publish_crosswalk(node: Node, *, by: Actor, second: Actor, document: Documen
     """
     powers.require_two(node, by, second, "publish_rulebook", Resource("Crosswalk", str(document.get("id"))[:80]))
     crosswalk = parse_crosswalk(document)
-    versions = [one.rulebook for one in queries.rulebook_versions(node, crosswalk.rulebook)]
+    versions = [one.rulebook for one in rulebook_queries.rulebook_versions(node, crosswalk.rulebook)]
     rulebook = next((one for one in versions if documents.semver(one.version)[0] == crosswalk.major), None)
     if rulebook is None:
         raise BadInput(f"There is no version {crosswalk.major}.x of {crosswalk.rulebook}.", "Correct 'major'.")

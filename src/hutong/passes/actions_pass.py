@@ -14,7 +14,7 @@ from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import appeal_queries, powers, queries
+from . import appeal_queries, powers, queries, rulebook_queries
 from .appeal_queries import LevelInForce
 from .credential.keys import KeyRing, encode_base64url
 from .credential.level_pass import LIST_BITS, LevelPass, commit_holder, issue
@@ -196,7 +196,7 @@ def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: 
     powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
     record = queries.pass_record(node, pass_id)
     rulebook_id, _, version = record.rulebook.partition("@")
-    rules = {rule.id for rule in queries.rulebook(node, rulebook_id, version).rules}
+    rules = {rule.id for rule in rulebook_queries.rulebook(node, rulebook_id, version).rules}
     if rule_id not in rules and rule_id not in REVOCATION_RULES:
         raise BadInput("No such rule lets a pass be revoked.", f"Use one of: {', '.join(REVOCATION_RULES)}.")
     if not 1 <= len(reason.strip()) <= MAX_REASON:

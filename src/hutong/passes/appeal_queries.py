@@ -13,7 +13,7 @@ from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
-from . import queries
+from . import queries, rulebook_queries
 from .appeal import OPEN_STATES, Appeal, AppealStatistics, read_appeal, statistics
 from .correction import LevelOverride
 from .documents import Reason, Texts
@@ -76,7 +76,7 @@ def level_in_force(node: Node, pseudonym: str) -> LevelInForce:
     The least severe level never becomes *under review*: the authority's delay must not harm whom it keeps waiting.
     """
     status = queries.person_status(node, pseudonym)
-    rulebook = queries.rulebook(node, status.rulebook)
+    rulebook = rulebook_queries.rulebook(node, status.rulebook)
     now = node.clock()
     standing = [one for one in overrides_of(node, pseudonym) if one.stands(rulebook, status.level, now)]
     override = standing[0] if standing else None

@@ -21,7 +21,7 @@ from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import actions_pass, appeal_queries, powers, queries
+from . import actions_pass, appeal_queries, powers, queries, rulebook_queries
 from .actions_pass import DEFAULT_HOURS, MAX_HOURS, IssuedPass
 from .appeal_queries import LevelInForce
 from .credential.keys import KeyRing, encode_base64url
@@ -196,7 +196,7 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
 
 def _versions_in_force(node: Node) -> frozenset[str]:
     found = set()
-    for published in queries.all_rulebooks(node):
+    for published in rulebook_queries.all_rulebooks(node):
         book = published.rulebook
         try:
             powers.require_rulebook(node, book)
@@ -246,7 +246,7 @@ def _levels(node: Node, pseudonyms: Sequence[str]) -> dict[str, LevelInForce]:
             found[status.pseudonym] = appeal_queries.level_in_force(node, status.pseudonym)
             continue
         if status.rulebook not in books:
-            books[status.rulebook] = queries.rulebook(node, status.rulebook)
+            books[status.rulebook] = rulebook_queries.rulebook(node, status.rulebook)
         found[status.pseudonym] = LevelInForce(status.level, status, books[status.rulebook])
     return found
 

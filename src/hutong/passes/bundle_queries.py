@@ -41,6 +41,8 @@ def _held(node: Node, payload: trust_delta.Payload, since: int) -> set[str]:
         parts += payload["parties"]
     if not _happened(node, "crosswalk.published", since):
         parts += payload["crosswalks"].get(node.id, [])
+    if not _happened(node, "rulebook.published", since):
+        parts += payload["rulebooks"].get(node.id, [])
     if payload["acceptance"] is not None and not _happened(node, "acceptance.published", since):
         parts.append(payload["acceptance"])
     adopted = node.log.entries(kind=_OTHERS, limit=_PAGE)

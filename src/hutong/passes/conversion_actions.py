@@ -10,7 +10,7 @@ from hutong.node import Change, Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import powers, queries
+from . import powers, queries, rulebook_queries
 from .actions_pass import DEFAULT_HOURS, MAX_HOURS, free_index
 from .credential.keys import KeyRing, decode_base64url, encode_base64url
 from .credential.level_pass import (
@@ -74,7 +74,7 @@ def convert_pass(
     node.require(by, "issue_pass", Resource("Pass", "conversion"))
     if not 1 <= hours <= MAX_HOURS:
         raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
-    rulebook = queries.rulebook(node, rulebook_id)
+    rulebook = rulebook_queries.rulebook(node, rulebook_id)
     emergency = powers.require_rulebook(node, rulebook)
     now = node.clock().replace(microsecond=0)
     shown, scale = _shown(node, text, holder_secret, now)

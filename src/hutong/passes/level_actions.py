@@ -19,7 +19,7 @@ from hutong.node import Node
 from hutong.trust.authorisation import Actor, Resource
 
 from . import level_update as updates
-from . import powers, queries, status
+from . import powers, queries, rulebook_queries, status
 from .level_update import EVIDENCE, HISTORY
 from .rulebook import UNKNOWN, Rulebook
 from .status import LevelRun
@@ -104,7 +104,7 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
 
 def _permitted(node: Node, by: Actor, rulebook_id: str) -> Rulebook:
     node.require(by, "decide_levels", Resource("Rulebook", rulebook_id))
-    rulebook = queries.rulebook(node, rulebook_id)
+    rulebook = rulebook_queries.rulebook(node, rulebook_id)
     powers.require_rulebook(node, rulebook)
     return rulebook
 

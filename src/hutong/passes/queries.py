@@ -1,4 +1,4 @@
-"""What doors read about rulebooks, levels, passes and recognition."""
+"""What doors read about levels, passes, recognition and the trust bundle; rulebooks are in ``rulebook_queries``."""
 
 from __future__ import annotations
 
@@ -6,120 +6,34 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from hutong.errors import BadInput, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
-from hutong.trust.signing import canonical_json, read_unverified, sign_document
+from hutong.trust.signing import read_unverified, sign_document
 from hutong.trust.trust_list import Party
 
-from . import documents
+from . import documents, rulebook_queries
 from .credential import status_list as status_lists
 from .credential.keys import KeyRing
 from .credential.level_pass import LIST_BITS
 from .credential.status_list import StatusList
 from .crosswalk import Crosswalk, parse_crosswalk
 from .level_update import HISTORY, newest_rows
-from .notice import Verdict, read_verdict
 from .recognition import AcceptanceRules, parse_acceptance
-from .rulebook import Rulebook, parse_rulebook
+from .rulebook_queries import PublishedRulebook
 from .status import TABLE, PersonStatus, read_status
-from .trust_bundle import CROSSWALK_KIND, TrustSnapshot, read_bundle, sign_bundle
+from .trust_bundle import CROSSWALK_KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_bundle, sign_bundle
 
 LIST_POSITIONS = 1 << 20
 STATUS_HOURS = 24
 BUNDLE_HOURS = 24
 NEXT_BUNDLE_MINUTES = 60
 CROSSWALK, SCENES = "crosswalk", "scenes"
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedRulebook:
-    """A version of a rulebook, when it was published, and from when it holds: at once, or after its notice."""
-
-    rulebook: Rulebook
-    published_at: datetime
-    effective_from: datetime
-    verdict: Verdict
-
-
-@lru_cache(maxsize=64)
-def _rulebook(canonical: bytes) -> Rulebook:
-    # A published rulebook never changes, and reading one runs its own tests again.
-    return parse_rulebook(orjson.loads(canonical))
-
-
-def rulebooks(node: Node) -> list[PublishedRulebook]:
-    """Of each rulebook the version that holds, or the first that is to come; by id."""
-    by_id: dict[str, list[PublishedRulebook]] = {}
-    for published in _versions(node, None):
-        by_id.setdefault(published.rulebook.id, []).append(published)
-    return [holding(by_id[name], node.clock()) for name in sorted(by_id)]
-
-
-def all_rulebooks(node: Node) -> list[PublishedRulebook]:
-    """Every version of every rulebook that was published here."""
-    return _versions(node, None)
-
-
-def rulebook_versions(node: Node, rulebook_id: str) -> list[PublishedRulebook]:
-    """All versions of a rulebook, the newest first. ``NotFound`` when it was never published here."""
-    found = _versions(node, rulebook_id)
-    if not found:
-        raise NotFound("This node published no such rulebook.", "See the list of rulebooks.")
-    return found
-
-
-def holding(versions: Sequence[PublishedRulebook], at: datetime) -> PublishedRulebook:
-    """Of a rulebook's versions (the newest first) the one that holds: the newest whose notice is over.
-
-    Before any holds it is the first that will.
-    """
-    held = (one for one in versions if one.effective_from <= at)
-    return next(held, None) or min(reversed(versions), key=lambda one: one.effective_from)
-
-
-def coming(versions: Sequence[PublishedRulebook], at: datetime) -> list[PublishedRulebook]:
-    """Versions that will hold and don't yet, the next one first; what a newer one overtakes never will."""
-    now = documents.semver(holding(versions, at).rulebook.version)
-    later = [one for one in versions if one.effective_from > at and documents.semver(one.rulebook.version) > now]
-    overtaken = [
-        one for one in later if any(other.effective_from <= one.effective_from for other in later[: later.index(one)])
-    ]
-    return sorted((one for one in later if one not in overtaken), key=lambda one: one.effective_from)
-
-
-def rulebook(node: Node, rulebook_id: str, version: str | None = None) -> Rulebook:
-    """One version of a rulebook, by default the one that holds. ``NotFound`` when there is none."""
-    versions = rulebook_versions(node, rulebook_id)
-    if version is None:
-        return holding(versions, node.clock()).rulebook
-    for published in versions:
-        if version == published.rulebook.version:
-            return published.rulebook
-    raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
-
-
-def _versions(node: Node, rulebook_id: str | None) -> list[PublishedRulebook]:
-    table = schema.rulebook
-    query = sa.select(table.c.body, table.c.published_at, table.c.effective_from, table.c.verdict)
-    if rulebook_id is not None:
-        query = query.where(table.c.id == rulebook_id)
-    with node.records.reading() as connection:
-        rows = connection.execute(query).all()
-    found = [
-        PublishedRulebook(
-            _rulebook(canonical_json(row.body)), row.published_at, row.effective_from, read_verdict(row.verdict)
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda one: documents.semver(one.rulebook.version), reverse=True)
 
 
 def person_status(node: Node, pseudonym: str) -> PersonStatus:
@@ -238,15 +152,19 @@ def acceptance(node: Node) -> AcceptanceRules | None:
 
 def _newest(node: Node, kind: str) -> list[Mapping[str, Any]]:
     """The newest version of each document of a kind, the one published last at the end."""
-    table = schema.recognition_document
-    query = sa.select(table.c.id, table.c.body).where(table.c.kind == kind).order_by(table.c.published_at)
-    with node.records.reading() as connection:
-        rows = connection.execute(query).all()
     newest: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        newest.pop(row.id, None)
-        newest[row.id] = row.body
+    for body in _documents(node, kind):
+        newest.pop(body["id"], None)
+        newest[body["id"]] = body
     return list(newest.values())
+
+
+def _documents(node: Node, kind: str) -> list[Mapping[str, Any]]:
+    """All that was published of a kind, the oldest first."""
+    table = schema.recognition_document
+    query = sa.select(table.c.body).where(table.c.kind == kind).order_by(table.c.published_at)
+    with node.records.reading() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def pass_bundle(node: Node) -> str:
@@ -262,9 +180,10 @@ def pass_payload(node: Node) -> dict[str, Any]:
     """
     # The number first: what is published meanwhile is then in this edition and in the delta to the next one.
     now, number = node.clock(), node.log.size()
-    parties = {party.id: _party_entry(party) for party in governance.parties(node)}
+    parties = {party.id: _party_entry(party) for party in governance.current_parties(node)}
     parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
-    walks: dict[str, list[str]] = {node.id: [_signed_crosswalk(node, one) for one in _crosswalks_in_force(node)]}
+    walks: dict[str, list[str]] = {node.id: [_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)]}
+    books: dict[str, list[str]] = {node.id: [_signed(node, RULEBOOK_KIND, one) for one in _rulebooks_in_force(node)]}
     lists: dict[str, list[str]] = {node.id: _own_lists(node)}
     for party, signed in adopted_bundles(node).items():
         if party in parties and party != node.id:
@@ -272,6 +191,7 @@ def pass_payload(node: Node) -> dict[str, Any]:
             own = next((entry for entry in theirs["parties"] if entry["id"] == party), None)
             parties[party] = _with_keys_of(parties[party], own)
             walks[party] = theirs["crosswalks"].get(party, [])
+            books[party] = theirs.get("rulebooks", {}).get(party, [])
             lists[party] = theirs["status_lists"].get(party, [])
     rules = _newest(node, SCENES)
     return {
@@ -282,6 +202,7 @@ def pass_payload(node: Node) -> dict[str, Any]:
         "max_age_hours": BUNDLE_HOURS,
         "parties": [parties[name] for name in sorted(parties)],
         "crosswalks": walks,
+        "rulebooks": books,
         "status_lists": lists,
         "acceptance": rules[-1] if rules else None,
     }
@@ -313,18 +234,31 @@ def _own_lists(node: Node) -> list[str]:
 def _crosswalks_in_force(node: Node) -> list[Mapping[str, Any]]:
     today = node.clock().date()
     in_force = {one.id for one in governance.emergencies(node) if one.is_in_force(today)}
-    kept = []
-    for body in _newest(node, CROSSWALK):
-        major = body["major"]
-        versions = [p.rulebook for p in _versions(node, body["rulebook"])]
-        if any(documents.semver(one.version)[0] == major and one.emergency in in_force for one in versions):
-            kept.append(body)
-    return kept
+    books = [one.rulebook for one in rulebook_queries.all_rulebooks(node) if one.rulebook.emergency in in_force]
+    majors = {(book.id, documents.semver(book.version)[0]) for book in books}
+    # One of an earlier major version stays: its passes are shown until they end, and its levels while notice is given.
+    newest = {(body["rulebook"], body["major"]): body for body in _documents(node, CROSSWALK)}
+    return [body for key, body in newest.items() if key in majors]
 
 
-def _signed_crosswalk(node: Node, document: Mapping[str, Any]) -> str:
-    kid = node.keys.public["signing"]["kid"]
-    return sign_document(node.keys.signing, kid=kid, kind=CROSSWALK_KIND, payload=document)
+def _rulebooks_in_force(node: Node) -> list[dict[str, Any]]:
+    """Of each rulebook under an emergency in force the version that holds, and those to come with their date."""
+    now = node.clock()
+    in_force = {one.id for one in governance.emergencies(node) if one.is_in_force(now.date())}
+    by_id: dict[str, list[PublishedRulebook]] = {}
+    for one in rulebook_queries.all_rulebooks(node):
+        if one.rulebook.emergency in in_force:
+            by_id.setdefault(one.rulebook.id, []).append(one)
+    told = [
+        one
+        for versions in by_id.values()
+        for one in (rulebook_queries.holding(versions, now), *rulebook_queries.coming(versions, now))
+    ]
+    return [rulebook_queries.announcement(one) for one in told[:MAX_ITEMS]]
+
+
+def _signed(node: Node, kind: str, document: Mapping[str, Any]) -> str:
+    return sign_document(node.keys.signing, kid=node.keys.public["signing"]["kid"], kind=kind, payload=document)
 
 
 def _party_entry(party: Party) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hutong.rights import sunset
 from hutong.rights.sunset import DeclaredEmergency, Ending, Kind
 from hutong.storage import schema
 
-from . import queries
+from . import rulebook_queries
 from .credential.keys import KeyRing
 
 LATE = timedelta(days=1)
@@ -57,7 +57,7 @@ def endings(node: Node) -> tuple[Ending, ...]:
     emergencies = declared(node)
     found = [Ending(Kind.EMERGENCY, one.id, one.ends_at) for one in emergencies]
     newest: dict[str, Ending] = {}
-    for published in queries.all_rulebooks(node):
+    for published in rulebook_queries.all_rulebooks(node):
         book = published.rulebook
         found.append(Ending(Kind.RULEBOOK, f"{book.id}@{book.version}", book.period.end, book.emergency))
         code_type = Ending(Kind.CODE_TYPE, f"pass:{book.id}", book.period.end, book.emergency)
@@ -94,7 +94,7 @@ def remains(node: Node) -> list[Remains]:
     known = declared(node)
     over = sorted((one for one in known if one.is_over(now)), key=lambda one: one.ends_at)
     nothing_left = len(over) == len(known)
-    books = [published.rulebook for published in queries.all_rulebooks(node)]
+    books = [published.rulebook for published in rulebook_queries.all_rulebooks(node)]
     found = []
     for number, one in enumerate(over, 1):
         of_it = [book for book in books if book.emergency == one.id]

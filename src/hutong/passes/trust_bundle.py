@@ -1,8 +1,9 @@
 """Trust bundle: the one signed document that a verifier downloads, and then needs no network.
 
 It holds the parties with their pass certificates, how each party's levels read (crosswalks that each party signed
-itself), which passes each has revoked (status lists that each signed itself), and the acceptance rules of the node that
-signs the bundle. It is numbered, says when the next one is due, and past ``max_age_hours`` nothing follows from it.
+itself), which versions of its rulebooks hold and from when others will, which passes each has revoked (status lists
+that each signed itself), and the acceptance rules of the node that signs the bundle. It is numbered, says when the next
+one is due, and past ``max_age_hours`` nothing follows from it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .recognition import AcceptanceRules, parse_acceptance
 
 KIND = "pass-bundle"
 CROSSWALK_KIND = "crosswalk"
+RULEBOOK_KIND = "rulebook-version"
 MAX_PARTIES = 2_000
 MAX_ITEMS = 50
 MAX_AGE_HOURS = 168
@@ -37,10 +39,24 @@ MAX_FILE_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class RulebookVersion:
+    """A version of a rulebook that holds, or will from ``effective_from`` on; ``effect`` as in its log."""
+
+    id: str
+    version: str
+    hash: str
+    effect: str
+    effective_from: datetime
+    valid_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IssuerTrust:
     """What a verifier knows of one issuing party. ``status_lists`` are by list number.
 
-    ``compromised``: keys that somebody else may have; whatever they signed, and whenever, is refused.
+    Attributes:
+        compromised: keys that somebody else may have; whatever they signed, and whenever, is refused.
+        rulebooks: versions that hold or are announced.
     """
 
     id: str
@@ -50,6 +66,7 @@ class IssuerTrust:
     crosswalks: tuple[Crosswalk, ...]
     status_lists: Mapping[int, StatusList]
     compromised: KeyRing = field(default_factory=KeyRing)
+    rulebooks: tuple[RulebookVersion, ...] = ()
 
     def has_lost(self, key: VerificationKey) -> bool:
         """Whether this key of the party is compromised."""
@@ -117,7 +134,10 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
             raise LimitExceeded(f"The bundle names more than {MAX_PARTIES:,} parties.", "Split the trust list.")
         issuers = {
             entry["id"]: _issuer(
-                entry, document["crosswalks"].get(entry["id"], []), document["status_lists"].get(entry["id"], [])
+                entry,
+                document["crosswalks"].get(entry["id"], []),
+                document["status_lists"].get(entry["id"], []),
+                document.get("rulebooks", {}).get(entry["id"], []),
             )
             for entry in parties
         }
@@ -136,9 +156,9 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
         raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
 
 
-def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str]) -> IssuerTrust:
-    if len(crosswalks) > MAX_ITEMS or len(lists) > MAX_ITEMS:
-        raise LimitExceeded(f"A party has more than {MAX_ITEMS} crosswalks or status lists.", "Ask it for fewer.")
+def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: list[str]) -> IssuerTrust:
+    if max(len(crosswalks), len(lists), len(rulebooks)) > MAX_ITEMS:
+        raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
         for certificates in (entry["passes"], entry.get("compromised", []))
@@ -157,6 +177,18 @@ def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str]) -
         ),
         status_lists={one.list_number: one for one in read},
         compromised=compromised,
+        rulebooks=tuple(_version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in rulebooks),
+    )
+
+
+def _version(document: Mapping[str, Any]) -> RulebookVersion:
+    return RulebookVersion(
+        id=str(document["id"]),
+        version=str(document["version"]),
+        hash=str(document["hash"]),
+        effect=str(document["effect"]),
+        effective_from=_instant(document["effective_from"]),
+        valid_to=_instant(document["valid_to"]),
     )
 
 

@@ -19,7 +19,7 @@ from hutong.trust.signing import canonical_json, sign_document, verify_document
 KIND = "pass-bundle-delta"
 MAX_PARTS = 50_000
 HEAD = ("issuer", "number", "issued_at", "next_update", "max_age_hours")
-BY_PARTY = ("crosswalks", "status_lists")
+BY_PARTY = ("crosswalks", "rulebooks", "status_lists")
 
 Payload = Mapping[str, Any]
 """What a bundle says, before it is signed."""

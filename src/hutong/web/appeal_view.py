@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from hutong.errors import NotFound
 from hutong.node import Node
-from hutong.passes import appeal_queries, queries
+from hutong.passes import appeal_queries, rulebook_queries
 from hutong.passes.appeal import Appeal, Outcome, State, Subject, Task
 from hutong.passes.correction import GROUNDS
 from hutong.passes.rulebook import UNDER_REVIEW, UNKNOWN
@@ -114,7 +114,7 @@ def levels_of(node: Node, found: Appeal, language: Language) -> list[tuple[str, 
     if not found.rulebook:
         return []
     name, _, version = found.rulebook.partition("@")
-    levels = queries.rulebook(node, name, version).levels
+    levels = rulebook_queries.rulebook(node, name, version).levels
     return [(one.code, f"{one.code}: {text_in(one.meaning, language)}"[:120]) for one in levels]
 
 
@@ -123,7 +123,7 @@ def rules_of(node: Node, found: Appeal, language: Language) -> list[tuple[str, s
     if not found.rulebook:
         return []
     name, _, version = found.rulebook.partition("@")
-    texts = {rule.id: rule.texts for rule in queries.rulebook(node, name, version).rules} | dict(GROUNDS)
+    texts = {rule.id: rule.texts for rule in rulebook_queries.rulebook(node, name, version).rules} | dict(GROUNDS)
     return [(text_in(texts[rule], language), rule) for rule in found.rule_ids if rule in texts]
 
 
@@ -134,7 +134,7 @@ def ground_of(node: Node, found: Appeal, language: Language) -> SimpleNamespace 
     made = appeal_queries.override(node, found.decision.override)
     codes = [code for code, _ in levels_of(node, found, language)]
     kind, text = _marked(made.level, codes.index(made.level) if made.level in codes else 0, language)
-    why = made.why(queries.rulebook(node, *found.rulebook.split("@")))
+    why = made.why(rulebook_queries.rulebook(node, *found.rulebook.split("@")))
     return SimpleNamespace(
         kind=kind, text=text, rule=why.rule_id, why=text_in(why.texts, language), ends_at=made.ends_at
     )

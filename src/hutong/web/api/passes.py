@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, bundle_queries, queries, recognition_queries
+from hutong.passes import actions, bundle_queries, queries, recognition_queries, rulebook_queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.recognition import Answer, Scene
@@ -148,7 +148,7 @@ class RiskAreas(BaseModel):
 @router.get("/api/passes/rulebooks")
 def get_rulebooks(node: CurrentNode) -> list[RulebookSummary]:
     """Published rulebooks, the newest version of each."""
-    return [_summary(published) for published in queries.rulebooks(node)]
+    return [_summary(published) for published in rulebook_queries.rulebooks(node)]
 
 
 @router.get("/api/passes/rulebooks/{rulebook_id}", responses=problems(404, 422))
@@ -156,8 +156,8 @@ def get_rulebook(
     node: CurrentNode, rulebook_id: RulebookId, version: Annotated[str | None, Query(max_length=30)] = None
 ) -> RulebookDocument:
     """A version of a rulebook, by default the newest, as it was published."""
-    found = queries.rulebook(node, rulebook_id, version)
-    versions = [one.rulebook.version for one in queries.rulebook_versions(node, rulebook_id)]
+    found = rulebook_queries.rulebook(node, rulebook_id, version)
+    versions = [one.rulebook.version for one in rulebook_queries.rulebook_versions(node, rulebook_id)]
     return RulebookDocument(versions=versions, hash=found.hash, document=dict(found.document))
 
 
@@ -300,7 +300,7 @@ def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)
     )
 
 
-def _summary(published: queries.PublishedRulebook) -> RulebookSummary:
+def _summary(published: rulebook_queries.PublishedRulebook) -> RulebookSummary:
     rulebook = published.rulebook
     return RulebookSummary(
         id=rulebook.id,

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import actions, queries
+from hutong.passes import actions, queries, rulebook_queries
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
 from hutong.passes.recognition import Scene
 from hutong.passes.verification import Verification, verify_pass
@@ -95,7 +95,7 @@ def _pass_page(
     status: int = 200,
 ) -> HTMLResponse:
     words = words_of(language)
-    in_force = [one.rulebook for one in queries.rulebooks(node) if one.rulebook.in_force(node.clock())]
+    in_force = [one.rulebook for one in rulebook_queries.rulebooks(node) if one.rulebook.in_force(node.clock())]
     response = page(
         request,
         language,
@@ -109,7 +109,7 @@ def _pass_page(
         rulebooks=[SimpleNamespace(id=one.id, version=one.version) for one in in_force],
         issued=issued,
         card=_card(node, issued, language) if issued else None,
-        dates=[] if issued is None else _dates(issued, queries.rulebook(node, issued.rulebook), language),
+        dates=[] if issued is None else _dates(issued, rulebook_queries.rulebook(node, issued.rulebook), language),
     )
     response.headers.update(NO_STORE)
     return response

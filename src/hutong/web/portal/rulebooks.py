@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from hutong.errors import NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import queries
+from hutong.passes import rulebook_queries
 from hutong.passes.evidence import Evidence
 from hutong.passes.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
 from hutong.web.doors import CurrentNode
@@ -42,7 +42,7 @@ def level_mark(code: str, severity: int) -> str:
 @router.get("/{language}/rulebooks", response_class=HTMLResponse)
 def list_rulebooks(request: Request, node: CurrentNode, language: PageLanguage) -> HTMLResponse:
     """Every rulebook that was published here, whether or not it is in force."""
-    known = [_summary(node, published, language) for published in queries.rulebooks(node)]
+    known = [_summary(node, published, language) for published in rulebook_queries.rulebooks(node)]
     return page(request, language, "rulebooks.html", rulebooks=known)
 
 
@@ -56,7 +56,7 @@ def show_rulebook(
 ) -> HTMLResponse:
     """The page's state is its address: facts to try are in the query."""
     words = words_of(language)
-    versions = queries.rulebook_versions(node, rulebook_id)
+    versions = rulebook_queries.rulebook_versions(node, rulebook_id)
     published = next((one for one in versions if version in (None, one.rulebook.version)), None)
     if published is None:
         raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
@@ -86,7 +86,7 @@ def show_rulebook(
     )
 
 
-def _summary(node: Node, published: queries.PublishedRulebook, language: Language) -> SimpleNamespace:
+def _summary(node: Node, published: rulebook_queries.PublishedRulebook, language: Language) -> SimpleNamespace:
     rulebook = published.rulebook
     return SimpleNamespace(
         id=rulebook.id,
