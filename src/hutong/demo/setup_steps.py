@@ -27,9 +27,18 @@ ACCOUNTS = {
     "authority": ("Demonstration authority", {"authority"}),
     "partner": ("Demonstration partner", {"partner"}),
 }
-# Where infection happened and the village of residence are more than surveillance by township needs: the lists hold
-# them, the boundary keeps them out, and the receipts count what was kept out.
-KEPT_OUT = {"infection_area_code", "infection_village_code", "residence_village_code"}
+MAY_BE_COLLECTED = {
+    "case": """disease classification severity onset_date confirmation_date notification_date report_week report_year
+        week_system date_precision sex age age_group residence_area_code residence_longitude residence_latitude
+        infection_country imported serotype outcome outcome_date hospitalised case_count""",
+    "area": """area_code name_en name_zh name_local level parent_code iso3166 population population_year
+        longitude latitude""",
+    "person": "pseudonym residence_area_code sex birth_year name id_type id_number",
+    "stay": "pseudonym area_code arrived left source_kind",
+    "test": "pseudonym disease kind sampled_at reported_at result",
+}
+"""What surveillance by township, and passes, need. The lists hold more (the village, where infection happened): the
+boundary keeps it out, and the receipts count what was kept out."""
 
 
 def set_up(demo: Demo) -> None:
@@ -59,7 +68,7 @@ def set_up(demo: Demo) -> None:
                 acquisition.declare_source(node, by=node.operator, source=demo.lists[name].source)
             demo.report.say(f"node {name}: keys, records, log, three accounts", seconds=time.monotonic() - begun)
         facts["nodes"] = list(demo.nodes)
-        facts["kept_out"] = sorted(KEPT_OUT)
+        facts["may_be_collected"] = {table: elements.split() for table, elements in MAY_BE_COLLECTED.items()}
 
 
 def _declare(node: Node, title: Mapping[str, str]) -> None:
@@ -85,14 +94,10 @@ def _declare(node: Node, title: Mapping[str, str]) -> None:
 
 
 def _boundary(node: Node, emergency: str, sunset: date) -> Boundary:
-    tables = {
-        table: frozenset(element.name for element in node.standard.table(table).elements) - KEPT_OUT
-        for table in ("case", "area", "place", "person", "stay", "test")
-    }
     return Boundary(
         id=f"{node.id}-surveillance",
         emergency=emergency,
         purpose="Dengue surveillance, risk areas and passes",
-        tables=tables,
+        tables={table: frozenset(elements.split()) for table, elements in MAY_BE_COLLECTED.items()},
         valid_until=sunset - timedelta(days=1),
     )
