@@ -23,8 +23,19 @@ def _refuse_tag(*_: object) -> None:
     raise ValueError("tag not allowed in a certificate")
 
 
+def _read_moment(text: object, *_: object) -> object:
+    """Tag 0: issuers put it before dates without a time, too; such a text stays what it is."""
+    try:
+        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return text
+    return text if moment is None or moment.tzinfo is None else moment
+
+
 # 2-5 bignum, decimal fraction, bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
-_REFUSED_TAGS = dict.fromkeys((2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag)
+_TAGS = {0: _read_moment} | dict.fromkeys(
+    (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag
+)
 
 
 def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -42,9 +53,7 @@ def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:
     if len(data) > max_bytes:
         raise LimitExceeded(f"The CBOR of {what} is longer than {max_bytes} bytes.", "Check its source.")
     stream = io.BytesIO(data)
-    decoder = cbor2.CBORDecoder(
-        stream, max_depth=MAX_DEPTH, semantic_decoders=_REFUSED_TAGS, allow_duplicate_keys=False
-    )
+    decoder = cbor2.CBORDecoder(stream, max_depth=MAX_DEPTH, semantic_decoders=_TAGS, allow_duplicate_keys=False)
     try:
         item = decoder.decode()
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
@@ -68,6 +77,8 @@ def to_json(item: Any) -> Any:
         return [to_json(value) for value in item]
     if isinstance(item, float):
         return _float_to_json(item)
+    if isinstance(item, cbor2.CBORTag):
+        return to_json(item.value)
     if isinstance(item, bool) or item is None or isinstance(item, str):
         return item
     return _scalar_to_json(item)

@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from hutong.errors import BadInput, LimitExceeded
 
 MAX_CERTIFICATE_BYTES = 16_384
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+KEY_ID_BYTES = 8
+_PEM = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----(.*?)-----END (?:CERTIFICATE|PUBLIC KEY)-----", re.DOTALL)
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
 _OID, _OCTETS, _UTC_TIME, _TIME = 0x06, 0x04, 0x17, 0x18
 _EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
 _COUNTRY = bytes.fromhex("550406")
@@ -60,7 +62,7 @@ class Certificate:
 
 def key_id_of(der: bytes) -> bytes:
     """Key id of a certificate: the first 8 bytes of its SHA-256 (HCERT 1.0, 3.3.1)."""
-    return hashlib.sha256(der).digest()[:8]
+    return hashlib.sha256(der).digest()[:KEY_ID_BYTES]
 
 
 def read_certificate(source: bytes | str) -> Certificate:
@@ -70,7 +72,7 @@ def read_certificate(source: bytes | str) -> Certificate:
         BadInput: not a certificate, or a key type other than EC and RSA.
         LimitExceeded: longer than 16 KiB.
     """
-    der = _to_der(source)
+    der = to_der(source)
     try:
         return _parse(der)
     except (ValueError, IndexError, UnsupportedAlgorithm, OverflowError):
@@ -79,15 +81,34 @@ def read_certificate(source: bytes | str) -> Certificate:
         ) from None
 
 
-def _to_der(source: bytes | str) -> bytes:
+def read_public_key(der: bytes) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey | None:
+    """The key of a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7); None when the bytes are none, or of another type."""
+    try:
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) else None
+
+
+def split_pem(text: str) -> tuple[str, ...]:
+    """Base64 of each certificate or public key of a PEM text (RFC 7468); the text itself when it is no PEM."""
+    return tuple(match[1] for match in _PEM.finditer(text)) or (text,)
+
+
+def to_der(source: bytes | str) -> bytes:
+    """DER of what is DER, base64 (standard or URL-safe) or PEM; of several in a PEM text the first.
+
+    Raises:
+        BadInput: none of these.
+        LimitExceeded: longer than 16 KiB.
+    """
     if len(source) > 2 * MAX_CERTIFICATE_BYTES:
         raise LimitExceeded("A certificate is longer than 16 KiB.", "Give one certificate at a time.")
     if isinstance(source, bytes):
         if source[:1] == b"\x30":
             return source
         source = source.decode("ascii", "replace")
-    found = _PEM.search(source)
-    text = "".join((found.group(1) if found else source).split())
+    text = "".join(split_pem(source)[0].split()).translate(_FROM_URL_SAFE)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

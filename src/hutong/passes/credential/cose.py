@@ -20,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from hutong.errors import BadInput
 from hutong.passes.credential import cbor
+from hutong.passes.credential.certificates import KEY_ID_BYTES, key_id_of
 from hutong.passes.credential.keys import KeyRing, VerificationKey
 
 ALGORITHM, KEY_ID, CRITICAL = 1, 4, 2
+CHAIN, THUMBPRINT, SHA_256 = 33, 34, -16
 ALGORITHMS = {-7: "ES256", -37: "PS256"}
 _TAGS = (18, 61)
 _ES256 = ec.ECDSA(hashes.SHA256())
@@ -36,7 +38,8 @@ class Sign1:
     Attributes:
         protected, payload, signature: bytes as they stand in the message.
         algorithm: "ES256", "PS256" or None for every other one.
-        key_id: bytes of header 4, protected first; None when absent.
+        key_id: bytes of header 4, protected first; without it, the key id of the certificate that headers 33 and 34
+            (RFC 9360) hold or name; None when absent.
     """
 
     protected: bytes
@@ -83,14 +86,14 @@ def parse(message: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
     if not isinstance(unprotected, Mapping) or CRITICAL in protected:
         raise _refused()
     algorithm = protected.get(ALGORITHM, unprotected.get(ALGORITHM))
-    key_id = protected.get(KEY_ID, unprotected.get(KEY_ID))
+    key_id = _to_key_id(protected.get(KEY_ID, unprotected.get(KEY_ID)))
     return Sign1(
-        protected=raw,
+        protected=raw if protected else b"",  # an empty map is signed as an empty string (RFC 9052, 3)
         unprotected=unprotected,
         payload=payload,
         signature=signature,
         algorithm=ALGORITHMS.get(algorithm) if isinstance(algorithm, int) else None,
-        key_id=_to_key_id(key_id),
+        key_id=key_id if key_id is not None else _certificate_id({**unprotected, **protected}),
     )
 
 
@@ -110,6 +113,15 @@ def _to_key_id(key_id: object) -> bytes | None:
     return key_id if isinstance(key_id, bytes) else None
 
 
+def _certificate_id(header: Mapping[Any, Any]) -> bytes | None:
+    """Key id of the signer's certificate from its hash or itself: it says which key is meant, not that it is good."""
+    thumbprint, chain = header.get(THUMBPRINT), header.get(CHAIN)
+    if isinstance(thumbprint, list | tuple) and len(thumbprint) == 2 and thumbprint[0] == SHA_256:
+        return thumbprint[1][:KEY_ID_BYTES] if isinstance(thumbprint[1], bytes) else None
+    leaf = chain[0] if isinstance(chain, list | tuple) and chain else chain
+    return key_id_of(leaf) if isinstance(leaf, bytes) else None
+
+
 def _refused() -> BadInput:
     return BadInput("The signed message is not COSE_Sign1.", "Scan the code again or ask the issuer.")
 
@@ -118,19 +130,13 @@ def verify(message: Sign1, keys: KeyRing) -> tuple[bool | None, VerificationKey 
     """Check the signature.
 
     Returns:
-        (True, the key) · (False, None) when a key has the message's id and the signature or the algorithm does
-        not fit it · (None, None) when no key has its id. A message without an id is tried with every key of a
-        small ring: then a failure is None, for the right key may be missing.
+        As :meth:`~.keys.KeyRing.find`; a signature by another algorithm than ES256 and PS256 fits no key.
     """
-    candidates = keys.candidates(message.key_id)
-    if not candidates:
-        return None, None
-    if message.algorithm is not None:
-        signed = message.to_be_signed()
-        for key in candidates:
-            if key.verifies(message.algorithm, message.signature, signed):
-                return True, key
-    return (False if message.key_id is not None else None), None
+    algorithm = message.algorithm
+    if algorithm is None:
+        return keys.find(message.key_id, lambda _: False)
+    signed, signature = message.to_be_signed(), message.signature
+    return keys.find(message.key_id, lambda key: key.verifies(algorithm, signature, signed))
 
 
 class Signer:

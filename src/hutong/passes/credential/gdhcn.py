@@ -4,7 +4,8 @@ A document lists verification methods (W3C DID Core 1.0, 5.2); each id tells par
 
     did:web:<host>:v2:trustlist:<domain>:<participant>:<usage>#<key id, base64, percent-encoded>
 
-References to further documents are listed, never followed. The document's own proof is the fetcher's part.
+or, since 2025, members ``domain``, ``participant`` and ``keyusage`` of the method. References to further documents are
+listed, never followed. The document's own proof is the fetcher's part.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from urllib.parse import unquote
 import orjson
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential.certificates import key_id_of
-from hutong.passes.credential.keys import KeyRing, VerificationKey, read_jwk
+from hutong.passes.credential.keys import KeyRing, VerificationKey, certified_ids, read_jwk
 
 MAX_BYTES = 50_000_000
 MAX_METHODS = 100_000
@@ -90,7 +90,7 @@ def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
             references.append(name)
         else:
             try:
-                keys.append(_read_method(name, method["publicKeyJwk"]))
+                keys.append(_read_method(name, method))
             except BadInput as error:
                 skipped.append((name, error.what))
     return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped))
@@ -100,18 +100,20 @@ def _refused() -> BadInput:
     return BadInput("The document is not a DID document.", "Fetch the trust list again.")
 
 
-def _read_method(name: str, jwk: Any) -> TrustedKey:
+def _read_method(name: str, method: Mapping[str, Any]) -> TrustedKey:
+    jwk = method["publicKeyJwk"]
     if not isinstance(jwk, Mapping):
         raise BadInput("The method holds no JSON Web Key.", "Ask the network's operator.")
     path, _, fragment = name.partition("#")
-    domain, participant, usage = _read_path(path)
+    stated = [method.get(member) for member in ("domain", "participant", "keyusage")]
+    domain, participant, usage = (
+        one if isinstance(one, str) and one else other for one, other in zip(stated, _read_path(path), strict=True)
+    )
     key = read_jwk(jwk, issuer=participant or None)
     ids = set(key.key_ids)
     for text in (unquote(fragment), jwk.get("kid")):
-        ids |= _decode_key_id(text)
-    chain = jwk.get("x5c")
-    if isinstance(chain, list) and chain:
-        ids |= {key_id_of(der) for der in _decode_key_id(chain[0])}
+        for key_id in _decode_key_id(text):
+            ids |= certified_ids(key_id)
     return TrustedKey(replace(key, key_ids=frozenset(ids), algorithm=None), participant, domain, usage)
 
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential.certificates import read_certificate
+from hutong.passes.credential.certificates import (
+    Certificate,
+    read_certificate,
+    read_public_key,
+    split_pem,
+    to_der,
+)
 
 MAX_KEYS = 100_000
 MAX_TRIALS = 16
@@ -32,11 +39,12 @@ class VerificationKey:
 
     Attributes:
         public_key: EC on P-256 or RSA of at least 2,048 bits; others load but verify nothing.
-        key_ids: the byte strings by which a message may name it.
+        key_ids: the byte strings by which a message may name it; empty for a bare public key.
         name: the key id as text (a JWK's ``kid``, else base64 of the certificate's key id).
         usage: certificate types it may sign ("v", "t", "r"); None when it is not restricted.
         issuer: who holds it, where the source says so (certificate country, JWK set address).
         not_before, not_after: validity of the certificate, if it has one.
+        algorithm: the only one that the key is for; None when it is not restricted.
     """
 
     public_key: PublicKey
@@ -74,10 +82,15 @@ class KeyRing:
 
     keys: tuple[VerificationKey, ...] = ()
     _by_id: Mapping[bytes, tuple[VerificationKey, ...]] = field(default_factory=dict, repr=False)
+    _nameless: tuple[VerificationKey, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, keys: KeyRing | Iterable[Any]) -> KeyRing:
-        """Ring of certificates (DER bytes, base64 or PEM text), JWKs (mapping), JWK sets or ready keys.
+        """Ring of certificates, public keys, JWKs, JWK sets or ready keys.
+
+        Args:
+            keys: X.509 certificates and SubjectPublicKeyInfos as DER, base64 or PEM (one or several), JSON Web Keys
+                and sets as mappings or as their text, DID documents of the WHO network.
 
         Raises:
             BadInput: something that is none of these.
@@ -85,7 +98,7 @@ class KeyRing:
         """
         if isinstance(keys, KeyRing):
             return keys
-        if isinstance(keys, str | bytes | Mapping):
+        if isinstance(keys, str | bytes | bytearray | memoryview | Mapping):
             keys = (keys,)
         found: list[VerificationKey] = []
         for key in keys:
@@ -96,42 +109,107 @@ class KeyRing:
         for item in found:
             for key_id in item.key_ids:
                 index[key_id] = (*index.get(key_id, ()), item)
-        return cls(tuple(found), index)
+        return cls(tuple(found), index, tuple(item for item in found if not item.key_ids))
 
-    def candidates(self, key_id: bytes | None) -> tuple[VerificationKey, ...]:
-        """Keys that a message may mean: those with its id; without an id, all of a small ring (at most 16)."""
-        if key_id is None:
-            return self.keys if len(self.keys) <= MAX_TRIALS else ()
-        return self._by_id.get(key_id, ())
+    def find(
+        self, key_id: bytes | None, fits: Callable[[VerificationKey], bool]
+    ) -> tuple[bool | None, VerificationKey | None]:
+        """Whose signature it is.
+
+        All keys with the message's id are tried, for ids are short and may collide (HCERT 1.1, 3.2.3), then keys that
+        have no id. A message without an id is tried with all keys. More than 16 such keys are not tried at all.
+
+        Returns:
+            (True, the key) · (False, None) when keys have the message's id and the signature fits none of them ·
+            (None, None) when no key has its id: the right key may be missing.
+        """
+        named = self._by_id.get(key_id, ()) if key_id is not None else ()
+        others = self.keys if key_id is None else self._nameless
+        for key in named:
+            if fits(key):
+                return True, key
+        for key in others if len(others) <= MAX_TRIALS else ():
+            if fits(key):
+                return True, key
+        return (False if named else None), None
 
 
 def _read_keys(key: Any) -> tuple[VerificationKey, ...]:
     if isinstance(key, VerificationKey):
         return (key,)
     if isinstance(key, Mapping):
-        members = key.get("keys")
-        if isinstance(members, list):
-            issuer = key.get("issuer")
-            holder = issuer if isinstance(issuer, str) else None
-            return tuple(read_jwk(member, issuer=holder) for member in members[: MAX_KEYS + 1])
-        return (read_jwk(key),)
+        return _read_document(key)
+    if isinstance(key, bytearray | memoryview):
+        key = bytes(key)
     if isinstance(key, bytes | str):
-        return (_certificate_key(key),)
+        return _read_text(key)
     raise BadInput("A key is neither a certificate nor a JSON Web Key.", "Give X.509 as DER, base64 or PEM, or a JWK.")
 
 
+def _read_text(source: bytes | str) -> tuple[VerificationKey, ...]:
+    if isinstance(source, bytes) and source[:1] == b"\x30":
+        return (_certified_key(source),)
+    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
+    if text.lstrip(" \t\r\n\ufeff").startswith("{"):
+        try:
+            return _read_document(orjson.loads(text.lstrip("\ufeff")))
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            raise BadInput("A key set is not JSON.", "Fetch it again.") from None
+    return tuple(_certified_key(block) for block in split_pem(text)[: MAX_KEYS + 1])
+
+
+def _read_document(document: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
+    """Keys of a JWK, a JWK set, or a DID document."""
+    members = document.get("keys")
+    if isinstance(members, list):
+        issuer = document.get("issuer")
+        return _read_set(members, issuer if isinstance(issuer, str) else None)
+    if "verificationMethod" in document:
+        from hutong.passes.credential import gdhcn
+
+        return gdhcn.load(document).ring().keys
+    return (read_jwk(document),)
+
+
+def _read_set(members: list[Any], issuer: str | None) -> tuple[VerificationKey, ...]:
+    """Keys of a set; those of a type that is not known are left out (RFC 7517, 5), unless all are."""
+    keys: list[VerificationKey] = []
+    refused: BadInput | None = None
+    for member in members[: MAX_KEYS + 1]:
+        try:
+            keys.append(read_jwk(member, issuer=issuer))
+        except BadInput as error:
+            if not isinstance(member, Mapping) or "d" in member:
+                raise
+            refused = error
+    if refused is not None and not keys:
+        raise refused
+    return tuple(keys)
+
+
 @lru_cache(maxsize=8192)
-def _certificate_key(source: bytes | str) -> VerificationKey:
-    certificate = read_certificate(source)
+def _certified_key(source: bytes | str) -> VerificationKey:
+    """Key of a certificate, or a bare public key, which has no id."""
+    der = to_der(source)
+    public_key = read_public_key(der)
+    if public_key is not None:
+        return VerificationKey(public_key=public_key, key_ids=frozenset(), name="")
+    certificate = read_certificate(der)
     return VerificationKey(
         public_key=certificate.public_key,
-        key_ids=frozenset({certificate.key_id}),
+        key_ids=certified_ids(certificate.key_id),
         name=base64.b64encode(certificate.key_id).decode(),
         usage=certificate.usage,
         issuer=certificate.country,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
     )
+
+
+def certified_ids(key_id: bytes) -> frozenset[bytes]:
+    """How messages write a certificate's key id: its 8 bytes, or, against RFC 9052, 3.1, their base64 as text."""
+    text = base64.b64encode(key_id)
+    return frozenset({key_id, text, text.rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_")})
 
 
 def decode_base64url(text: object, what: str) -> bytes:
@@ -154,26 +232,56 @@ def encode_base64url(data: bytes) -> str:
 
 
 def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> VerificationKey:
-    """Public key of a JSON Web Key (RFC 7517): EC on P-256, P-384 or RSA.
+    """Public key of a JSON Web Key (RFC 7517): EC on P-256, P-384 or RSA, or its certificate's where it has one.
+
+    A key for another use than signatures loads, but verifies nothing.
 
     Raises:
-        BadInput: a private or symmetric key, another curve, coordinates that are not on it, not a JWK.
+        BadInput: a private or symmetric key, another curve, coordinates that are not on it, another key than that of
+            its certificate (``x5c``), not a JWK.
     """
     if not isinstance(jwk, Mapping) or "d" in jwk or "k" in jwk:
         raise BadInput("A JSON Web Key is not a public key.", "Give the public part alone.")
+    certificate = _attached(jwk)
     try:
-        public_key = _jwk_public_key(jwk)
+        bare = certificate is not None and not {"x", "y", "n", "e"} & jwk.keys()
+        public_key = certificate.public_key if certificate is not None and bare else _jwk_public_key(jwk)
     except (ValueError, OverflowError):
         raise BadInput("A JSON Web Key holds no usable point or modulus.", "Ask the issuer for its key.") from None
-    name, algorithm = jwk.get("kid"), jwk.get("alg")
+    if certificate is not None and certificate.public_key.public_numbers() != public_key.public_numbers():
+        raise BadInput("A JSON Web Key is not the key of its certificate.", "Ask the issuer for its key.")
+    name = jwk.get("kid")
     name = name if isinstance(name, str) else ""
     return VerificationKey(
         public_key=public_key,
-        key_ids=_jwk_key_ids(name),
+        key_ids=_jwk_key_ids(name) | (certified_ids(certificate.key_id) if certificate is not None else frozenset()),
         name=name,
+        usage=certificate.usage if certificate is not None else None,
         issuer=issuer,
-        algorithm=algorithm if isinstance(algorithm, str) else None,
+        not_before=certificate.not_before if certificate is not None else None,
+        not_after=certificate.not_after if certificate is not None else None,
+        algorithm=_jwk_algorithm(jwk),
     )
+
+
+def _attached(jwk: Mapping[str, Any]) -> Certificate | None:
+    """The key's own certificate; None when there is none that can be read."""
+    chain = jwk.get("x5c")
+    if not isinstance(chain, list) or not chain or not isinstance(chain[0], str):
+        return None
+    try:
+        return read_certificate(chain[0])
+    except (BadInput, LimitExceeded):
+        return None
+
+
+def _jwk_algorithm(jwk: Mapping[str, Any]) -> str | None:
+    """What the key is meant for (RFC 7517, 4.2-4.4): a name, "" for nothing that is known here, None for anything."""
+    operations = jwk.get("key_ops")
+    if jwk.get("use") not in (None, "sig") or (isinstance(operations, list) and "verify" not in operations):
+        return ""
+    algorithm = jwk.get("alg")
+    return algorithm if isinstance(algorithm, str) else None
 
 
 def _jwk_public_key(jwk: Mapping[str, Any]) -> PublicKey:

@@ -64,16 +64,12 @@ def _verify_vds(
     der = decode_base64url(certificate.rstrip("="), "the certificate")
     key_id = key_id_of(der)
     name = base64.b64encode(key_id).decode()
-    candidates = ring.candidates(key_id)
-    if not candidates:
-        return None, None, name
     value = sig.get("sigvl")
     signature = decode_base64url(value.rstrip("=") if isinstance(value, str) else value, "the signature")
     signed = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    for key in candidates:
-        if sig.get("alg") == "ES256" and key.verifies("ES256", signature, signed):
-            return True, key, name
-    return False, None, name
+    is_es256 = sig.get("alg") == "ES256"
+    valid, key = ring.find(key_id, lambda key: is_es256 and key.verifies("ES256", signature, signed))
+    return valid, key, name
 
 
 def _read_divoc(text: str) -> ReadPass:

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import cbor, cose, hcert, level_pass, shc
+from hutong.passes.credential import cbor, cose, hcert, level_pass, shc, shc_rules
 from hutong.passes.credential.keys import KeyRing, VerificationKey
 
 MAX_TEXT = 262_144
-EU_DCC, WHO_VERIFIABLE = 1, -6
+MAX_WARNINGS = 20
+EU_DCC, HEALTH_LINK = 1, 5
+_ENTRIES = ((EU_DCC, "eu-dcc"), (-6, "who-dvc"), (3, "who-ddcc"), (4, "who-ddcc"))
+_GROUPS = ("v", "t", "r")
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _EDGES = " \t\r\n\ufeff"
 
@@ -27,8 +30,8 @@ class ReadPass:
     """What a text says.
 
     Attributes:
-        kind: "hutong" · "eu-dcc" · "who-dvc" · "who-ddcc" · "smart-health-card" · "icao-vds" · "divoc" · "hcert"
-            (a sound container of something else).
+        kind: "hutong" · "eu-dcc" · "who-dvc" · "who-ddcc" · "health-link" · "smart-health-card" · "icao-vds" ·
+            "divoc" · "hcert" (a sound container of something else).
         payload: the content as JSON can hold it.
         signature_valid: True or False when a key with the message's key id was given; None when no key fits.
         issuer: who claims to have signed it.
@@ -110,6 +113,7 @@ def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
         raise BadInput("Only a pass of Hutong carries disclosed facts.", "Remove what follows the sign ~.")
     else:
         kind, payload = _foreign_payload(claims)
+        warnings += _key_warnings(key, claims, payload if kind == "eu-dcc" else {})
     return ReadPass(
         kind=kind,
         payload=payload,
@@ -136,6 +140,23 @@ def _warnings(message: cose.Sign1, claims: hcert.Claims) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _key_warnings(key: VerificationKey | None, claims: hcert.Claims, content: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the key's certificate says against the pass (HCERT 1.1, 3.2.5 and 3.2.6; extended key usage)."""
+    if key is None:
+        return ()
+    found = {
+        "The certificate of the key is not for this kind of content.": key.usage is not None
+        and not {group for group in _GROUPS if content.get(group)} <= key.usage,
+        "It was issued before the certificate of its key was valid.": _precedes(claims.issued_at, key.not_before),
+        "It lasts longer than the certificate of its key.": _precedes(key.not_after, claims.expires_at),
+    }
+    return tuple(sentence for sentence, holds in found.items() if holds)
+
+
+def _precedes(one: dt.datetime | None, other: dt.datetime | None) -> bool:
+    return one is not None and other is not None and one < other
+
+
 def _own_payload(own: level_pass.LevelPass, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "level": own.level,
@@ -150,11 +171,14 @@ def _own_payload(own: level_pass.LevelPass, facts: Mapping[str, Any]) -> dict[st
 
 
 def _foreign_payload(claims: hcert.Claims) -> tuple[str, dict[str, Any]]:
-    """Kind and content: EU DCC is entry 1 of claim -260, WHO DVC / ICVP entry -6, DDCC the claims themselves."""
-    for entry, kind in ((EU_DCC, "eu-dcc"), (WHO_VERIFIABLE, "who-dvc")):
+    """Kind and content by the entry of claim -260 (HCERT 1.1, 3.2.7.1; -6 is WHO DVC and ICVP); older DDCC has none."""
+    for entry, kind in _ENTRIES:
         content = claims.contents.get(entry)
         if isinstance(content, Mapping):
             return kind, cbor.to_json(content)
+    links = claims.contents.get(HEALTH_LINK)
+    if isinstance(links, list | tuple | Mapping):
+        return "health-link", {"links": cbor.to_json(links if isinstance(links, list | tuple) else [links])}
     body: dict[str, Any] = cbor.to_json(claims.body)
     if {"name", "birthDate"} <= body.keys() or {"vaccine", "test"} & body.keys():
         return "who-ddcc", body
@@ -168,6 +192,8 @@ def _read_card(text: str, ring: KeyRing) -> ReadPass:
     results = [shc.verify(each, ring) for each in cards]
     states = {valid for valid, _ in results}
     valid = False if False in states else (None if None in states else True)
+    faults = dict.fromkeys(problem.what for each in cards for problem in shc_rules.check_content(each.payload))
+    warnings += tuple(faults)[:MAX_WARNINGS]
     if len(cards) > 1:
         warnings += (f"The file holds {len(cards)} cards; this is the first.",)
     return ReadPass(

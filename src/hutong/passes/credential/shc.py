@@ -215,15 +215,15 @@ def verify(card: Card, keys: KeyRing) -> tuple[bool | None, VerificationKey | No
         (True, key) · (False, None): a key has the card's ``kid`` but does not verify it, or belongs to another
         issuer · (None, None): no key has it.
     """
-    candidates = keys.candidates(card.key_id.encode()) if card.key_id else ()
-    if not candidates:
+    if not card.key_id:
         return None, None
-    for key in candidates:
+
+    def fits(key: VerificationKey) -> bool:
         if (key.issuer or "").startswith("https:") and key.issuer != card.issuer:
-            continue
-        if card.header.get("alg") == "ES256" and key.verifies("ES256", card.signature, card.signed):
-            return True, key
-    return False, None
+            return False
+        return card.header.get("alg") == "ES256" and key.verifies("ES256", card.signature, card.signed)
+
+    return keys.find(card.key_id.encode(), fits)
 
 
 def read(text: str) -> tuple[tuple[Card, ...], tuple[str, ...]]:

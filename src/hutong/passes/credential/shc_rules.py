@@ -5,6 +5,7 @@ Everything is looked up in what the caller has at hand (a directory of issuers);
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import re
@@ -13,15 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, LimitExceeded
 from hutong.passes.credential import shc
 from hutong.passes.credential.keys import KeyRing, VerificationKey, encode_base64url, read_jwk
 from hutong.passes.credential.shc import Problem
 
 HEALTH_CARD = "https://smarthealth.cards#health-card"
+MAX_CHAIN = 8
 MILLISECONDS_FROM = 10_000_000_000  # as seconds this is the year 2286: an issuer wrote milliseconds
 _SHORT_REFERENCE = re.compile(r"resource:\d+")
+_CARD_REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}")
 _REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}(\.\d{1,16})?")
 _DATE_TIME = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?")
 _CODING = {"system", "version", "code", "display", "userSelected", "id", "extension"}
@@ -49,26 +54,77 @@ class Issuers:
 
 
 def check_key_set(document: Any, issuer: str) -> tuple[tuple[VerificationKey, ...], tuple[Problem, ...]]:
-    """Usable keys of a JWK set and what is wrong with the others (EC, P-256, ES256, use sig, kid = thumbprint)."""
+    """Usable keys of a JWK set and what is wrong with the others.
+
+    A usable key is EC, P-256, ES256, for signatures, public, named by its thumbprint, and, where it has a certificate,
+    that certificate's key, bound to the issuer (SMART Health Cards, "Determining keys" and "Certificates").
+    """
     members = document.get("keys") if isinstance(document, Mapping) else None
     if not isinstance(members, list) or not members or len(members) > 256:
         return (), (Problem("ISSUER_KEY_DOWNLOAD_ERROR", "The issuer's key set cannot be read."),)
     keys: list[VerificationKey] = []
     problems: list[Problem] = []
     for member in members:
-        wanted = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig"}
-        jwk = member if isinstance(member, Mapping) else {}
-        wrong = [name for name, value in wanted.items() if jwk.get(name) != value]
-        if wrong:
-            problems.append(Problem("INVALID_KEY_WRONG_" + wrong[0].upper(), f"A key has another {wrong[0]}."))
-        elif jwk.get("kid") != thumbprint(jwk):
-            problems.append(Problem("INVALID_KEY_WRONG_KID", "A key's id is not its thumbprint."))
-        else:
+        found = _key_faults(member, issuer) if isinstance(member, Mapping) else [_schema("A key is not an object.")]
+        if not found:
             try:
-                keys.append(read_jwk(jwk, issuer=issuer))
+                keys.append(read_jwk(member, issuer=issuer))
             except BadInput as error:
-                problems.append(Problem("INVALID_KEY_SCHEMA", error.what))
+                found = [_schema(error.what)]
+        problems += found
     return tuple(keys), tuple(problems)
+
+
+def _key_faults(jwk: Mapping[str, Any], issuer: str) -> list[Problem]:
+    wanted = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig"}
+    faults = [_schema(f"A key does not state its {name}.") for name in (*wanted, "kid") if name not in jwk]
+    if "d" in jwk:
+        faults.append(Problem("INVALID_KEY_PRIVATE", "A key set holds a private key."))
+    for name, value in wanted.items():
+        if jwk.get(name, value) != value:
+            faults.append(Problem("INVALID_KEY_WRONG_" + name.upper(), f"A key has another {name}."))
+    if not faults and jwk["kid"] != thumbprint(jwk):
+        faults.append(Problem("INVALID_KEY_WRONG_KID", "A key's id is not its thumbprint."))
+    if not faults and "x5c" in jwk:
+        faults += [Problem("INVALID_KEY_X5C", what) for what in chain_faults(jwk, issuer)]
+    return faults
+
+
+def _schema(what: str) -> Problem:
+    return Problem("INVALID_KEY_SCHEMA", what)
+
+
+def chain_faults(jwk: Mapping[str, Any], issuer: str) -> list[str]:
+    """What is wrong with a key's certificates: order, signatures, binding to key and issuer; not whether they ended."""
+    chain = jwk.get("x5c")
+    if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_CHAIN:
+        return ["A key's certificates are not a list."]
+    try:
+        certificates = [x509.load_der_x509_certificate(base64.b64decode(each, validate=True)) for each in chain]
+        names = certificates[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        leaf = read_jwk({"x5c": chain}).public_key
+    except x509.ExtensionNotFound:
+        return ["A key's certificate names no issuer."]
+    except (ValueError, TypeError, BadInput, LimitExceeded, x509.DuplicateExtension):
+        return ["A key's certificates cannot be read."]
+    faults = []
+    if leaf.public_numbers() != read_jwk({**jwk, "x5c": []}).public_key.public_numbers():
+        faults.append("A key is not the key of its certificate.")
+    if issuer not in names.get_values_for_type(x509.UniformResourceIdentifier):
+        faults.append("A key's certificate is another issuer's.")
+    for each, signer in zip(certificates, [*certificates[1:], certificates[-1]], strict=True):
+        if len(certificates) > 1 and not _is_signed_by(each, signer):
+            faults.append("A key's certificates do not sign each other.")
+            break
+    return faults
+
+
+def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(signer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
@@ -125,10 +181,12 @@ def check_revocation(card: shc.Card, kid: str, issuers: Issuers) -> tuple[Proble
     members = issuers.key_sets[issuer].get("keys", [])
     announced = next((jwk.get("crlVersion") for jwk in members if jwk.get("kid") == kid), None)
     found = issuers.revocations.get((issuer, kid))
+    credential = card.payload.get("vc")
+    rid = credential.get("rid") if isinstance(credential, Mapping) else None
     if found is None:
-        return ()
+        missing = "The issuer's revocation list is not at hand."
+        return (Problem("REVOCATION_ERROR", missing),) if announced is not None and rid is not None else ()
     faults = _revocation_faults(found, kid, announced)
-    rid = card.payload.get("vc", {}).get("rid") if isinstance(card.payload.get("vc"), Mapping) else None
     if not faults and isinstance(rid, str) and is_revoked(found, rid, card.payload.get("nbf")):
         faults.append("The card is revoked.")
     return tuple(Problem("REVOCATION_ERROR", fault) for fault in faults)
@@ -164,12 +222,20 @@ def check_payload(payload: Mapping[str, Any], *, at: dt.datetime) -> tuple[Probl
     problems = []
     if not shc.is_issuer_address(payload.get("iss")):
         problems.append(Problem("INVALID_ISSUER_URL", "The issuer is not an https address without final slash."))
-    problems += _check_times(payload, at)
+    return (*problems, *_check_times(payload, at), *check_content(payload))
+
+
+def check_content(payload: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Problems of the credential: its type, its revocation id, its FHIR bundle."""
     credential = payload.get("vc")
     credential = credential if isinstance(credential, Mapping) else {}
+    problems = []
     types = credential.get("type")
     if not isinstance(types, list) or HEALTH_CARD not in types:
         problems.append(Problem("SCHEMA_ERROR", "The credential is not of the type health-card."))
+    rid = credential.get("rid")
+    if rid is not None and not (isinstance(rid, str) and _CARD_REVOCATION_ID.fullmatch(rid)):
+        problems.append(Problem("REVOCATION_ERROR", "The card's revocation id is malformed."))
     subject = credential.get("credentialSubject")
     if not isinstance(subject, Mapping) or not isinstance(subject.get("fhirVersion"), str):
         problems.append(Problem("SCHEMA_ERROR", "The credential names no FHIR version."))

@@ -29,11 +29,19 @@ export function parse(message, most = cbor.MAX_BYTES) {
   if (![raw, payload, signature].every((part) => part instanceof Uint8Array)) throw refused();
   const header = raw.length ? cbor.decode(raw, "the protected header", 1024) : new Map();
   if (!(header instanceof Map) || !(unprotected instanceof Map) || header.has(CRITICAL)) throw refused();
+  const signedHeader = header.size ? raw : new Uint8Array(); // an empty map is signed as an empty string (RFC 9052, 3)
   const find = (label) => (header.has(label) ? header.get(label) : unprotected.get(label));
   return {
     payload,
     signature,
-    signed: concat(CONTEXT, bytesHead(raw.length), raw, Uint8Array.of(0x40), bytesHead(payload.length), payload),
+    signed: concat(
+      CONTEXT,
+      bytesHead(signedHeader.length),
+      signedHeader,
+      Uint8Array.of(0x40),
+      bytesHead(payload.length),
+      payload,
+    ),
     algorithm: ALGORITHMS.get(find(ALGORITHM)) ?? null,
     keyId: toKeyId(find(KEY_ID)),
   };
