@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hutong.acquisition import queries
+from hutong.acquisition import held_content, held_queries, queries
 from hutong.acquisition.boundary import Boundary
 from hutong.acquisition.receipt import Noticed, Receipt
 from hutong.acquisition.source import Source
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hutong.acquisition.validation import Finding, Item
 
 MAX_ITEMS = 2_000_000
+ITEMS_AT_ONCE = 20_000
 MAX_MAPPING_BYTES = 512 * 1024
 Progress = Callable[[int], None]
 
@@ -269,8 +270,9 @@ def save_receipt(
             received_at=receipt.received_at,
         )
     )
-    if items:
-        change.execute(schema.receipt_item.insert(), [_item_row(receipt, item) for item in items])
+    for start in range(0, len(items), ITEMS_AT_ONCE):
+        stored = [_item_row(node, receipt, item) for item in items[start : start + ITEMS_AT_ONCE]]
+        change.execute(schema.receipt_item.insert(), stored)
     for rows, payload in batches:
         inbox.put(change.connection, table=receipt.table, receipt=receipt.id, rows=rows, payload=payload)
     change.event(
@@ -289,7 +291,7 @@ def save_receipt(
     )
 
 
-def _item_row(receipt: Receipt, item: Item) -> dict[str, Any]:
+def _item_row(node: Node, receipt: Receipt, item: Item) -> dict[str, Any]:
     return {
         "receipt": receipt.id,
         "row_number": item.row_number,
@@ -298,6 +300,7 @@ def _item_row(receipt: Receipt, item: Item) -> dict[str, Any]:
         "element": item.element,
         "reason": item.reason,
         "raw": dict(item.raw),
+        "sealed": held_content.seal(node, receipt.id, item.row_number, item.content) if item.content else None,
     }
 
 
@@ -320,13 +323,21 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
     from hutong.acquisition.quality_file import default_rules
 
     node.require(by, "assess_quality", Resource("Source", source_id))
-    receipts = queries.receipts(node, source_id=source_id, table=table)
+    receipts = queries.receipts(node, source_id=source_id, table=table, limit=None)
     if not receipts:
         raise BadInput(f"Nothing was acquired from {source_id} for {table}.", "Acquire a file first.")
     node.move_inbox()
     facts = node.engine.table(table)
     facts = facts.filter(facts.source_id == source_id)
-    report = assess(facts, default_rules(node.standard), receipts, to_arrow=node.engine.to_arrow, at=node.clock())
+    released = held_queries.released_rows(node, source_id, table)
+    report = assess(
+        facts,
+        default_rules(node.standard),
+        receipts,
+        to_arrow=node.engine.to_arrow,
+        at=node.clock(),
+        released=None if released is None else node.engine.bind(released),
+    )
     with node.change(by) as change:
         change.execute(
             schema.quality_report.insert().values(

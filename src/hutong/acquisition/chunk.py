@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from hutong.acquisition import weeks
 from hutong.acquisition.boundary import Boundary, BoundaryDecision
 from hutong.acquisition.columns import Columns, spread
+from hutong.acquisition.held import packed
 from hutong.acquisition.mapping import ElementRule, Mapping
 from hutong.acquisition.readers.table import TableChunk
 from hutong.acquisition.validation import (
@@ -131,14 +132,16 @@ def map_chunk(chunk: TableChunk, plan: Plan, submission: Submission) -> MappedCh
         apply_row_rule(row_rule, values, verdicts)
     note_disagreements(columns, mapping, verdicts.findings)
     note_outside(columns, plan.outside, verdicts.findings)
-    held, rejected = _items(chunk, columns, plan, verdicts)
+    facts, held_rows = _facts(plan, values, columns.num_rows), pa.array(verdicts.held)
+    contents = packed(facts.filter(held_rows), _identifiers(plan, values, held_rows))
+    held, rejected = _items(chunk, columns, plan, verdicts, contents)
     for row in chunk.malformed:
         verdicts.findings[Finding(row.rule, "row")] += 1
         rejected.append(Item(row.row_number, "rejected", row.rule, "", row.reason))
     rejected.sort(key=lambda item: item.row_number)
     accepted = pa.array(verdicts.accepted)
     return MappedChunk(
-        _facts(plan, values, columns.num_rows).filter(accepted),
+        facts.filter(accepted),
         _identifiers(plan, values, accepted),
         held,
         rejected,
@@ -266,15 +269,18 @@ def _facts(plan: Plan, values: dict[str, Any], rows: int) -> pa.Table:
     return pa.table(arrays, schema=pa.schema(fields))
 
 
-def _identifiers(plan: Plan, values: dict[str, Any], accepted: pa.Array) -> pa.Table | None:
+def _identifiers(plan: Plan, values: dict[str, Any], which: pa.Array) -> pa.Table | None:
     direct = [e.name for e in plan.mapping.table.with_sensitivity(Sensitivity.IDENTIFIER) if e.name in values]
     if not direct:
         return None
     names = ["fact_id", *(["pseudonym"] if "pseudonym" in values else []), *direct]
-    return pa.table([values[name] for name in names], names=names).filter(accepted)
+    return pa.table([values[name] for name in names], names=names).filter(which)
 
 
-def _items(chunk: TableChunk, columns: Columns, plan: Plan, verdicts: Verdicts) -> tuple[list[Item], list[Item]]:
+def _items(
+    chunk: TableChunk, columns: Columns, plan: Plan, verdicts: Verdicts, contents: Iterable[bytes]
+) -> tuple[list[Item], list[Item]]:
+    """Held and rejected rows in the file's order; ``contents`` are those of the held ones, in the same order."""
     decided = verdicts.decided()
     positions = np.array([row for row, *_ in decided], dtype=np.int64)
     shown = _storable_columns(plan)
@@ -282,9 +288,13 @@ def _items(chunk: TableChunk, columns: Columns, plan: Plan, verdicts: Verdicts) 
     numbers = pc.take(chunk.row_numbers, pa.array(positions)).to_pylist()
     held: list[Item] = []
     rejected: list[Item] = []
+    content = iter(contents)
     for at, (_, outcome, rule, element, reason) in enumerate(decided):
         cells = {column: raw[column][at] for column in shown}
-        (held if outcome == "held" else rejected).append(Item(numbers[at], outcome, rule, element, reason, cells))
+        if outcome == "held":
+            held.append(Item(numbers[at], outcome, rule, element, reason, cells, next(content)))
+        else:
+            rejected.append(Item(numbers[at], outcome, rule, element, reason, cells))
     return held, rejected
 
 

@@ -160,17 +160,20 @@ def assess(
     *,
     to_arrow: Callable[[ibis.Table], pa.Table],
     at: datetime,
+    released: ibis.Table | None = None,
 ) -> QualityReport:
     """Assess accepted facts of one table together with the receipts of the files they came from.
 
     ``table`` is an Ibis expression with the standard's columns and the lineage; ``to_arrow`` runs an expression on
-    whatever engine the caller uses. ``at`` is the moment of assessment, in UTC. Raises BadInput without receipts.
+    whatever engine the caller uses. ``at`` is the moment of assessment, in UTC. ``released`` names the rows
+    (``receipt_id``, ``row_number``) that were held and became facts later: what is wrong with them stands in their
+    receipt and shows in the table too, and is counted once. Raises BadInput without receipts.
     """
     from hutong.acquisition.quality_checks import Checks
 
     if not receipts:
         raise BadInput("There is no receipt to assess with.", "Acquire a file first.")
-    checks = Checks(table, receipts, to_arrow, at)
+    checks = Checks(table, receipts, to_arrow, at, released)
     counts = checks.run(rules.rules)
     results = tuple(
         RuleResult(rule.id, rule.dimension, rule.title, *counts[rule.id], rule.weight)

@@ -24,8 +24,15 @@ _LINEAGE = ("fact_id", "source_id", "receipt_id", "row_number", "true_from", "kn
 class Checks:
     """Runs rules on one table. ``rows`` is the number of accepted rows."""
 
-    def __init__(self, table: Any, receipts: Sequence[Receipt], to_arrow: Callable[[Any], Any], at: datetime) -> None:
-        self._table, self._to_arrow, self._at = table, to_arrow, at
+    def __init__(
+        self,
+        table: Any,
+        receipts: Sequence[Receipt],
+        to_arrow: Callable[[Any], Any],
+        at: datetime,
+        released: Any = None,
+    ) -> None:
+        self._table, self._to_arrow, self._at, self._released = table, to_arrow, at, released
         self._received = sum(receipt.rows for receipt in receipts)
         self._not_accepted = sum(receipt.held + receipt.rejected for receipt in receipts)
         self._findings: Counter[str] = Counter()
@@ -65,6 +72,7 @@ class Checks:
             measures[f"concerned_{at}"] = ibis.ifelse(checked & concerned, 1, 0).sum()
         found = self._to_arrow(self._table.aggregate(**measures)).to_pylist()[0]
         self.rows = int(found["rows"] or 0)
+        twice = self._counted_twice(rules)
         answers: dict[str, Answer] = {}
         for at, rule in enumerate(rules):
             if rule.kind == "fresh":
@@ -76,9 +84,26 @@ class Checks:
             if rule.kind == "some":
                 answers[rule.id] = (int(checked > 0), int(checked > 0 and concerned == checked), "lists")
             else:
-                also = sum(self._findings[name] for name in rule.findings)
+                also = sum(self._findings[name] for name in rule.findings) - twice.get(rule.id, 0)
                 answers[rule.id] = (checked + also, concerned + also, "rows")
         return answers
+
+    def _counted_twice(self, rules: Sequence[QualityRule]) -> dict[str, int]:
+        """Rows by rule that were held for what it finds, and were released: their receipt told of them already."""
+        import ibis
+
+        both = [rule for rule in rules if rule.findings and rule.kind not in ("fresh", "some")]
+        if self._released is None or not both:
+            return {}
+        measures = {}
+        for rule in both:
+            checked, concerned = self._masks(rule)
+            measures[rule.id] = ibis.ifelse(checked & concerned, 1, 0)
+        marked = self._table.mutate(**measures).semi_join(self._released, ["receipt_id", "row_number"])
+        found = self._to_arrow(marked.aggregate(**{rule.id: marked[rule.id].sum() for rule in both})).to_pylist()[0]
+        return {
+            rule.id: min(int(found[rule.id] or 0), sum(self._findings[name] for name in rule.findings)) for rule in both
+        }
 
     def _masks(self, rule: QualityRule) -> tuple[Any, Any]:
         """Which rows a rule checks, and which of them it concerns."""

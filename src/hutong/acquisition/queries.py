@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +20,26 @@ if TYPE_CHECKING:
     from hutong.acquisition.quality import QualityReport
 
 PAGE = 200
+
+
+class Tally(NamedTuple):
+    """What came from one source: receipts, rows by outcome, and when the newest file was received."""
+
+    receipts: int
+    accepted: int
+    held: int
+    rejected: int
+    last: datetime
+
+
+class Reason(NamedTuple):
+    """Why rows of a receipt were not accepted. ``example`` is what the rule said about one of them."""
+
+    receipt: str
+    outcome: str
+    rule: str
+    example: str
+    rows: int
 
 
 def source(node: Node, source_id: str) -> Source:
@@ -82,15 +102,31 @@ def read_boundary(document: Mapping[str, Any]) -> Boundary:
     )
 
 
-def receipts(node: Node, *, source_id: str | None = None, table: str | None = None) -> list[Receipt]:
-    """Receipts, the newest first; at most 200."""
-    query = sa.select(schema.receipt.c.body).order_by(schema.receipt.c.received_at.desc(), schema.receipt.c.id)
+def receipts(
+    node: Node,
+    *,
+    source_id: str | None = None,
+    table: str | None = None,
+    after: int = 0,
+    limit: int | None = PAGE,
+) -> list[Receipt]:
+    """Receipts, the newest first, without the ``after`` first ones; at most ``limit``, None for all."""
+    query = sa.select(schema.receipt.c.body).order_by(schema.receipt.c.received_at.desc(), schema.receipt.c.id.desc())
     if source_id is not None:
         query = query.where(schema.receipt.c.source == source_id)
     if table is not None:
         query = query.where(schema.receipt.c.table_name == table)
     with node.records.reading() as connection:
-        return [read_receipt(body) for body in connection.execute(query.limit(PAGE)).scalars()]
+        return [read_receipt(body) for body in connection.execute(query.offset(after).limit(limit)).scalars()]
+
+
+def tallies(node: Node) -> dict[str, Tally]:
+    """What came from each source, over all its receipts, by its id; a source without a receipt is not there."""
+    receipt = schema.receipt.c
+    sums = [sa.func.sum(column) for column in (receipt.accepted, receipt.held, receipt.rejected)]
+    query = sa.select(receipt.source, sa.func.count(), *sums, sa.func.max(receipt.received_at)).group_by(receipt.source)
+    with node.records.reading() as connection:
+        return {row[0]: Tally(*row[1:]) for row in connection.execute(query)}
 
 
 def receipt(node: Node, receipt_id: str) -> Receipt:
@@ -117,10 +153,22 @@ def receipt_of_file(node: Node, source_id: str, file_sha256: str, table: str) ->
 def receipt_items(
     node: Node, receipt_id: str, *, outcome: str | None = None, after: int = 0, limit: int = 50
 ) -> list[dict[str, Any]]:
-    """Rows that were held or rejected, in file order, from the one after row ``after``; at most 200."""
-    item = schema.receipt_item
-    query = sa.select(item).where(item.c.receipt == receipt_id, item.c.row_number > after).order_by(item.c.row_number)
-    if outcome is not None:
+    """Rows that were held or rejected, in file order, from the one after row ``after``; at most 200.
+
+    ``outcome``: ``held``, ``rejected``, or ``waiting`` for held rows that nobody decided about. Each row's ``decision``
+    is ``released``, ``discarded`` or None.
+    """
+    item, decision = schema.receipt_item, schema.held_decision
+    shown = (item.c.row_number, item.c.outcome, item.c.rule, item.c.element, item.c.reason, item.c.raw)
+    query = (
+        sa.select(*shown, decision.c.outcome.label("decision"))
+        .select_from(item.outerjoin(decision, item.c.decision == decision.c.id))
+        .where(item.c.receipt == receipt_id, item.c.row_number > after)
+        .order_by(item.c.row_number)
+    )
+    if outcome == "waiting":
+        query = query.where(item.c.sealed.is_not(None))
+    elif outcome is not None:
         query = query.where(item.c.outcome == outcome)
     with node.records.reading() as connection:
         return [dict(row) for row in connection.execute(query.limit(min(limit, PAGE))).mappings()]
@@ -128,15 +176,22 @@ def receipt_items(
 
 def receipt_reasons(node: Node, receipt_id: str) -> list[tuple[str, str, str, int]]:
     """Outcome, rule, an example of its reason, and how many rows: the most frequent first."""
+    return [reason[1:] for reason in reasons(node, [receipt_id])]
+
+
+def reasons(node: Node, receipt_ids: Sequence[str]) -> list[Reason]:
+    """Why rows of these receipts were not accepted, each reason by receipt: those that concern most rows first."""
     item = schema.receipt_item
     query = (
-        sa.select(item.c.outcome, item.c.rule, sa.func.min(item.c.reason), sa.func.count().label("n"))
-        .where(item.c.receipt == receipt_id)
-        .group_by(item.c.outcome, item.c.rule)
-        .order_by(sa.desc("n"))
+        sa.select(
+            item.c.receipt, item.c.outcome, item.c.rule, sa.func.min(item.c.reason), sa.func.count().label("rows")
+        )
+        .where(item.c.receipt.in_(receipt_ids))
+        .group_by(item.c.receipt, item.c.outcome, item.c.rule)
+        .order_by(sa.desc("rows"), item.c.rule)
     )
     with node.records.reading() as connection:
-        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+        return [Reason(*row) for row in connection.execute(query)]
 
 
 def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:

@@ -40,7 +40,8 @@ class Item:
 
     ``row_number`` counts data rows of the file from 1. ``raw`` holds the text of the columns that the
     boundary allows and that are no direct identifiers; it is empty for a row whose cells don't fit the
-    header.
+    header. ``content`` of a held row is the fact that it would be (``held.packed``): to be sealed, never
+    shown.
     """
 
     row_number: int
@@ -49,6 +50,7 @@ class Item:
     element: str
     reason: str
     raw: Mapping[str, str | None] = field(default_factory=dict)
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -91,6 +93,11 @@ class Verdicts:
     @property
     def accepted(self) -> Mask:
         mask: Mask = self._severity == 0
+        return mask
+
+    @property
+    def held(self) -> Mask:
+        mask: Mask = self._severity == _SEVERITY["held"]
         return mask
 
     def decided(self) -> list[tuple[int, Literal["held", "rejected"], str, str, str]]:
