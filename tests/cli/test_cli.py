@@ -214,6 +214,7 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
         "rules", "publish", files.write("book.json", orjson.dumps(book)), "--second", "alice", "--node", node_folder
     )
     assert (published["id"], published["version"]) == ("dengue-3", "1.0.0")
+    assert published["verdict"]["effect"] == "first"
     node = open_node(node_folder)
     today = node.clock().date()
     key = files.write("pass-certificate.txt", node.keys.public["passes"][0])
@@ -337,6 +338,8 @@ def test_rules_are_evaluated_checked_and_tested_without_a_node(
     assert [one["value"] for one in outcome["results"]] == [True]
     book = files.write("book.json", orjson.dumps(shipped_document("dengue-three-levels")))
     assert hutong.ok("rules", "check", book)["id"] == "dengue-3"
+    next_one = files.write("next.json", orjson.dumps(shipped_document("dengue-three-levels", version="1.1.0")))
+    assert hutong.ok("rules", "check", next_one, "--after", book)["verdict"]["effect"] == "loosening"
     tested = hutong.ok("rules", "test", fixtures / "dcc-business-rules")
     assert tested["failed"] == 0
     assert tested["passed"] > 100

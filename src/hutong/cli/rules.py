@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+
+if TYPE_CHECKING:
+    from hutong.passes.notice import Verdict
 
 rules = typer.Typer(help="Rules in CertLogic, and rulebooks.", no_args_is_help=True)
 MAX_BYTES = 16 * 2**20
@@ -36,17 +39,30 @@ def evaluate(
 @rules.command("check")
 def check(
     file: Annotated[Path, typer.Argument(help="Rulebook (YAML or JSON).")],
+    after: Annotated[
+        Path | None, typer.Option(help="The version before it: says whether anybody's level may rise.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a rulebook: its texts, its CertLogic, its end date, and the tests that ship with it."""
+    from hutong.passes.notice import compare
     from hutong.passes.rulebook import parse_rulebook
 
     checked = parse_rulebook(_yaml_or_json(file))
+    verdict = compare(parse_rulebook(_yaml_or_json(after)), checked) if after else None
     show(
         as_json,
-        {"id": checked.id, "version": checked.version, "hash": checked.hash, "rules": len(checked.rules)},
+        {
+            "id": checked.id,
+            "version": checked.version,
+            "hash": checked.hash,
+            "rules": len(checked.rules),
+            "notice_hours": checked.notice_hours,
+            "verdict": verdict.document() if verdict else None,
+        },
         f"{checked.id} {checked.version} is well made: {len(checked.rules)} rules, {len(checked.tests)} tests passed.",
         f"hash {checked.hash}",
+        *([_told(verdict)] if verdict else []),
     )
 
 
@@ -83,9 +99,9 @@ def publish(
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish a rulebook; two persons are needed."""
+    """Publish a rulebook; two persons are needed. What may raise anybody's level holds after its notice only."""
     from hutong.governance import queries as governance
-    from hutong.passes import actions
+    from hutong.passes import actions, rulebook_queries
 
     with opened(node) as opened_node:
         published = actions.publish_rulebook(
@@ -94,11 +110,28 @@ def publish(
             second=governance.account_actor(opened_node, second),
             document=_yaml_or_json(file),
         )
+        kept = rulebook_queries.published_rulebook(opened_node, published.id, published.version)
     show(
         as_json,
-        {"id": published.id, "version": published.version, "hash": published.hash},
-        f"Published {published.id} {published.version}.",
+        {
+            "id": published.id,
+            "version": published.version,
+            "hash": published.hash,
+            "effective_from": kept.effective_from.isoformat(),
+            "verdict": kept.verdict.document(),
+        },
+        f"Published {published.id} {published.version}; it holds from {kept.effective_from:%Y-%m-%d %H:%M} UTC.",
+        _told(kept.verdict),
     )
+
+
+def _told(verdict: Verdict) -> str:
+    """Why a version holds at once or not, in a line."""
+    if verdict.new_level:
+        facts = ", ".join(f"{name}={value}" for name, value in verdict.facts.items()) or "nothing known"
+        return f"{verdict.effect}: with {facts} the level is {verdict.new_level} and was {verdict.old_level}."
+    shown = f" ({verdict.cases:,} mixes of evidence)" if verdict.cases else ""
+    return f"{verdict.effect}: {str(verdict.because).replace('-', ' ')}{shown}."
 
 
 def _json(file: Path, what: str) -> Any:

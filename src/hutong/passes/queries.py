@@ -19,7 +19,6 @@ from hutong.trust.trust_list import Party
 
 from . import documents, rulebook_queries
 from .credential import status_list as status_lists
-from .credential.keys import KeyRing
 from .credential.level_pass import LIST_BITS
 from .credential.status_list import StatusList
 from .crosswalk import Crosswalk, parse_crosswalk
@@ -135,8 +134,7 @@ def _lists(connection: sa.Connection) -> int:
 
 def pass_key_id(node: Node) -> bytes:
     """The 8 bytes by which passes name this node's key."""
-    (key,) = KeyRing.of([node.keys.pass_certificate]).keys
-    return next(iter(key.key_ids))
+    return bytes.fromhex(node.keys.pass_key_id)
 
 
 def crosswalks(node: Node) -> list[Crosswalk]:

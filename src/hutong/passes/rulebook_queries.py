@@ -94,12 +94,17 @@ def coming(versions: Sequence[PublishedRulebook], at: datetime) -> list[Publishe
 
 def rulebook(node: Node, rulebook_id: str, version: str | None = None) -> Rulebook:
     """One version of a rulebook, by default the one that holds. ``NotFound`` when there is none."""
+    return published_rulebook(node, rulebook_id, version).rulebook
+
+
+def published_rulebook(node: Node, rulebook_id: str, version: str | None = None) -> PublishedRulebook:
+    """As :func:`rulebook`, with when it was published and from when it holds."""
     versions = rulebook_versions(node, rulebook_id)
     if version is None:
-        return holding(versions, node.clock()).rulebook
+        return holding(versions, node.clock())
     for published in versions:
         if version == published.rulebook.version:
-            return published.rulebook
+            return published
     raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
 
 

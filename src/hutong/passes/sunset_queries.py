@@ -66,7 +66,7 @@ def endings(node: Node) -> tuple[Ending, ...]:
     found += newest.values()
     for key in KeyRing.of(node.keys.public["passes"]).keys:
         assert key.not_after is not None
-        found.append(Ending(Kind.KEY, f"passes:{next(iter(key.key_ids)).hex()}", key.not_after))
+        found.append(Ending(Kind.KEY, f"passes:{min(key.key_ids, key=len).hex()}", key.not_after))
     signing = node.keys.public["signing"]["kid"]
     found.append(Ending(Kind.KEY, f"signing:{signing}", datetime.fromisoformat(node.keys.public["signing_until"])))
     return sunset.bounded([*found, *_of_records(node)], emergencies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from hutong.web.i18n import N_, Translations
@@ -91,7 +91,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "rulebook.published": (
         N_("Rulebook published"),
-        N_("Version %(version)s of the rulebook %(rulebook)s was published; it ends on %(valid_to)s."),
+        N_(
+            "Version %(version)s of the rulebook %(rulebook)s was published: %(effect)s. It holds from "
+            "%(effective_from)s and ends on %(valid_to)s."
+        ),
     ),
     "levels.decided": (
         N_("Levels decided"),
@@ -183,6 +186,14 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
 DAYS: Final = frozenset(
     {"due", "ends_at", "review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"}
 )
+MOMENTS: Final = frozenset({"effective_from"})
+EFFECTS: Final[Mapping[str, str]] = {
+    "first": N_("the first under its emergency"),
+    "loosening": N_("nobody's level rises by it"),
+    "tightening": N_("it may raise levels, and waits for its notice"),
+}
+"""What a version of a rulebook does to people's levels."""
+
 ACCOUNTS: Final = frozenset({"party", "recipient"})
 SOMEBODY: Final = N_("somebody with an account here")
 
@@ -210,9 +221,17 @@ def _shown(name: str, value: Any, words: Translations) -> str:
         return words.number(value)
     if isinstance(value, list):
         return ", ".join(str(part) for part in value[:20]) + (" …" if len(value) > 20 else "")
-    if name in ACCOUNTS and value == "account":
+    return _in_words(name, str(value), words)
+
+
+def _in_words(name: str, text: str, words: Translations) -> str:
+    if name in ACCOUNTS and text == "account":
         return words.gettext(SOMEBODY)
-    return _day(str(value), words) if name in DAYS else str(value)
+    if name == "effect" and text in EFFECTS:
+        return words.gettext(EFFECTS[text])
+    if name in MOMENTS:
+        return words.moment(datetime.fromisoformat(text))
+    return _day(text, words) if name in DAYS else text
 
 
 def _day(text: str, words: Translations) -> str:

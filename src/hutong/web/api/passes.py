@@ -16,6 +16,7 @@ from hutong.insight import queries as insight
 from hutong.passes import actions, bundle_queries, queries, recognition_queries, rulebook_queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
+from hutong.passes.notice import Because, Effect
 from hutong.passes.recognition import Answer, Scene
 from hutong.passes.verification import Verification, verify_pass
 from hutong.web.doors import CurrentActor, CurrentNode, problems
@@ -29,8 +30,16 @@ PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789a
 Minute = {"Cache-Control": "public, max-age=60"}
 
 
+class ComingVersion(BaseModel):
+    """A version that was announced and does not hold yet."""
+
+    version: str
+    effect: Effect = Field(description="loosening: nobody's level rises by it; tightening: it may, so it was announced")
+    effective_from: datetime
+
+
 class RulebookSummary(BaseModel):
-    """A published rulebook, its newest version."""
+    """A published rulebook: the version that holds now, and those that are to come."""
 
     id: str
     version: str
@@ -40,6 +49,9 @@ class RulebookSummary(BaseModel):
     valid_from: datetime
     valid_to: datetime
     published_at: datetime
+    effect: Effect
+    effective_from: datetime
+    coming: list[ComingVersion]
 
 
 class RulebookDocument(BaseModel):
@@ -47,6 +59,10 @@ class RulebookDocument(BaseModel):
 
     versions: list[str] = Field(description="The newest first")
     hash: str
+    effect: Effect = Field(description="What it did to people's levels when it was published")
+    because: Because = Field(description="How that is known")
+    cases: int = Field(description="Mixes of evidence on which nobody's level rises, where that was shown")
+    effective_from: datetime
     document: dict[str, Any]
 
 
@@ -147,18 +163,33 @@ class RiskAreas(BaseModel):
 
 @router.get("/api/passes/rulebooks")
 def get_rulebooks(node: CurrentNode) -> list[RulebookSummary]:
-    """Published rulebooks, the newest version of each."""
-    return [_summary(published) for published in rulebook_queries.rulebooks(node)]
+    """Published rulebooks: the version of each that holds, and from when others will."""
+    now = node.clock()
+    by_id = [
+        rulebook_queries.rulebook_versions(node, published.rulebook.id)
+        for published in rulebook_queries.rulebooks(node)
+    ]
+    return [
+        _summary(rulebook_queries.holding(versions, now), rulebook_queries.coming(versions, now)) for versions in by_id
+    ]
 
 
 @router.get("/api/passes/rulebooks/{rulebook_id}", responses=problems(404, 422))
 def get_rulebook(
     node: CurrentNode, rulebook_id: RulebookId, version: Annotated[str | None, Query(max_length=30)] = None
 ) -> RulebookDocument:
-    """A version of a rulebook, by default the newest, as it was published."""
-    found = rulebook_queries.rulebook(node, rulebook_id, version)
+    """A version of a rulebook, by default the one that holds, as it was published."""
+    found = rulebook_queries.published_rulebook(node, rulebook_id, version)
     versions = [one.rulebook.version for one in rulebook_queries.rulebook_versions(node, rulebook_id)]
-    return RulebookDocument(versions=versions, hash=found.hash, document=dict(found.document))
+    return RulebookDocument(
+        versions=versions,
+        hash=found.rulebook.hash,
+        effect=found.verdict.effect,
+        because=found.verdict.because,
+        cases=found.verdict.cases,
+        effective_from=found.effective_from,
+        document=dict(found.rulebook.document),
+    )
 
 
 @router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
@@ -300,7 +331,9 @@ def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)
     )
 
 
-def _summary(published: rulebook_queries.PublishedRulebook) -> RulebookSummary:
+def _summary(
+    published: rulebook_queries.PublishedRulebook, coming: list[rulebook_queries.PublishedRulebook]
+) -> RulebookSummary:
     rulebook = published.rulebook
     return RulebookSummary(
         id=rulebook.id,
@@ -311,6 +344,12 @@ def _summary(published: rulebook_queries.PublishedRulebook) -> RulebookSummary:
         valid_from=rulebook.period.start,
         valid_to=rulebook.period.end,
         published_at=published.published_at,
+        effect=published.verdict.effect,
+        effective_from=published.effective_from,
+        coming=[
+            ComingVersion(version=one.rulebook.version, effect=one.verdict.effect, effective_from=one.effective_from)
+            for one in coming
+        ],
     )
 
 

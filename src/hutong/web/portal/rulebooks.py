@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from hutong.errors import NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.passes import rulebook_queries
 from hutong.passes.evidence import Evidence
+from hutong.passes.notice import Because
 from hutong.passes.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
+from hutong.passes.rulebook_queries import PublishedRulebook
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, N_, Language, Translations
 from hutong.web.portal.page import PageLanguage, page, text_in, words_of
@@ -30,6 +31,12 @@ TYPES: Mapping[str, str] = {
     "date": N_("a day"),
 }
 MAX_NUMBER = 10_000
+EFFECTS: Mapping[Because, str] = {
+    Because.FIRST: N_("It is the first under its emergency: nobody had a level before."),
+    Because.NOBODY_WORSE: N_("Nobody's level rises by it: it decides as the version before."),
+    Because.OTHER_LEVELS: N_("Its levels, or what they mean, are others than before, so that it waits for its notice."),
+}
+NOT_SHOWN = N_("It was not shown that nobody's level rises by it, so that it waits for its notice.")
 
 
 def level_mark(code: str, severity: int) -> str:
@@ -57,9 +64,7 @@ def show_rulebook(
     """The page's state is its address: facts to try are in the query."""
     words = words_of(language)
     versions = rulebook_queries.rulebook_versions(node, rulebook_id)
-    published = next((one for one in versions if version in (None, one.rulebook.version)), None)
-    if published is None:
-        raise NotFound("This node published no such version of the rulebook.", "See its list of versions.")
+    published = rulebook_queries.published_rulebook(node, rulebook_id, version)
     rulebook = published.rulebook
     given = {one.name: request.query_params.get(one.name, "") for one in rulebook.evidence}
     facts, errors = _facts(rulebook, given, words)
@@ -80,13 +85,22 @@ def show_rulebook(
         errors=errors,
         decision=_decision(rulebook, decide_level(rulebook, facts), language) if tried else None,
         versions=[
-            (one.rulebook.version, one.published_at, one.rulebook.version == rulebook.version) for one in versions
+            SimpleNamespace(
+                version=one.rulebook.version,
+                published_at=one.published_at,
+                effective_from=one.effective_from,
+                is_shown=one.rulebook.version == rulebook.version,
+            )
+            for one in versions
         ],
+        is_held=rulebook_queries.holding(versions, node.clock()).rulebook.version == rulebook.version,
+        effect=_effect(published, language),
+        notice_hours=rulebook.notice_hours,
         tests=len(rulebook.tests),
     )
 
 
-def _summary(node: Node, published: rulebook_queries.PublishedRulebook, language: Language) -> SimpleNamespace:
+def _summary(node: Node, published: PublishedRulebook, language: Language) -> SimpleNamespace:
     rulebook = published.rulebook
     return SimpleNamespace(
         id=rulebook.id,
@@ -96,10 +110,58 @@ def _summary(node: Node, published: rulebook_queries.PublishedRulebook, language
         valid_from=rulebook.period.start.date(),
         valid_to=rulebook.period.end.date(),
         published=published.published_at.date(),
-        in_force=rulebook.in_force(node.clock()) and _has_power(node, rulebook),
+        effective_from=published.effective_from,
+        in_force=_is_in_force(node, published),
+        coming=[
+            SimpleNamespace(
+                version=one.rulebook.version, effective_from=one.effective_from, effect=_effect(one, language)
+            )
+            for one in rulebook_queries.coming(_versions_of(node, published), node.clock())
+        ],
         levels=[_level(rulebook, level.code) for level in rulebook.levels],
         rules=len(rulebook.rules),
     )
+
+
+def _versions_of(node: Node, published: PublishedRulebook) -> list[PublishedRulebook]:
+    return rulebook_queries.rulebook_versions(node, published.rulebook.id)
+
+
+def _is_in_force(node: Node, published: PublishedRulebook) -> bool:
+    now, rulebook = node.clock(), published.rulebook
+    held = rulebook_queries.holding(_versions_of(node, published), now)
+    is_held = held.rulebook.version == rulebook.version and held.effective_from <= now
+    return is_held and rulebook.in_force(now) and _has_power(node, rulebook)
+
+
+def _effect(published: PublishedRulebook, language: Language) -> str:
+    """What a version did to people's levels, and how that is known, in a sentence."""
+    words, verdict = words_of(language), published.verdict
+    if verdict.because is Because.NOBODY_WORSE and verdict.cases:
+        told = words.gettext(
+            "Nobody's level rises by it. This was shown on %(n)s mixes of facts, all that can make a difference."
+        )
+        return told % {"n": words.number(verdict.cases)}
+    if verdict.because is not Because.SOMEBODY_WORSE:
+        return words.gettext(EFFECTS.get(verdict.because, NOT_SHOWN))
+    meanings = {one.name: text_in(one.meaning, language) for one in published.rulebook.evidence}
+    facts = [
+        f"{meanings.get(name, name)}{words.gettext(':')} {_said(value, words)}" for name, value in verdict.facts.items()
+    ]
+    told = words.gettext(
+        "It may raise a level, so that it waits for its notice. For instance (%(facts)s), from %(old)s to %(new)s."
+    )
+    return told % {
+        "facts": "; ".join(facts) or words.gettext("nothing known"),
+        "old": verdict.old_level,
+        "new": verdict.new_level,
+    }
+
+
+def _said(value: Any, words: Translations) -> str:
+    if isinstance(value, bool):
+        return words.gettext("yes") if value else words.gettext("no")
+    return str(value)
 
 
 def _has_power(node: Node, rulebook: Rulebook) -> bool:
