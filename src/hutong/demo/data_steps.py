@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hutong.acquisition import actions as acquisition
 from hutong.opening import actions as opening
-from hutong.opening.publication import parse_publication
 
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
@@ -76,9 +75,8 @@ def publish(demo: Demo) -> None:
     with demo.report.step("open", "4  Open") as facts:
         for region, line_list in demo.lists.items():
             node = demo.nodes[region]
-            for path in line_list.publications:
+            for publication in line_list.publications:
                 begun = time.monotonic()
-                publication = parse_publication(path.read_text("utf-8"))
                 release = opening.publish(node, by=node.operator, publication=publication)
                 facts[release.dataset_id] = {
                     "version": release.version,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import orjson
 from hutong.acquisition import actions as acquisition
 from hutong.acquisition.source import Source
 from hutong.demo.lists import MAPPINGS
-from hutong.demo.residents import resident_number, write_population
+from hutong.demo.residents import OUTBREAK_2015, resident_number, write_population
 from hutong.governance import queries as governance
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from hutong.passes.actions_pass import IssuedPass
 
 AS_OF = date(2015, 9, 15)
+MOST_TOWNSHIPS = 22
 SCENES = ("workplace", "school", "transport", "community")
 MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
 POPULATION = Source(
@@ -39,23 +42,46 @@ POPULATION = Source(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Outbreak:
+    """The day on which levels are given, and the areas where the residents live, by weight."""
+
+    as_of: date
+    townships: Mapping[str, float]
+
+
 def passes(demo: Demo) -> None:
     """Risk areas from the real cases, levels for 50,000 residents, one pass, verified offline by the other region."""
     with demo.report.step("passes", "7  Pass") as facts:
         tw, pe = demo.nodes["tw"], demo.nodes["pe"]
-        _acquire_population(demo, tw, facts)
-        _assess_risk(demo, tw, facts)
+        outbreak = _own_outbreak(tw) if demo.lists["tw"].is_own else Outbreak(AS_OF, OUTBREAK_2015)
+        _acquire_population(demo, tw, outbreak, facts)
+        _assess_risk(demo, tw, outbreak.as_of, facts)
         for node, levels in ((tw, "dengue-three-levels"), (pe, "dengue-four-levels")):
             _publish_rules(node, levels)
         demo.report.say("tw published a rulebook of three levels, pe one of four, each with crosswalk and scene rules")
-        _decide(demo, tw, facts)
+        _decide(demo, tw, outbreak.as_of, facts)
         issued = _issue(demo, tw, facts)
         _verify(demo, pe, issued, facts)
 
 
-def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
+def _own_outbreak(node: Node) -> Outbreak:
+    """Where and when a user's own list has the most cases: the day that ends its busiest week, in its busiest areas."""
+    cases = node.engine.table("case")
+    placed = cases.filter(cases.residence_area_code.notnull(), cases.true_from.notnull())
+    by_week = placed.group_by(week=placed.true_from.truncate("W")).agg(n=placed.count())
+    busiest = node.engine.to_arrow(by_week.order_by(by_week.n.desc(), by_week.week).limit(1)).to_pylist()
+    by_area = placed.group_by(code=placed.residence_area_code).agg(n=placed.count())
+    areas = node.engine.to_arrow(by_area.order_by(by_area.n.desc(), by_area.code).limit(MOST_TOWNSHIPS)).to_pylist()
+    if not busiest:
+        return Outbreak(AS_OF, OUTBREAK_2015)
+    monday = date.fromisoformat(str(busiest[0]["week"])[:10])
+    return Outbreak(monday + timedelta(days=6), {area["code"]: float(area["n"]) for area in areas})
+
+
+def _acquire_population(demo: Demo, tw: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    population = write_population(demo.folder / "population", as_of=AS_OF)
+    population = write_population(demo.folder / "population", as_of=outbreak.as_of, townships=outbreak.townships)
     acquisition.declare_source(tw, by=tw.operator, source=POPULATION)
     for mapping, path in (
         ("residents", population.residents),
@@ -79,13 +105,13 @@ def _acquire_population(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
     )
 
 
-def _assess_risk(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
+def _assess_risk(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    found = insight.assess_risk_areas(tw, by=tw.operator, rule=shipped_rule(), as_of=AS_OF)
+    found = insight.assess_risk_areas(tw, by=tw.operator, rule=shipped_rule(), as_of=as_of)
     facts["risk_areas"] = found.document()
     counts = ", ".join(f"{number} {level}" for level, number in found.areas.items())
     demo.report.say(
-        f"tw: risk areas on {AS_OF} from {found.cases:,} real cases in 14 days: {counts}",
+        f"tw: risk areas on {as_of} from {found.cases:,} real cases in 14 days: {counts}",
         seconds=time.monotonic() - begun,
     )
 
@@ -108,8 +134,8 @@ def _publish_rules(node: Node, name: str) -> None:
     )
 
 
-def _decide(demo: Demo, tw: Node, facts: dict[str, Any]) -> None:
-    run = actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=AS_OF)
+def _decide(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
+    run = actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=as_of)
     facts["levels"] = {"persons": run.persons, "by_level": dict(run.levels), "seconds": run.seconds}
     counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items() if number)
     demo.report.say(

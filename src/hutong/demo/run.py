@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from hutong.demo.lists import LineList, line_lists
 from hutong.demo.report import Report
 from hutong.demo.setup_steps import set_up
 from hutong.errors import Conflict
-from hutong.node import Node, open_node
+from hutong.node import Node
 
 MARKER = "demo.txt"
 REGIONS = ("tw", "pe")
@@ -47,7 +47,7 @@ def run_demo(
     serve: bool,
     json_file: Path | None,
     files: Mapping[str, Path],
-    mappings: Mapping[str, Path],
+    mappings: Mapping[str, Sequence[Path]],
 ) -> None:
     """Run all steps in ``folder``; with ``serve`` the three nodes then stay up until Ctrl-C."""
     lists = line_lists(files, mappings)
@@ -78,12 +78,6 @@ def run_demo(
     finally:
         for node in demo.nodes.values():
             node.close()
-
-
-def open_all(demo: Demo) -> None:
-    """Open the nodes in this process too: the steps are actions, the servers are for the others."""
-    for name in demo.ports:
-        demo.nodes[name] = open_node(demo.folder / name)
 
 
 def _make_room(folder: Path) -> None:

@@ -1,0 +1,193 @@
+"""The main job as its user runs it: the command, its file of counts, and the three servers that it leaves running."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hutong.demo.lists import line_lists
+from hutong.errors import BadInput, NotFound
+from hutong.passes.credential import picture
+from tests.opening.real_lists import packaged
+
+HUTONG = (sys.executable, "-m", "hutong.cli.main", "demo")
+LONGEST_SECONDS = 600
+OWN_ROWS = 3_000
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What the command printed, the facts of its file, and its folder."""
+
+    told: str
+    facts: dict[str, Any]
+    folder: Path
+
+    def get(self, node: str, path: str, **query: Any) -> httpx.Response:
+        return httpx.get(f"{self.facts['nodes'][node]['url']}{path}", params=query, timeout=60).raise_for_status()
+
+
+def free_port() -> int:
+    """The first of three free ports in a row."""
+    for first in range(18_000, 60_000, 7):
+        taken = []
+        for port in range(first, first + 3):
+            with socket.socket() as tried:
+                taken.append(tried.connect_ex(("127.0.0.1", port)) == 0)
+        if not any(taken):
+            return first
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """`hutong demo` on the packaged lists, serving."""
+    packaged("taiwan")
+    folder = tmp_path_factory.mktemp("demo")
+    command = [
+        *HUTONG,
+        "--dir",
+        str(folder / "nodes"),
+        "--port",
+        str(free_port()),
+        "--json",
+        str(folder / "facts.json"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    told = []
+    try:
+        for line in process.stdout:
+            told.append(line)
+            if "Stop with Ctrl-C" in line:
+                break
+        assert "Stop with Ctrl-C" in told[-1], "".join(told)
+        yield Demonstration("".join(told), json.loads((folder / "facts.json").read_text()), folder / "nodes")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (0, 130)
+
+
+def test_every_row_has_an_answer_and_the_same_file_adds_nothing(demo: Demonstration) -> None:
+    acquired = demo.facts["acquire"]
+    for region, rows in (("tw", 107_117), ("pe", 171_282)):
+        case = acquired[f"{region}_case"]
+        assert case["rows"] == rows == case["accepted"] + case["held"] + case["rejected"]
+        assert acquired[f"{region}_again"] == {"receipt": case["id"], "repeated": True}
+        assert acquired[f"{region}_moved_to_lake"]["case"] == case["accepted"]
+        assert f"acquired {rows:,} case rows: {case['accepted']:,} accepted, {case['held']:,} held" in demo.told
+    assert set(acquired["tw_case"]["refused_values"]) == {
+        *("infection_area_code", "infection_village_code", "residence_village_code")
+    }
+
+
+def test_counts_in_the_file_are_those_of_the_nodes(demo: Demonstration) -> None:
+    for region in ("tw", "pe"):
+        quality = demo.get(region, f"/api/acquisition/quality/{region}-dengue").json()
+        assert quality["results"] == demo.facts["quality"][region]["results"]
+        for kind in ("weekly", "records"):
+            name = f"{region}-dengue-{kind}"
+            release = demo.facts["open"][name]
+            page = demo.get(region, f"/en/datasets/{name}").text
+            assert f"{release['rows']:,}" in page
+            shown = demo.get(region, f"/api/opening/datasets/{name}").json()["releases"][0]
+            assert (shown["rows"], shown["version"]) == (release["rows"], release["version"])
+        weekly = demo.get(region, f"/data/{region}-dengue-weekly/v1/{region}-dengue-weekly-v1.csv").text
+        assert len(weekly.splitlines()) - 1 == demo.facts["open"][f"{region}-dengue-weekly"]["rows"]
+    for node in ("hub", "tw", "pe"):
+        assert demo.get(node, "/api/log/check").json()["size"] >= demo.facts["log"][node]["size"]
+
+
+def test_the_hub_shows_both_regions_in_one_catalogue_and_one_series(demo: Demonstration) -> None:
+    found = demo.get("hub", "/api/3/action/package_search", q="dengue").json()["result"]
+    names = [dataset["name"] for dataset in found["results"]]
+    expected = [f"{region}--{region}-dengue-{kind}" for region in ("pe", "tw") for kind in ("records", "weekly")]
+    assert sorted(names) == expected
+    assert len(demo.facts["catalogue"]["joint_series"]["sources"]) == 2
+    assert "<svg" in demo.get("hub", "/en/").text
+
+
+def test_the_release_was_shared_and_taken_back(demo: Demonstration) -> None:
+    shared = demo.facts["share"]
+    assert Path(shared["file"]).is_file()
+    assert shared["rows"] == demo.facts["open"]["tw-dengue-records"]["rows"]
+    kinds = {
+        node: [entry["event"]["kind"] for entry in demo.get(node, "/api/log/entries", limit=500).json()["entries"]]
+        for node in ("tw", "pe")
+    }
+    assert {"request.filed", "agreement.signed", "delivery.made", "agreement.revoked"} <= set(kinds["tw"])
+    assert "delivery.received" in kinds["pe"]
+
+
+def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstration) -> None:
+    issued = demo.facts["passes"]["pass"]
+    assert picture.read(Path(issued["picture"]).read_bytes()) == issued["text"]
+    answers = {scene: answer["answer"] for scene, answer in demo.facts["passes"]["verified_by_pe"].items()}
+    assert set(answers.values()) == {"accepted", "refused", "unknown"}
+    assert demo.facts["passes"]["altered"]["answer"] == "unknown"
+    assert (
+        sum(demo.facts["passes"]["levels"]["by_level"].values()) == demo.facts["passes"]["levels"]["persons"] == 50_000
+    )
+
+
+def test_each_address_of_the_closing_screen_opens(demo: Demonstration) -> None:
+    closing = demo.told[demo.told.index("Open\n") :]
+    addresses = re.findall(r"http://\S+", closing)
+    assert len(addresses) == 5
+    for address in addresses:
+        assert httpx.get(address, follow_redirects=True, timeout=60).status_code == 200
+    assert demo.facts["accounts"]["password"] in closing
+
+
+def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
+    """The first rows of the real lists as somebody's own files, with own mappings of one of them."""
+    given = []
+    for region, name in (("tw", "taiwan"), ("pe", "peru")):
+        with packaged(name).open(encoding="utf-8", newline="") as whole, (tmp_path / f"{name}.csv").open("w") as part:
+            csv.writer(part).writerows(islice(csv.reader(whole), OWN_ROWS + 1))
+        given += ["--source", f"{region}={tmp_path / name}.csv"]
+    for table, mapping in line_lists({}, {})["tw"].mappings.items():
+        own = tmp_path / f"{table}.yaml"
+        own.write_text(mapping.replace("mapping: taiwan-", "mapping: own-"), encoding="utf-8")
+        given += ["--mapping", f"tw={own}"]
+    facts = tmp_path / "facts.json"
+    where = ["--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts)]
+    run = subprocess.run(
+        [*HUTONG, *where, *given], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(facts.read_text())
+    assert found["acquire"]["tw_case"]["rows"] == found["acquire"]["pe_case"]["rows"] == OWN_ROWS
+    assert found["acquire"]["tw_case"]["mapping"] == "own-case@1"
+    assert found["passes"]["risk_areas"]["areas"]["high"] > 0
+
+
+@pytest.mark.parametrize(("files", "mappings", "error"), [
+    ({"xx": Path("a.csv")}, {}, BadInput),
+    ({"tw": Path("no-such.csv")}, {}, NotFound),
+    ({}, {"pe": [Path("no-such.yaml")]}, NotFound),
+])  # fmt: skip
+def test_what_is_not_there_is_told_at_once(files: Any, mappings: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        line_lists(files, mappings)
+
+
+def test_a_mapping_of_another_table_is_refused(tmp_path: Path) -> None:
+    mapping = tmp_path / "tests.yaml"
+    shipped = Path(sys.modules["hutong.demo.lists"].__file__ or "").parent / "mappings" / "tests.yaml"
+    mapping.write_text(shipped.read_text("utf-8"), encoding="utf-8")
+    with pytest.raises(BadInput, match="table test"):
+        line_lists({}, {"tw": [mapping]})
