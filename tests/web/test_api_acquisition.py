@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,6 +69,43 @@ def test_rows_that_were_held_are_paged_with_their_reasons(changing: World) -> No
     assert all(item["raw"] and item["reason"] for item in first["items"])
     assert client.get(address).status_code == 403
     assert client.get(address, params={"outcome": "rejected"}, headers=headers).json()["items"] == []
+
+
+def test_held_rows_are_decided_about(changing: World) -> None:
+    client = TestClient(create_app(changing.node))
+    receipt = send(client, changing.tokens["steward"], worlds.case_list(60)).json()["id"]
+    here = f"/api/acquisition/receipts/{receipt}"
+    headers = {"Authorization": f"Bearer {changing.tokens['steward']}"}
+
+    def decide(role: str = "steward", **given: Any) -> Any:
+        order = {"rule": "notification-before-onset", "outcome": "released", "reason": "Confirmed.", **given}
+        token = {"Authorization": f"Bearer {changing.tokens[role]}"}
+        return client.post(f"{here}/decisions", json=order, headers=token)
+
+    waiting = client.get("/api/acquisition/held", headers=headers).json()
+    assert [(one["receipt"], one["waiting"]) for one in waiting] == [(receipt, 6), (receipt, 3)]
+    numbers = [item["row_number"] for item in client.get(f"{here}/items", headers=headers).json()["items"]]
+    assert decide("auditor").status_code == decide("authority").status_code == 403
+    first = decide(rows=numbers[:2])
+    assert (first.status_code, first.json()["rows"], first.json()["repeated"]) == (201, 2, False)
+    assert decide(rows=numbers[:2]).json()["id"] == first.json()["id"]
+    assert decide(rows=numbers[:3]).status_code == 409
+    assert decide(rule="none").status_code == decide(rows=[10_000]).status_code == 404
+    assert decide(rule="a\x00").status_code == 404
+    assert [decide(**wrong).status_code for wrong in ({"rows": []}, {"outcome": "kept"}, {"reason": " "})] == [422] * 3
+    rest = decide(outcome="discarded", reason="Entered twice.").json()
+    assert (rest["rows"], rest["all_of_rule"], rest["by"]) == (4, True, "steward")
+    told = client.get(f"{here}/held", headers=headers).json()
+    assert [told["rules"][1][name] for name in ("waiting", "released", "discarded")] == [0, 2, 4]
+    assert {made["reason"] for made in told["decisions"]} == {"Confirmed.", "Entered twice."}
+    assert (
+        client.get(f"{here}/items", params={"outcome": "waiting"}, headers=headers).json()["items"][0]["decision"]
+        is None
+    )
+    items = client.get(f"{here}/items", headers=headers).json()["items"]
+    assert [item["decision"] for item in items[:3]] == ["released", "released", "discarded"]
+    assert "sealed" not in items[0]
+    assert changing.node.move_inbox() == {"case": 53}
 
 
 @pytest.mark.parametrize("who", ["", "partner", "auditor", "resident", "verifier", "authority"])
@@ -149,3 +187,21 @@ def test_quality_is_assessed_and_shown(world: World, client: TestClient) -> None
     late = next(rule for rule in report["results"] if rule["concerned"] == worlds.WRONG_ORDER)
     assert late["checked"] >= late["concerned"]
     assert client.get("/api/acquisition/quality/none").status_code == 404
+
+
+def test_what_a_killed_upload_left_goes_when_the_node_is_served(changing: World) -> None:
+    folder = changing.node.settings.folder
+    now = changing.node.clock().timestamp()
+    hours = {"upload-old": 25, "upload-busy": 25, "upload-new": 1, "other-old": 25}
+    for name, age in hours.items():
+        (folder / name).mkdir()
+        part = folder / name / "list.csv"
+        part.write_bytes(b"a,b\n")
+        os.utime(part, (now, now - (age if name != "upload-busy" else 1) * 3600))
+        os.utime(folder / name, (now, now - age * 3600))
+    (folder / "upload-file").write_bytes(b"")
+    os.utime(folder / "upload-file", (0, 0))
+    with TestClient(create_app(changing.node)) as client:
+        assert client.get("/api/acquisition/sources").status_code == 200
+    left = {path.name for path in folder.iterdir() if path.name.startswith(("upload-", "other-"))}
+    assert left == {"upload-busy", "upload-new", "upload-file", "other-old"}

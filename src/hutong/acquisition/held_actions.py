@@ -90,13 +90,13 @@ class _Prepared:
 def _earlier(node: Node, wish: _Wish) -> HeldDecision | None:
     """The one decision that was made about exactly these rows; None when all of them still wait."""
     receipt, rule = wish.receipt, wish.rule
-    if wish.chosen is not None:
-        return _decision_about(node, receipt, rule, wish.chosen)
     standing = next((one for one in held_queries.held_rules(node, receipt.id) if one.rule == rule), None)
     if standing is None:
         raise NotFound(
             f"The rule {rule[:80]!r} holds no row of the receipt {receipt.id}.", "See: hutong held list RECEIPT"
         )
+    if wish.chosen is not None:
+        return _decision_about(node, receipt, rule, wish.chosen)
     if standing.waiting:
         return None
     decided = held_queries.decisions(node, receipt.id, rule=rule)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path, PurePath
 
-from fastapi import Request, UploadFile
+from fastapi import FastAPI, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
@@ -23,6 +25,9 @@ CHUNK_BYTES = 2**20
 NAME_BYTES = 180
 FORM_BYTES = 2 * 2**20
 """Room for the other parts of the form: the mapping above all."""
+FOLDER_PREFIX = "upload-"
+LEFT_OVER_AFTER_SECONDS = 24 * 3600
+"""An upload's folder in which nothing was written for a day is left over: no file takes so long to be read."""
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def received(node: Node, upload: UploadFile) -> Iterator[Path]:
     if not name:
         raise BadInput("No file was sent.", "Choose a file.")
     most = node.settings.limits.file_bytes
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=node.settings.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=node.settings.folder) as folder:
         path = Path(folder) / name
         with clear_disk_errors(), path.open("wb") as file:
             written = 0
@@ -45,6 +50,37 @@ def received(node: Node, upload: UploadFile) -> Iterator[Path]:
                     raise LimitExceeded(f"The file is larger than {most} bytes.", "Split it.")
                 file.write(chunk)
         yield path
+
+
+@asynccontextmanager
+async def swept(app: FastAPI) -> AsyncIterator[None]:
+    """Part of the application's life: what earlier uploads left behind goes before the first one comes."""
+    await run_in_threadpool(sweep, app.state.node)
+    yield
+
+
+def sweep(node: Node) -> int:
+    """Remove what uploads left in the node's folder when their process was killed; how many there were.
+
+    Another server of the same node may be receiving a file, so that only what is a day old counts as left over.
+    """
+    before = node.clock().timestamp() - LEFT_OVER_AFTER_SECONDS
+    old = [
+        folder
+        for folder in node.settings.folder.glob(f"{FOLDER_PREFIX}*")
+        if folder.is_dir() and not folder.is_symlink() and _newest_change(folder) < before
+    ]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return sum(not folder.exists() for folder in old)
+
+
+def _newest_change(folder: Path) -> float:
+    times = [folder.stat().st_mtime]
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            times.append(path.lstat().st_mtime)
+    return max(times)
 
 
 async def most_bytes(request: Request) -> int:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from hutong.acquisition import actions, queries
+from hutong.acquisition import actions, held_actions, held_queries, queries
 from hutong.acquisition import boundary as boundaries
+from hutong.acquisition import held as held_rows
 from hutong.acquisition.receipt import Receipt
 from hutong.acquisition.source import parse_source
 from hutong.trust.authorisation import Resource
 from hutong.web.doors import CurrentActor, CurrentNode, problems
-from hutong.web.uploads import received
+from hutong.web.uploads import received, swept
 
-router = APIRouter(prefix="/api/acquisition", tags=["acquisition"])
+router = APIRouter(prefix="/api/acquisition", tags=["acquisition"], lifespan=swept)
 
 SHORT = Field(min_length=1, max_length=60)
 LONG = Field(max_length=2000)
@@ -24,6 +26,8 @@ MOST_ROW = 2**31 - 1
 SourceId = Annotated[str, Path(min_length=1, max_length=60)]
 ReceiptId = Annotated[str, Path(pattern="^[0-9a-z]{1,40}$", description="The receipt's id")]
 Outcome = Literal["held", "rejected"]
+Shown = Literal["held", "rejected", "waiting"]
+Decided = Literal["released", "discarded"]
 
 
 class Texts(BaseModel):
@@ -95,11 +99,59 @@ class Item(BaseModel):
     element: str
     reason: str
     raw: dict[str, Any] = Field(description="The row as it was sent, within the boundary")
+    decision: Decided | None = Field(description="What somebody decided about a held row; null while it waits")
 
 
 class Items(BaseModel):
     items: list[Item]
     next_after: int | None = Field(description="Give this as `after` for the next page; null on the last")
+
+
+class HeldRule(BaseModel):
+    """How the rows stand that one rule held in one receipt."""
+
+    receipt: str
+    rule: str
+    reason: str = Field(description="What the rule said about one of them")
+    waiting: int
+    released: int
+    discarded: int
+
+
+class HeldDecision(BaseModel):
+    """What was decided about rows that one rule held. It is final."""
+
+    id: str
+    receipt: str
+    rule: str
+    outcome: Decided
+    rows: int
+    all_of_rule: bool = Field(description="About all that waited, not about chosen rows")
+    reason: str
+    by: str
+    decided_at: str
+    repeated: bool = Field(description="It was decided so before; nothing was changed")
+
+
+class Held(BaseModel):
+    """The held rows of a receipt, by rule, and what was decided about them."""
+
+    rules: list[HeldRule]
+    decisions: list[HeldDecision] = Field(description="The newest first; at most 200")
+
+
+class HeldOrder(BaseModel):
+    """What becomes of rows that one rule held."""
+
+    rule: Annotated[str, Field(min_length=1, max_length=80)]
+    outcome: Decided = Field(description="`released`: they become facts; `discarded`: they are turned down for good")
+    reason: Annotated[str, Field(min_length=1, max_length=held_rows.LONGEST_REASON)]
+    rows: list[Annotated[int, Field(ge=1, le=MOST_ROW)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=held_rows.MOST_CHOSEN_ROWS,
+        description="Their row numbers; leave out for all that wait",
+    )
 
 
 class QualityOrder(BaseModel):
@@ -211,7 +263,7 @@ def get_items(
     node: CurrentNode,
     actor: CurrentActor,
     receipt_id: ReceiptId,
-    outcome: Annotated[Outcome | None, Query()] = None,
+    outcome: Annotated[Shown | None, Query(description="`waiting`: held, and nobody has decided")] = None,
     after: Annotated[int, Query(ge=0, le=MOST_ROW, description="Number of the row before the page")] = 0,
     limit: Annotated[int, Query(ge=1, le=queries.PAGE - 1)] = 50,
 ) -> Items:
@@ -221,6 +273,41 @@ def get_items(
     found = queries.receipt_items(node, receipt_id, outcome=outcome, after=after, limit=limit + 1)
     page = [Item(**item) for item in found[:limit]]
     return Items(items=page, next_after=page[-1].row_number if len(found) > limit else None)
+
+
+@router.get("/held", responses=problems(401, 403))
+def get_waiting(node: CurrentNode, actor: CurrentActor) -> list[HeldRule]:
+    """Held rows that wait for a decision, by receipt and rule: the newest receipt first; at most 200 receipts."""
+    node.require(actor, "read_receipts")
+    return [HeldRule(**asdict(standing)) for standing in held_queries.waiting_rules(node)]
+
+
+@router.get("/receipts/{receipt_id}/held", responses=problems(401, 403, 404, 422))
+def get_held(node: CurrentNode, actor: CurrentActor, receipt_id: ReceiptId) -> Held:
+    """How the held rows of a receipt stand."""
+    node.require(actor, "read_receipts", Resource("Receipt", receipt_id))
+    queries.receipt(node, receipt_id)
+    return Held(
+        rules=[HeldRule(**asdict(standing)) for standing in held_queries.held_rules(node, receipt_id)],
+        decisions=[HeldDecision(**made.document()) for made in held_queries.decisions(node, receipt_id)],
+    )
+
+
+@router.post(
+    "/receipts/{receipt_id}/decisions", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503)
+)
+def decide_held(node: CurrentNode, actor: CurrentActor, receipt_id: ReceiptId, given: HeldOrder) -> HeldDecision:
+    """Release held rows as facts, or discard them, for a reason. The same decision again changes nothing."""
+    made = held_actions.decide_held(
+        node,
+        by=actor,
+        receipt_id=receipt_id,
+        rule=given.rule,
+        outcome=given.outcome,
+        reason=given.reason,
+        rows=given.rows,
+    )
+    return HeldDecision(**made.document())
 
 
 @router.post("/quality", status_code=201, responses=problems(401, 403, 404, 422, 503))
