@@ -36,6 +36,7 @@ def once(job: Job, node: Node) -> None:
 def test_the_jobs_and_their_periods() -> None:
     assert {job.name: job.period_seconds for job in JOBS} == {
         "inbox": 3,
+        "levels": 5,
         "trust-list": 60,
         "exposure-batches": 300,
         "exposure-destruction": 300,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hutong.errors import Conflict, NotFound
+from hutong.errors import Conflict, NotFound, Refused
 from hutong.insight import queries as insight
 from hutong.insight.risk_area import TABLE as RISK_TABLE
 from hutong.node import Node
@@ -102,6 +102,29 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
         return _full_run(_begin(node, by, rulebook, as_of), basis)
 
 
+def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
+    """What the node's job does: update levels by the rulebook of the last run, if the lake has anything new for it.
+
+    Nothing is done, and None returned, before levels were decided for the first time (which is an authority's to
+    begin), while rulebook or emergency is not in force, and while nothing has changed since the last run.
+
+    Raises as :func:`update_levels`.
+    """
+    basis = _last_basis(node)
+    if basis is None:
+        return None
+    try:
+        rulebook = rulebook_queries.rulebook(node, basis.rulebook)
+        powers.require_rulebook(node, rulebook)
+        as_of = insight.newest_assessment(node)[0].as_of
+    except (Refused, NotFound):
+        return None
+    unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
+    if unchanged and _snapshots(node) == basis.snapshots:
+        return None
+    return update_levels(node, by=by, rulebook_id=rulebook.id)
+
+
 def _permitted(node: Node, by: Actor, rulebook_id: str) -> Rulebook:
     node.require(by, "decide_levels", Resource("Rulebook", rulebook_id))
     rulebook = rulebook_queries.rulebook(node, rulebook_id)
@@ -122,9 +145,14 @@ def _require_risk_areas(node: Node, as_of: date | None) -> date:
 
 def _begin(node: Node, by: Actor, rulebook: Rulebook, as_of: date) -> _Run:
     # Snapshots are named before the tables are read: what comes between is then read twice, never left out.
-    there = [name for name in (*EVIDENCE, RISK_TABLE) if node.lake.exists(name)]
-    snapshots = {name: node.lake.snapshot(name).id for name in there}
+    snapshots = _snapshots(node)
     return _Run(node, by, rulebook, as_of, snapshots, _evidences(node), time.monotonic())
+
+
+def _snapshots(node: Node) -> dict[str, int]:
+    """The newest snapshot of each table that levels rest on."""
+    there = [name for name in (*EVIDENCE, RISK_TABLE) if node.lake.exists(name)]
+    return {name: node.lake.snapshot(name).id for name in there}
 
 
 def _full_run(run: _Run, basis: _Basis | None) -> LevelRun:

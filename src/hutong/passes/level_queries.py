@@ -12,6 +12,8 @@ from .level_update import HISTORY
 
 MOST_CHANGES = 1000
 MOST_MEASURED = 1_000_000
+WITHHELD_BELOW = 10
+"""Times of fewer changes would tell of persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,12 @@ def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
     ]
 
 
-def update_latency(node: Node) -> UpdateLatency:
-    """How long levels took to follow evidence: median and 95th percentile of the newest MOST_MEASURED changes."""
+def update_latency(node: Node, rulebook_id: str | None = None) -> UpdateLatency:
+    """How long levels took to follow evidence: median and 95th percentile of the newest MOST_MEASURED changes.
+
+    Args:
+        rulebook_id: of this rulebook's runs only.
+    """
     import ibis
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -79,6 +85,8 @@ def update_latency(node: Node) -> UpdateLatency:
     except NotFound:
         return UpdateLatency(0, None, None)
     measured = table.filter(table.changed, table.evidence_known_at.notnull())
+    if rulebook_id is not None:
+        measured = measured.filter(measured.rulebook == rulebook_id)
     newest = measured.order_by(ibis.desc("run")).limit(MOST_MEASURED).select("decided_at", "evidence_known_at")
     rows = node.engine.to_arrow(newest).cast(
         pa.schema([(name, pa.timestamp("us", "UTC")) for name in ("decided_at", "evidence_known_at")])
@@ -88,3 +96,14 @@ def update_latency(node: Node) -> UpdateLatency:
     taken = pc.subtract(rows["decided_at"].cast(pa.int64()), rows["evidence_known_at"].cast(pa.int64()))
     median, p95 = (value / 1e6 for value in pc.quantile(taken, q=[0.5, 0.95]).to_pylist())
     return UpdateLatency(rows.num_rows, median, p95)
+
+
+def public_latency(node: Node, rulebook_id: str) -> UpdateLatency | None:
+    """As :func:`update_latency`, for everybody: None where fewer than WITHHELD_BELOW changes were measured."""
+    found = update_latency(node, rulebook_id)
+    return found if found.changes >= WITHHELD_BELOW else None
+
+
+def history_snapshot(node: Node) -> int:
+    """Names the state of the history of levels: another one after every run that wrote to it; 0 before the first."""
+    return node.lake.snapshot(HISTORY).id if node.lake.exists(HISTORY) else 0

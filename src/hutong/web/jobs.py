@@ -17,9 +17,10 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from hutong.errors import HutongError
+from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import exposure_actions, sunset_actions
+from hutong.passes import exposure_actions, level_actions, sunset_actions
 from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20
@@ -44,6 +45,10 @@ def _move_inbox(node: Node, _by: Actor) -> None:
     node.move_inbox()
 
 
+def _follow_evidence(node: Node, by: Actor) -> None:
+    level_actions.follow_evidence(node, by=by)
+
+
 def _publish_exposure(node: Node, by: Actor) -> None:
     # Without an emergency there is nothing to publish: that is no failure, and needs no line in the server's log.
     if governance.emergency_in_force(node, node.clock().date()) is not None:
@@ -58,18 +63,24 @@ def _end_what_is_over(node: Node, by: Actor) -> None:
     sunset_actions.end_what_is_over(node, by=by)
 
 
+def _keep_trust_list(node: Node, by: Actor) -> None:
+    governance_actions.keep_trust_list(node, by=by)
+
+
 def _tidy_lake(node: Node, _by: Actor) -> None:
     node.tidy_lake()
 
 
 JOBS: Final = (
     Job("inbox", 3.0, _move_inbox),
+    Job("levels", 5.0, _follow_evidence),
+    Job("trust-list", 60.0, _keep_trust_list),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),
     Job("sunset", 300.0, _end_what_is_over),
     Job("lake", 3600.0, _tidy_lake),
 )
-"""What was acknowledged is in the lake seconds later; what is over is gone minutes later."""
+"""What was acknowledged is in the lake seconds later, and levels follow; what is over is gone minutes later."""
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, bundle_queries, queries, recognition_queries, rulebook_queries
+from hutong.passes import actions, bundle_queries, level_queries, queries, recognition_queries, rulebook_queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.notice import Because, Effect
@@ -64,6 +64,16 @@ class RulebookDocument(BaseModel):
     cases: int = Field(description="Mixes of evidence on which nobody's level rises, where that was shown")
     effective_from: datetime
     document: dict[str, Any]
+
+
+class Latency(BaseModel):
+    """Of the newest changes of levels by new evidence; null where fewer than `withheld_below` were measured."""
+
+    changes: int | None
+    median_seconds: float | None
+    p95_seconds: float | None
+    withheld_below: int
+    as_of: datetime
 
 
 class Why(BaseModel):
@@ -189,6 +199,20 @@ def get_rulebook(
         cases=found.verdict.cases,
         effective_from=found.effective_from,
         document=dict(found.rulebook.document),
+    )
+
+
+@router.get("/api/passes/rulebooks/{rulebook_id}/latency", responses=problems(404, 422))
+def get_latency(node: CurrentNode, rulebook_id: RulebookId) -> Latency:
+    """How long levels took to follow new evidence: from when it was known until the level had changed."""
+    rulebook_queries.rulebook(node, rulebook_id)
+    found = level_queries.public_latency(node, rulebook_id)
+    return Latency(
+        changes=found.changes if found else None,
+        median_seconds=found.median_seconds if found else None,
+        p95_seconds=found.p95_seconds if found else None,
+        withheld_below=level_queries.WITHHELD_BELOW,
+        as_of=node.clock(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -11,13 +12,15 @@ from fastapi.responses import HTMLResponse
 
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import rulebook_queries
+from hutong.passes import level_queries, rulebook_queries
 from hutong.passes.evidence import Evidence
+from hutong.passes.level_queries import UpdateLatency
 from hutong.passes.notice import Because
 from hutong.passes.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
 from hutong.passes.rulebook_queries import PublishedRulebook
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, N_, Language, Translations
+from hutong.web.kept import Kept
 from hutong.web.portal.page import PageLanguage, page, text_in, words_of
 
 router = APIRouter()
@@ -31,6 +34,7 @@ TYPES: Mapping[str, str] = {
     "date": N_("a day"),
 }
 MAX_NUMBER = 10_000
+_latencies: Kept[UpdateLatency | None] = Kept(64)
 EFFECTS: Mapping[Because, str] = {
     Because.FIRST: N_("It is the first under its emergency: nobody had a level before."),
     Because.NOBODY_WORSE: N_("Nobody's level rises by it: it decides as the version before."),
@@ -96,6 +100,7 @@ def show_rulebook(
         is_held=rulebook_queries.holding(versions, node.clock()).rulebook.version == rulebook.version,
         effect=_effect(published, language),
         notice_hours=rulebook.notice_hours,
+        latency=_latency(node, rulebook.id, words),
         tests=len(rulebook.tests),
     )
 
@@ -121,6 +126,35 @@ def _summary(node: Node, published: PublishedRulebook, language: Language) -> Si
         levels=[_level(rulebook, level.code) for level in rulebook.levels],
         rules=len(rulebook.rules),
     )
+
+
+def _latency(node: Node, rulebook_id: str, words: Translations) -> str:
+    """How long levels take to follow the evidence, in a sentence."""
+    key = (node.settings.folder, rulebook_id, level_queries.history_snapshot(node))
+    found = _latencies.get(key, lambda: level_queries.public_latency(node, rulebook_id))
+    if found is None or found.median_seconds is None or found.p95_seconds is None:
+        told = words.gettext("Not told yet: fewer than %(n)s levels have changed by new evidence.")
+        return told % {"n": words.number(level_queries.WITHHELD_BELOW)}
+    told = words.gettext(
+        "Half of %(n)s changed levels followed their evidence within %(median)s, and 95 of 100 within %(p95)s."
+    )
+    return told % {
+        "n": words.number(found.changes),
+        "median": _seconds(found.median_seconds, words),
+        "p95": _seconds(found.p95_seconds, words),
+    }
+
+
+def _seconds(seconds: float, words: Translations) -> str:
+    """A time that was measured, in whole units, rounded up."""
+    if seconds < 120:
+        whole = math.ceil(seconds)
+        return words.ngettext("%(n)s second", "%(n)s seconds", whole) % {"n": words.number(whole)}
+    if seconds < 7200:
+        whole = math.ceil(seconds / 60)
+        return words.ngettext("%(n)s minute", "%(n)s minutes", whole) % {"n": words.number(whole)}
+    whole = math.ceil(seconds / 3600)
+    return words.ngettext("%(n)s hour", "%(n)s hours", whole) % {"n": words.number(whole)}
 
 
 def _versions_of(node: Node, published: PublishedRulebook) -> list[PublishedRulebook]:

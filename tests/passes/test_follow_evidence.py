@@ -1,0 +1,117 @@
+"""The job by which levels follow the evidence: by itself, when there is something new, and by the rules that hold."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hutong.governance import actions as governance
+from hutong.insight.actions import assess_risk_areas
+from hutong.insight.risk_area import shipped_rule
+from hutong.node import Node
+from hutong.passes import actions, level_queries
+from hutong.passes.documents import shipped_document
+from hutong.passes.level_actions import follow_evidence
+from hutong.passes.level_update import HISTORY
+from hutong.web import jobs
+from hutong.web.app import create_app
+from tests.conftest import Clock, NewNode
+from tests.passes import region as regions
+from tests.passes.region import AS_OF, FROM, LI, TO, WANG
+from tests.passes.test_level_update import level, positive
+
+JOB = next(job for job in jobs.JOBS if job.name == "levels")
+
+
+@pytest.fixture
+def region(new_node: NewNode) -> Node:
+    node = new_node("tw")
+    regions.fill(node)
+    return node
+
+
+def follow(node: Node) -> tuple[bool, int] | None:
+    run = follow_evidence(node, by=jobs.actor(JOB, node))
+    return None if run is None else (run.full, run.persons)
+
+
+def test_it_follows_what_is_new_and_rests_otherwise(region: Node, clock: Clock) -> None:
+    before = region.log.size(), region.lake.snapshot(HISTORY).id
+    assert follow(region) is None
+    assert (region.log.size(), region.lake.snapshot(HISTORY).id) == before
+    positive(region, "R2")
+    clock.advance(seconds=4)
+    assert follow(region) == (False, 1)
+    assert level(region, "R2") == "high"
+    (entry,) = region.log.entries(kind="levels.updated", limit=5)
+    assert (entry.event["by"], entry.event["persons"]) == ("job-levels", 1)
+    assert follow(region) is None
+    assert level_queries.update_latency(region, "dengue-3").median_seconds == 4
+    assert level_queries.update_latency(region, "another").changes == 0
+
+
+def test_it_follows_a_new_assessment_of_the_areas(region: Node, clock: Clock) -> None:
+    clock.advance(hours=1)
+    assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF)
+    assert follow(region) == (False, 0)
+    assert follow(region) is None
+
+
+def test_it_is_by_the_version_that_holds(region: Node, clock: Clock) -> None:
+    document = copy.deepcopy(shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.1.0"))
+    next(rule for rule in document["rules"] if rule["id"] == "contact")["level"] = "high"
+    document["tests"] = document["tests"][:1]
+    actions.publish_rulebook(region, by=LI, second=WANG, document=document)
+    assert follow(region) is None
+    assert level(region, "R8") == "medium"
+    clock.advance(hours=24)
+    assert follow(region) == (True, len(regions.RESIDENTS))
+    assert level(region, "R8") == "high"
+
+
+def test_without_a_beginning_or_a_power_it_does_nothing(region: Node, new_node: NewNode) -> None:
+    fresh = new_node("pe")
+    assert follow(fresh) is None
+    regions.declare(fresh)
+    regions.fill_lake(fresh)
+    assert follow(fresh) is None
+    positive(region, "R2")
+    governance.end_emergency(region, by=region.operator, emergency_id="dengue-2015")
+    assert follow(region) is None
+    assert level(region, "R2") == "low"
+
+
+def test_how_fast_levels_follow_is_public_where_many_were_measured(
+    region: Node, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = TestClient(create_app(region), base_url="http://node.test")
+    address = "/api/passes/rulebooks/dengue-3/latency"
+    for number, seconds in (("R1", 6), ("R2", 8), ("R7", 150)):
+        positive(region, number)
+        clock.advance(seconds=seconds)
+        follow(region)
+    found = client.get(address).json()
+    assert (found["changes"], found["median_seconds"], found["withheld_below"]) == (None, None, 10)
+    assert "fewer than 10 levels have changed" in client.get("/en/rulebooks/dengue-3").text
+    monkeypatch.setattr(level_queries, "WITHHELD_BELOW", 3)
+    assert client.get(address).json()["changes"] == 3
+    positive(region, "R3")
+    follow(region)  # another state of the history: the page is drawn anew
+    page = client.get("/en/rulebooks/dengue-3").text
+    assert "Half of 4 changed levels followed their evidence within 7 seconds, and 95 of 100 within 3 minutes." in page
+    assert client.get("/api/passes/rulebooks/nobodys/latency").status_code == 404
+
+
+def test_beside_the_server_it_comes_by_itself(region: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "JOBS", (replace(JOB, period_seconds=0.05),))
+    with TestClient(create_app(region)):
+        positive(region, "R2")
+        deadline = time.monotonic() + 30
+        while level(region, "R2") != "high":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    region.log.check()
