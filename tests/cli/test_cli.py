@@ -128,6 +128,30 @@ def test_a_receipt_answers_every_row(hutong: CommandLine, region: Region) -> Non
     assert {one["id"] for one in listed} >= {receipt["id"], region.said["area"]["id"]}
 
 
+def test_held_rows_are_listed_released_and_discarded(hutong: CommandLine, region: Region, tmp_path: Path) -> None:
+    files, node = Files(tmp_path), region.node
+    cases = files.write("held.csv", world.case_list(12, seed=5))
+    mapping = files.write("case.yaml", world.text_of("mappings/taiwan-case.yaml"))
+    hutong.ok("source", "declare", files.write("held.yaml", {**region.said["source"], "id": "held"}), "--node", node)
+    receipt = hutong.ok("acquire", cases, "--source", "held", "--mapping", mapping, "--node", node)["id"]
+    listed = hutong.ok("held", "list", receipt, "--node", node)
+    waiting = {rule["rule"]: rule["waiting"] for rule in listed["rules"]}
+    assert waiting == {"notification-before-onset": world.WRONG_ORDER, "not-a-date": world.NO_DATE}
+    assert receipt in {rule["receipt"] for rule in hutong.ok("held", "list", "--node", node)["rules"]}
+    order = (receipt, "--rule", "notification-before-onset", "--reason", "The source confirmed it.", "--node", node)
+    released = hutong.ok("held", "release", *order, "--rows", "1-2")
+    assert (released["rows"], released["repeated"]) == (2, False)
+    assert hutong.ok("held", "release", *order, "--rows", "2,1")["id"] == released["id"]
+    assert hutong.ok("held", "discard", *order)["rows"] == world.WRONG_ORDER - 2
+    again = hutong("held", "release", *order)
+    assert (again.code, again.err.count("\n")) == (errors.Conflict.exit_code, 1)
+    assert hutong("held", "release", *order, "--rows", "x").code == errors.BadInput.exit_code
+    assert hutong("held", "list", "none", "--node", node).code == errors.NotFound.exit_code
+    said = hutong("held", "list", receipt, "--node", node).out
+    assert "notification-before-onset: 0 waiting, 2 released, 4 discarded" in said
+    assert "4 discarded by operator (notification-before-onset): The source confirmed it." in said
+
+
 def test_quality_gives_a_label_and_the_rules_behind_it(region: Region) -> None:
     report = region.said["quality"]
     assert report["label"] in ("good", "fair", "poor")

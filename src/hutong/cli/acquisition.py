@@ -1,4 +1,4 @@
-"""Commands of acquisition: declare a source, set a boundary, acquire a file, assess its quality."""
+"""Commands of acquisition: declare a source, set a boundary, acquire a file, decide about held rows, assess quality."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
 from hutong.errors import Unavailable
 
 if TYPE_CHECKING:
+    from hutong.acquisition.held import HeldDecision, Outcome
     from hutong.node import Node
 
 source = typer.Typer(help="Declared feeds.", no_args_is_help=True)
 boundary = typer.Typer(help="What may be collected.", no_args_is_help=True)
+held = typer.Typer(help="Rows that wait for a person's decision.", no_args_is_help=True)
+
+ReceiptArgument = Annotated[str, typer.Argument(metavar="RECEIPT", help="Id of the receipt.")]
+RuleOption = Annotated[str, typer.Option("--rule", help="The rule that held the rows.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; name no person.")]
+RowsOption = Annotated[str, typer.Option("--rows", help="Only these rows, such as 5,7,10-12; else all that wait.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("receipts")(show_receipts)
     app.add_typer(source, name="source")
     app.add_typer(boundary, name="boundary")
+    app.add_typer(held, name="held")
 
 
 @source.command("declare")
@@ -136,6 +144,79 @@ def show_receipts(node: NodeOption = None, as_json: JsonOption = False) -> None:
         [receipt.document() for receipt in found],
         *(f"{r.id}  {r.received_at:%Y-%m-%d %H:%M}  {r.source}/{r.table}: {r.sentence()}" for r in found),
     )
+
+
+@held.command("list")
+def list_held(
+    receipt: Annotated[str, typer.Argument(metavar="[RECEIPT]", help="Id of a receipt; else all that wait.")] = "",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How held rows stand, by receipt and rule, and what was decided about those of one receipt."""
+    from dataclasses import asdict
+
+    from hutong.acquisition import held_queries, queries
+
+    with opened(node) as opened_node:
+        known = queries.receipt(opened_node, receipt) if receipt else None
+        rules = held_queries.held_rules(opened_node, known.id) if known else held_queries.waiting_rules(opened_node)
+        decided = held_queries.decisions(opened_node, known.id) if known else []
+    document = {"rules": [asdict(rule) for rule in rules], "decisions": [made.document() for made in decided]}
+    lines = [
+        f"{rule.receipt}  {rule.rule}: {rule.waiting:,} waiting, {rule.released:,} released, "
+        f"{rule.discarded:,} discarded; e.g. {rule.reason}"
+        for rule in rules
+    ]
+    lines += [
+        f"  {made.decided_at:%Y-%m-%d %H:%M}  {made.rows:,} {made.outcome} by {made.by} ({made.rule}): {made.reason}"
+        for made in decided
+    ]
+    show(as_json, document, *(lines or ["No row is held."]))
+
+
+@held.command("release")
+def release_held(
+    receipt: ReceiptArgument,
+    rule: RuleOption,
+    reason: ReasonOption,
+    rows: RowsOption = "",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Release held rows: they become facts like those that were accepted at once."""
+    with opened(node) as opened_node:
+        made = _decide(opened_node, receipt, rule=rule, outcome="released", reason=reason, rows=rows)
+        waiting = _move_inbox(opened_node)
+    show(as_json, made.document(), _decided(made), *([waiting] if waiting else []))
+
+
+@held.command("discard")
+def discard_held(
+    receipt: ReceiptArgument,
+    rule: RuleOption,
+    reason: ReasonOption,
+    rows: RowsOption = "",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn held rows down for good: what they hold is destroyed."""
+    with opened(node) as opened_node:
+        made = _decide(opened_node, receipt, rule=rule, outcome="discarded", reason=reason, rows=rows)
+    show(as_json, made.document(), _decided(made))
+
+
+def _decide(node: Node, receipt: str, *, rule: str, outcome: Outcome, reason: str, rows: str) -> HeldDecision:
+    from hutong.acquisition.held import parse_rows
+    from hutong.acquisition.held_actions import decide_held
+
+    return decide_held(
+        node, by=node.operator, receipt_id=receipt, rule=rule, outcome=outcome, reason=reason, rows=parse_rows(rows)
+    )
+
+
+def _decided(made: HeldDecision) -> str:
+    again = " (decided before; nothing was changed)" if made.repeated else ""
+    return f"{made.rows:,} rows held by {made.rule} were {made.outcome}{again}."
 
 
 class progress:  # noqa: N801 - used as a statement
