@@ -19,7 +19,7 @@ from hutong.node import open_node
 from hutong.passes.documents import shipped_document
 from tests.web import world
 
-from .conftest import CommandLine, Files, day, init, prepare
+from .conftest import CommandLine, Files, day, emergency, init, prepare
 
 PASSWORD = "correct horse battery staple"
 WITHOUT_JSON = {"serve": "it runs until it is stopped", "demo": "its --json names a file"}
@@ -308,6 +308,79 @@ def test_passes_in_batches_renewed_and_printed(hutong: CommandLine, region: Regi
     pdf, wallet = folder / "pass.pdf", folder / "pass.txt"
     said = hutong.ok("pass", "issue", "R0001", "--pdf", pdf, "--wallet", wallet, "--node", region.node)
     assert pdf.read_bytes().startswith(b"%PDF") and said["text"] in wallet.read_text("utf-8")
+
+
+def documents(files: Files, name: str) -> dict[str, Path]:
+    """Rulebook, crosswalk and scenes of the package, for the days of the tests."""
+    days = {"valid_from": f"{day(-1)}T00:00:00+00:00", "valid_to": f"{day(90)}T00:00:00+00:00"}
+    shipped = {
+        "publish": shipped_document(name, emergency="dengue-now", **days),
+        "crosswalk": shipped_document(f"crosswalks/{name}", **days),
+        "scenes": shipped_document(f"scenes/{name}", **days),
+    }
+    return {what: files.write(f"{name}-{what}.json", orjson.dumps(one)) for what, one in shipped.items()}
+
+
+def test_a_pass_of_another_region_is_converted(
+    hutong: CommandLine, region: Region, issued: Pass, partner: Path, tmp_path: Path
+) -> None:
+    files = Files(tmp_path)
+    walk = documents(files, "dengue-three-levels")["crosswalk"]
+    hutong.ok("rules", "crosswalk", walk, "--second", "alice", "--node", region.node)
+    hutong.ok("emergency", "declare", files.write("emergency.yaml", emergency()), "--node", partner)
+    hutong.ok("account", "create", "bob", "--role", "authority", "--password", PASSWORD, "--node", partner)
+    for command, file in documents(files, "dengue-four-levels").items():
+        hutong.ok("rules", command, file, "--second", "bob", "--node", partner)
+    assert hutong.ok("trust", "adopt", "tw", "--node", partner)["crosswalks"] == ["dengue-3 1.x"]
+    shown = hutong.ok("pass", "issue", "R0001", "--node", region.node)
+    secret, picture = files.write("secret.txt", shown["holder_secret"]), tmp_path / "converted.png"
+    order = ("--rulebook", "dengue-4", "--picture", picture, "--node", partner)
+    made = hutong.ok("pass", "convert", shown["text"], "--secret", secret, *order)
+    assert (made["level"], made["origin"]) == ("low", "tw dengue-3@1.0.0 low")
+    assert hutong.ok("pass", "read", picture)["issuer"] == "pe"
+    assert hutong.ok("pass", "verify", made["text"], "--scene", "workplace", "--node", partner)["answer"] == "accepted"
+    anothers = hutong("pass", "convert", shown["text"], "--secret", "AAAAAAAAAAAAAAAAAAAAAA", *order)
+    assert (anothers.code, anothers.err.count("\n")) == (errors.Refused.exit_code, 1)
+
+
+def test_a_verifier_polls_without_a_node(hutong: CommandLine, region: Region, issued: Pass, partner: Path) -> None:
+    folder, url = region.files.folder, f"http://127.0.0.1:{region.port}"
+    key, file = folder / "key.json", folder / "polled.json"
+    assert hutong("trust", "poll", url, "--to", file).code == errors.BadInput.exit_code  # whose key?
+    first = hutong.ok("trust", "poll", url, "--to", file, "--key", key)
+    assert (first["polls"], first["new"], first["issuer"]) == (1, 1, "tw")
+    answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--trust", file)
+    assert answer["answer"] in ("accepted", "unknown")
+    again = hutong.ok("trust", "poll", f"{url}/passes/trust-bundle", "--to", file, "--every", 1, "--times", 2)
+    assert (again["polls"], again["number"] >= first["number"]) == (2, True)
+    kept = file.read_bytes()
+    for address in ("http://127.0.0.1:1", "no address", "http://["):
+        failed = hutong("trust", "poll", address, "--to", file)
+        assert (failed.code, failed.err.count("\n")) == (errors.Unavailable.exit_code, 1), address
+    assert file.read_bytes() == kept
+    assert hutong("trust", "poll", url, "--to", file, "--times", 0).code == 2
+    file.write_bytes(kept.replace(b'"signed":"', b'"signed":"x'))
+    assert hutong("trust", "poll", url, "--to", file).code in (errors.Tampered.exit_code, errors.BadInput.exit_code)
+
+
+def test_a_place_where_no_file_can_be_is_refused_before_anything_is_issued(
+    hutong: CommandLine, region: Region, issued: Pass, tmp_path: Path
+) -> None:
+    people = Files(tmp_path).write("people.txt", "R0001\n")
+    before = hutong.ok("log", "check", "--node", region.node)["size"]
+    missing = tmp_path / "nowhere" / "out.jsonl"
+    for given, kind in (
+        (("batch", people, tmp_path), errors.BadInput),
+        (("batch", people, missing), errors.NotFound),
+        (("batch", people, tmp_path / "out.jsonl", "--pictures", people), errors.BadInput),
+        (("issue", "R0001", "--picture", tmp_path), errors.BadInput),
+        (("issue", "R0001", "--pdf", missing), errors.NotFound),
+        (("bundle", tmp_path), errors.BadInput),
+    ):
+        refused = hutong("pass", *given, "--node", region.node)
+        assert (refused.code, refused.err.count("\n")) == (kind.exit_code, 1), given
+        assert "defect" not in refused.err
+    assert hutong.ok("log", "check", "--node", region.node)["size"] == before
 
 
 def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, region: Region, issued: Pass) -> None:

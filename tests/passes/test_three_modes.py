@@ -104,6 +104,26 @@ def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
     assert record.level == "low"
 
 
+def test_conversion_has_a_door(hub: Hub) -> None:
+    client = TestClient(create_app(hub.cn), base_url="http://node.test")
+    governance.create_account(
+        hub.cn, by=hub.cn.operator, name="hu", display_name="Hu", roles=frozenset({"authority"}), password="p" * 20
+    )
+    token = governance.create_token(hub.cn, by=hub.cn.operator, account_name="hu", label="test")
+    shown = issue(hub, "R2")
+    order = {"text": shown.text, "holder_secret": shown.holder_secret, "rulebook": "dengue-4", "hours": 5}
+    assert client.post("/api/passes/conversion", json=order).status_code == 403
+    header = {"Authorization": f"Bearer {token}"}
+    made = client.post("/api/passes/conversion", json=order, headers=header)
+    assert made.status_code == 201
+    assert (made.json()["level"], made.json()["origin"]) == ("low", "tw dengue-3@1.0.0 low")
+    assert "<svg" in made.json()["qr_svg"]
+    assert at(hub.cn, made.json()["text"]) == ("accepted", "low")
+    for wrong, status in ((("rulebook", "none"), 404), (("holder_secret", "?"), 422), (("text", "HC1:x"), 403)):
+        answer = client.post("/api/passes/conversion", json={**order, wrong[0]: wrong[1]}, headers=header)
+        assert answer.status_code == status, wrong
+
+
 @pytest.mark.parametrize(("person", "level"), [("R2", "low"), ("R1", "medium"), ("R6", "high")])
 def test_conversion_never_raises_nor_forgets_a_level(hub: Hub, person: str, level: str) -> None:
     made = hub.convert(issue(hub, person))

@@ -131,6 +131,17 @@ def test_a_resident_gets_a_pass_and_sees_why(doors: Doors) -> None:
     assert "accepted" in words(found.text)
 
 
+def test_a_resident_asks_for_the_history_of_the_own_level(doors: Doors) -> None:
+    client, address = doors.client(), "/api/passes/level-history"
+    (own,) = client.get(address, headers=doors.header("R1")).json()
+    assert (own["level"], own["previous_level"], own["rule_ids"]) == ("medium", None, ["residence-high"])
+    assert client.get(address, params={"person": "R1"}, headers=doors.header("li")).json() == [own]
+    assert client.get(address, params={"person": "nobody"}, headers=doors.header("li")).json() == []
+    for who, person in (("R1", "R2"), ("chen", "R1")):
+        assert client.get(address, params={"person": person}, headers=doors.header(who)).status_code == 403
+    assert client.get(address).status_code == 403
+
+
 def test_a_resident_does_not_get_anothers_and_a_steward_none(doors: Doors) -> None:
     browser = doors.client("R1")
     secret = csrf(browser)

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from hutong.cli.keys import keys
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
 
 if TYPE_CHECKING:
     from hutong.passes.batch_actions import BatchPass, IssuedBatch
@@ -50,6 +50,7 @@ def renew(
         {
             "text": issued.text,
             "pass_id": issued.pass_id,
+            "holder_secret": issued.holder_secret,
             "renews": pass_id,
             "revoked": second is not None,
             "level": issued.level,
@@ -57,6 +58,7 @@ def renew(
         },
         issued.text,
         f"Level {issued.level}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
+        f"  proof of the holder, shown this once: {issued.holder_secret}",
     )
 
 
@@ -71,6 +73,7 @@ def batch(
     """Issue a pass for each resident in a file. The result holds secrets: hand them over, then delete it."""
     from hutong.passes import batch_actions
 
+    require_place(out, folder=pictures)
     named = [line.strip() for line in read_text(persons, "list", max_bytes=MAX_LIST_BYTES).splitlines()]
     with opened(node) as opened_node:
         issued = batch_actions.issue_batch(
@@ -90,6 +93,7 @@ def reissue(
     """Issue again the passes that a compromised key had signed and that were valid, signed by the new key."""
     from hutong.passes import batch_actions
 
+    require_place(out, folder=pictures)
     with opened(node) as opened_node:
         issued = batch_actions.reissue_passes(opened_node, by=opened_node.operator, key_id=key_id)
     _keep(issued, out, pictures, as_json)

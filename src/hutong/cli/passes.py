@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from hutong.cli import pass_batches
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+from hutong.cli import pass_batches, trust_bundles  # noqa: F401 - it adds its commands to hutong trust
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput
 from hutong.passes.recognition import Scene
 
@@ -36,6 +36,7 @@ def issue(
     """Issue a pass with the level that was decided last."""
     from hutong.passes import actions_pass, printable
 
+    require_place(picture, pdf, wallet)
     with opened(node) as opened_node:
         issued = actions_pass.issue_pass(opened_node, by=opened_node.operator, person=person, hours=hours)
         issuer = opened_node.settings.name
@@ -54,6 +55,7 @@ def issue(
         {
             "text": issued.text,
             "pass_id": issued.pass_id,
+            "holder_secret": issued.holder_secret,
             "level": issued.level,
             "rulebook": f"{issued.rulebook}@{issued.version}",
             "reasons": [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in issued.reasons],
@@ -66,7 +68,53 @@ def issue(
         issued.text,
         f"Level {issued.level} by {issued.rulebook} {issued.version}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
         *(f"  because: {reason.texts['en']} [{reason.rule_id}]" for reason in issued.reasons),
+        f"  proof of the holder, shown this once: {issued.holder_secret}",
         *notes,
+    )
+
+
+@passes.command("convert")
+def convert(
+    what: Annotated[str, typer.Argument(help="The other region's pass: its text, or a file with it: text or picture.")],
+    secret: Annotated[str, typer.Option(help="The secret that its holder got with it, or a file with it.")],
+    rulebook: Annotated[str, typer.Option(help="Rulebook of this node by whose levels the new pass is.")],
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a pass of this node for a level that another region of the trust list gave."""
+    from hutong.passes import conversion_actions
+
+    require_place(picture)
+    shown, said = _given(what), _given(secret)
+    with opened(node) as opened_node:
+        made = conversion_actions.convert_pass(
+            opened_node,
+            by=opened_node.operator,
+            text=shown,
+            holder_secret=(said if isinstance(said, str) else said.decode("ascii", errors="replace")).strip(),
+            rulebook_id=rulebook,
+            hours=hours,
+        )
+    if picture is not None:
+        picture.write_bytes(made.qr_svg().encode() if picture.suffix == ".svg" else made.qr_png())
+    show(
+        as_json,
+        {
+            "text": made.text,
+            "pass_id": made.pass_id,
+            "holder_secret": made.holder_secret,
+            "level": made.level,
+            "rulebook": f"{made.rulebook}@{made.version}",
+            "origin": made.origin,
+            "expires_at": made.expires_at.isoformat(),
+            "picture": str(picture) if picture else None,
+        },
+        made.text,
+        f"Level {made.level} by {made.rulebook} {made.version}, until {made.expires_at:%Y-%m-%d %H:%M} UTC",
+        f"  from: {made.origin}",
+        f"  proof of the holder: {made.holder_secret}",
     )
 
 
@@ -162,6 +210,7 @@ def bundle(
 
     from hutong.passes import queries
 
+    require_place(file)
     with opened(node) as opened_node:
         content = queries.bundle_file(opened_node)
     file.write_bytes(orjson.dumps(content))

@@ -125,6 +125,57 @@ def publish(
     )
 
 
+@rules.command("crosswalk")
+def crosswalk(
+    file: Annotated[Path, typer.Argument(help="Crosswalk (YAML or JSON): how a rulebook's levels read elsewhere.")],
+    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish how the levels of a rulebook read on the common scale, for other regions."""
+    from hutong.governance import queries as governance
+    from hutong.passes import actions
+
+    with opened(node) as opened_node:
+        published = actions.publish_crosswalk(
+            opened_node,
+            by=opened_node.operator,
+            second=governance.account_actor(opened_node, second),
+            document=_yaml_or_json(file),
+        )
+    show(
+        as_json,
+        {"id": published.id, "version": published.version, "rulebook": published.rulebook, "hash": published.hash},
+        f"Published the crosswalk {published.id} {published.version} for {published.rulebook}.",
+    )
+
+
+@rules.command("scenes")
+def scenes(
+    file: Annotated[Path, typer.Argument(help="Acceptance rules (YAML or JSON), by scene.")],
+    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish which passes are accepted at which scene."""
+    from hutong.governance import queries as governance
+    from hutong.passes import actions
+
+    with opened(node) as opened_node:
+        published = actions.publish_acceptance(
+            opened_node,
+            by=opened_node.operator,
+            second=governance.account_actor(opened_node, second),
+            document=_yaml_or_json(file),
+        )
+    told = sorted(str(scene) for scene in published.scenes)
+    show(
+        as_json,
+        {"id": published.id, "version": published.version, "scenes": told, "hash": published.hash},
+        f"Published the rules {published.id} {published.version} for {', '.join(told)}.",
+    )
+
+
 def _told(verdict: Verdict) -> str:
     """Why a version holds at once or not, in a line."""
     if verdict.new_level:

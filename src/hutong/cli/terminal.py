@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from hutong.errors import LimitExceeded, NotFound, Unavailable
+from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from hutong.node import Node
@@ -42,6 +43,19 @@ def show(as_json: bool, result: Any, *lines: str) -> None:
         return
     for line in lines:
         typer.echo(line)
+
+
+def require_place(*paths: Path | None, folder: Path | None = None) -> None:
+    """Refuse paths where no file (or no folder) can be written, before anything is done whose result would be lost."""
+    for path in (one for one in paths if one is not None):
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder.", "Give the path of a file.")
+        if not path.absolute().parent.is_dir():
+            raise NotFound(f"There is no folder {path.absolute().parent}.", "Make it, or give another path.")
+        if not os.access(path.absolute().parent, os.W_OK):
+            raise Unavailable(f"{path} can't be written.", "Check the permissions of its folder.")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file.", "Give the path of a folder.")
 
 
 def read_text(path: Path, what: str, *, max_bytes: int = 2**20) -> str:

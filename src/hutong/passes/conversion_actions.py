@@ -53,9 +53,21 @@ class ConvertedPass:
     issued_at: datetime
     expires_at: datetime
 
+    def qr_svg(self) -> str:
+        """The QR code as one SVG element, of the pass without its origin."""
+        from .credential import picture
+
+        return picture.draw_svg(self.text.partition("~")[0])
+
+    def qr_png(self) -> bytes:
+        """As :meth:`qr_svg`, as a PNG picture."""
+        from .credential import picture
+
+        return picture.draw_png(self.text.partition("~")[0])
+
 
 def convert_pass(
-    node: Node, *, by: Actor, text: str, holder_secret: str, rulebook_id: str, hours: int = DEFAULT_HOURS
+    node: Node, *, by: Actor, text: str | bytes, holder_secret: str, rulebook_id: str, hours: int = DEFAULT_HOURS
 ) -> ConvertedPass:
     """Issue a pass of this node for a level that another listed region gave.
 
@@ -63,6 +75,7 @@ def convert_pass(
     ``rulebook_id`` writes it. The new pass ends no later than the old one; revoking the old one does not reach it.
 
     Args:
+        text: what the QR code holds, or a picture of it (PNG or JPEG).
         holder_secret: base64url; who shows it is the holder of the pass, and not somebody who photographed it.
 
     Raises:
@@ -147,7 +160,7 @@ def _keep(node: Node, change: Change, claims: LevelPass, shown: LevelPass) -> st
     return issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
 
 
-def _shown(node: Node, text: str, holder_secret: str, now: datetime) -> tuple[LevelPass, str]:
+def _shown(node: Node, text: str | bytes, holder_secret: str, now: datetime) -> tuple[LevelPass, str]:
     """The pass that was shown and its place on the common scale, if all about it is known and right."""
     snapshot = queries.trust_snapshot(node)
     # What the scene says does not matter: only a pass that is genuine, in force and understood comes to it.

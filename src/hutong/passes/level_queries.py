@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 from hutong.errors import NotFound
 from hutong.node import Node
+from hutong.rights.person import owned, pseudonym_of
+from hutong.trust.authorisation import Actor
 
 from .level_update import HISTORY
 
@@ -68,6 +70,17 @@ def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
         )
         for row in rows
     ]
+
+
+def readable_history(node: Node, by: Actor, person: str) -> list[LevelChange]:
+    """As :func:`status_history`, for the resident whose it is, or the authority. ``Refused`` for others.
+
+    Args:
+        person: the resident's number, or the pseudonym.
+    """
+    pseudonym = pseudonym_of(node, person)
+    node.require(by, "read_health", owned(node, by, pseudonym))
+    return status_history(node, pseudonym)
 
 
 def update_latency(node: Node, rulebook_id: str | None = None) -> UpdateLatency:

@@ -32,6 +32,8 @@ class TrustPoller:
     Args:
         url: address of the bundle: ``…/passes/trust-bundle``.
         key: public JWK of the node that signs it; how it was come by is what the verifier trusts.
+        held: the signed bundle that is held already, whole; nothing older is taken.
+        whole: fetch whole editions and no deltas, so that ``signed`` is what a file for others holds.
         period_seconds: between two polls; with 30 and what the node lets be cached (20 s), news take effect in 60 s.
     """
 
@@ -40,12 +42,15 @@ class TrustPoller:
         url: str,
         key: Mapping[str, str],
         *,
+        held: str = "",
+        whole: bool = False,
         period_seconds: float = PERIOD_SECONDS,
         timeout_seconds: float = TIMEOUT_SECONDS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._url = url
-        self._key = dict(key)
+        self.key = dict(key)
+        self._whole = whole
         self._period_seconds = period_seconds
         self._timeout_seconds = timeout_seconds
         self._clock = clock
@@ -56,6 +61,10 @@ class TrustPoller:
         self._thread: threading.Thread | None = None
         self.problem: HutongError | None = None
         """Why the last poll failed; None when it did not."""
+        self.signed = ""
+        """The newest edition as the node signed it; empty after a delta."""
+        if held:
+            self._take(verify_document(held, key=self.key, kind=KIND), "", held)
 
     @property
     def snapshot(self) -> TrustSnapshot | None:
@@ -76,7 +85,7 @@ class TrustPoller:
             Tampered, BadInput, LimitExceeded, Conflict: what came can't be used; the bundle that is held stays.
         """
         try:
-            return self._poll(whole=self._payload is None)
+            return self._poll(whole=self._whole or self._payload is None)
         except Conflict:
             return self._poll(whole=True)
 
@@ -85,7 +94,8 @@ class TrustPoller:
 
         held = self._payload
         since = {} if whole or held is None else {"since": str(held["number"])}
-        headers = {"If-None-Match": self._tag} if self._tag and not whole else {}
+        # After a delta that did not fit the whole edition is wanted, whatever the tag.
+        headers = {"If-None-Match": self._tag} if self._tag and whole == self._whole else {}
         try:
             with (
                 httpx.Client(timeout=self._timeout_seconds, trust_env=False) as client,
@@ -94,24 +104,24 @@ class TrustPoller:
                 if response.status_code == httpx.codes.NOT_MODIFIED:
                     return False
                 body = _bounded(response)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"The trust bundle was not fetched: {error}.", "Check the network.") from error
         if response.status_code != httpx.codes.OK:
             raise Unavailable(f"The node answered with status {response.status_code}.", "Check the address.")
         signed = body.decode("ascii", errors="replace")
         if since and held is not None:
-            payload = apply_delta(held, signed, issuer_key=self._key)
+            payload, signed = apply_delta(held, signed, issuer_key=self.key), ""
         else:
-            payload = verify_document(signed, key=self._key, kind=KIND)
-        self._take(payload, response.headers.get("etag", ""))
+            payload = verify_document(signed, key=self.key, kind=KIND)
+        self._take(payload, response.headers.get("etag", ""), signed)
         return True
 
-    def _take(self, payload: Mapping[str, Any], tag: str) -> None:
+    def _take(self, payload: Mapping[str, Any], tag: str, signed: str) -> None:
         snapshot = read_payload(payload)
         held = self._snapshot
         if held and (snapshot.number, snapshot.issued_at) < (held.number, held.issued_at):
             raise Unavailable("The node gave an older trust bundle than before.", "Ask the node's operator.")
-        self._payload, self._snapshot, self._tag = payload, snapshot, tag
+        self._payload, self._snapshot, self._tag, self.signed = payload, snapshot, tag, signed
 
     def start(self) -> None:
         """Poll at once and then every period, in a thread, until ``stop``. What fails is tried again."""

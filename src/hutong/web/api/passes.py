@@ -1,11 +1,11 @@
-"""Passes for machines: rulebooks, issue, verification, revocation, and what offline verifiers download."""
+"""Passes for machines: issue, conversion, verification, revocation, and what offline verifiers download."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field
@@ -13,67 +13,21 @@ from pydantic import BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, bundle_queries, level_queries, queries, recognition_queries, rulebook_queries
+from hutong.passes import actions, bundle_queries, conversion_actions, level_queries, queries, recognition_queries
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
-from hutong.passes.notice import Because, Effect
 from hutong.passes.recognition import Answer, Scene
 from hutong.passes.verification import Verification, verify_pass
+from hutong.web.api import rulebooks
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
+router.include_router(rulebooks.router)
 MAX_TEXT = 100_000
 MAX_PICTURE_BASE64 = 24_000_000
 
-RulebookId = Annotated[str, Path(pattern="^[a-z0-9.-]{1,80}$", examples=["dengue-3"])]
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
-
-
-class ComingVersion(BaseModel):
-    """A version that was announced and does not hold yet."""
-
-    version: str
-    effect: Effect = Field(description="loosening: nobody's level rises by it; tightening: it may, so it was announced")
-    effective_from: datetime
-
-
-class RulebookSummary(BaseModel):
-    """A published rulebook: the version that holds now, and those that are to come."""
-
-    id: str
-    version: str
-    hash: str = Field(description="SHA-256 of the document's canonical JSON")
-    emergency: str
-    levels: list[str] = Field(description="From the least to the most severe")
-    valid_from: datetime
-    valid_to: datetime
-    published_at: datetime
-    effect: Effect
-    effective_from: datetime
-    coming: list[ComingVersion]
-
-
-class RulebookDocument(BaseModel):
-    """A version of a rulebook as it was published, and which versions there are."""
-
-    versions: list[str] = Field(description="The newest first")
-    hash: str
-    effect: Effect = Field(description="What it did to people's levels when it was published")
-    because: Because = Field(description="How that is known")
-    cases: int = Field(description="Mixes of evidence on which nobody's level rises, where that was shown")
-    effective_from: datetime
-    document: dict[str, Any]
-
-
-class Latency(BaseModel):
-    """Of the newest changes of levels by new evidence; null where fewer than `withheld_below` were measured."""
-
-    changes: int | None
-    median_seconds: float | None
-    p95_seconds: float | None
-    withheld_below: int
-    as_of: datetime
 
 
 class Why(BaseModel):
@@ -104,6 +58,49 @@ class NewPass(BaseModel):
     version: str
     issued_at: datetime
     expires_at: datetime
+
+
+class ConversionOrder(BaseModel):
+    """A pass of another listed region, and the proof that its holder is there."""
+
+    text: str = Field(
+        min_length=1, max_length=MAX_TEXT, description="What the QR code of the other region's pass holds"
+    )
+    holder_secret: str = Field(min_length=1, max_length=200, description="What its holder got with it")
+    rulebook: str = Field(
+        pattern="^[a-z0-9.-]{1,80}$", description="By whose levels the new pass is", examples=["dengue-4"]
+    )
+    hours: int = Field(
+        default=24, ge=1, le=168, description="How long it is for showing; never longer than the old one"
+    )
+
+
+class Converted(BaseModel):
+    """A pass of this node made from another region's; the holder's secret is given once, here."""
+
+    pass_id: str
+    text: str = Field(description="With the origin after a tilde; without that part it is valid, and does not tell it")
+    qr_svg: str = Field(description="Of the pass without its origin")
+    holder_secret: str
+    level: str
+    rulebook: str
+    version: str
+    origin: str = Field(description="Issuer, rulebook@version and level of the pass that was shown")
+    issued_at: datetime
+    expires_at: datetime
+
+
+class LevelStep(BaseModel):
+    """One change of a person's level, or of the rules that gave it."""
+
+    level: str
+    previous_level: str | None = Field(description="null for the first one")
+    rule_ids: list[str]
+    rulebook: str
+    version: str
+    as_of: date
+    evidence_known_at: datetime | None = Field(description="When the evidence that changed it was known; null if none")
+    decided_at: datetime
 
 
 class ShownPass(BaseModel):
@@ -171,51 +168,6 @@ class RiskAreas(BaseModel):
     areas: list[AreaRisk]
 
 
-@router.get("/api/passes/rulebooks")
-def get_rulebooks(node: CurrentNode) -> list[RulebookSummary]:
-    """Published rulebooks: the version of each that holds, and from when others will."""
-    now = node.clock()
-    by_id = [
-        rulebook_queries.rulebook_versions(node, published.rulebook.id)
-        for published in rulebook_queries.rulebooks(node)
-    ]
-    return [
-        _summary(rulebook_queries.holding(versions, now), rulebook_queries.coming(versions, now)) for versions in by_id
-    ]
-
-
-@router.get("/api/passes/rulebooks/{rulebook_id}", responses=problems(404, 422))
-def get_rulebook(
-    node: CurrentNode, rulebook_id: RulebookId, version: Annotated[str | None, Query(max_length=30)] = None
-) -> RulebookDocument:
-    """A version of a rulebook, by default the one that holds, as it was published."""
-    found = rulebook_queries.published_rulebook(node, rulebook_id, version)
-    versions = [one.rulebook.version for one in rulebook_queries.rulebook_versions(node, rulebook_id)]
-    return RulebookDocument(
-        versions=versions,
-        hash=found.rulebook.hash,
-        effect=found.verdict.effect,
-        because=found.verdict.because,
-        cases=found.verdict.cases,
-        effective_from=found.effective_from,
-        document=dict(found.rulebook.document),
-    )
-
-
-@router.get("/api/passes/rulebooks/{rulebook_id}/latency", responses=problems(404, 422))
-def get_latency(node: CurrentNode, rulebook_id: RulebookId) -> Latency:
-    """How long levels took to follow new evidence: from when it was known until the level had changed."""
-    rulebook_queries.rulebook(node, rulebook_id)
-    found = level_queries.public_latency(node, rulebook_id)
-    return Latency(
-        changes=found.changes if found else None,
-        median_seconds=found.median_seconds if found else None,
-        p95_seconds=found.p95_seconds if found else None,
-        withheld_below=level_queries.WITHHELD_BELOW,
-        as_of=node.clock(),
-    )
-
-
 @router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
 def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
     """Issue a pass with the level that was decided last."""
@@ -233,6 +185,32 @@ def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> Ne
         issued_at=issued.issued_at,
         expires_at=issued.expires_at,
     )
+
+
+@router.post("/api/passes/conversion", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
+def convert_pass(node: CurrentNode, actor: CurrentActor, given: ConversionOrder) -> Converted:
+    """Issue a pass of this node for a level that another listed region gave, by way of both crosswalks."""
+    made = conversion_actions.convert_pass(
+        node,
+        by=actor,
+        text=given.text,
+        holder_secret=given.holder_secret,
+        rulebook_id=given.rulebook,
+        hours=given.hours,
+    )
+    told = {name: getattr(made, name) for name in Converted.model_fields if name != "qr_svg"}
+    return Converted(**told, qr_svg=made.qr_svg())
+
+
+@router.get("/api/passes/level-history", responses=problems(401, 403, 404, 422))
+def get_level_history(
+    node: CurrentNode,
+    actor: CurrentActor,
+    person: Annotated[str | None, Query(min_length=1, max_length=64, description="By default whoever asks")] = None,
+) -> list[LevelStep]:
+    """What the rules gave a resident over time, the newest first: for the resident, and for the authority."""
+    changes = level_queries.readable_history(node, actor, person or actor.id)
+    return [LevelStep(**{name: getattr(one, name) for name in LevelStep.model_fields}) for one in changes]
 
 
 @router.post("/api/passes/verify", responses=problems(400, 413, 422))
@@ -351,28 +329,6 @@ def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)
                 latitude=area.latitude,
             )
             for area in insight.risk_areas(node, rule=rule, limit=limit)
-        ],
-    )
-
-
-def _summary(
-    published: rulebook_queries.PublishedRulebook, coming: list[rulebook_queries.PublishedRulebook]
-) -> RulebookSummary:
-    rulebook = published.rulebook
-    return RulebookSummary(
-        id=rulebook.id,
-        version=rulebook.version,
-        hash=rulebook.hash,
-        emergency=rulebook.emergency,
-        levels=[level.code for level in rulebook.levels],
-        valid_from=rulebook.period.start,
-        valid_to=rulebook.period.end,
-        published_at=published.published_at,
-        effect=published.verdict.effect,
-        effective_from=published.effective_from,
-        coming=[
-            ComingVersion(version=one.rulebook.version, effect=one.verdict.effect, effective_from=one.effective_from)
-            for one in coming
         ],
     )
 
