@@ -37,6 +37,7 @@ from hutong.storage.schema import (
 )
 from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.log import witness
+from hutong.trust.log.checkpoint import parse_size
 from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from hutong.trust.signing import read_unverified, verify_assertion
 from hutong.trust.trust_list import Party, TrustList, read_trust_list, sign_trust_list
@@ -192,7 +193,7 @@ def ask_witness(node: Node, *, by: Actor, party: Party) -> int:
         reply = node.peers.post(url, witness.encode_request(old_size, proof, checkpoint), media_type="text/plain")
         if reply.status != 409:
             break
-        old_size = int(reply.body)
+        old_size = parse_size(reply.body.decode("ascii", "replace").removesuffix("\n"))
     if reply.status != 200:
         raise Conflict(
             f"{party.id} did not cosign: {reply.body.decode(errors='replace')[:200]}.", "Check its log page."

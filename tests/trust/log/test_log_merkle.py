@@ -223,7 +223,17 @@ def test_what_no_tree_has_is_refused(ask: Callable[[], object]) -> None:
         ask()
 
 
-@pytest.mark.parametrize(("old", "new"), [(0, 1), (0, 0), (2, 1), (-1, 1), (1, merkle.MAX_SIZE + 1)], ids=str)
+@pytest.mark.parametrize(("old", "new"), [(0, 1), (2, 1), (-1, 1), (-1, -1), (1, merkle.MAX_SIZE + 1)], ids=str)
 def test_sizes_that_cannot_follow_each_other_prove_nothing(old: int, new: int) -> None:
     with pytest.raises(Tampered):
         merkle.verify_consistency(old, new, EMPTY_ROOT, EMPTY_ROOT, [])
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 8])
+def test_trees_of_one_size_are_the_same_tree(size: int) -> None:
+    root = merkle.root_of([merkle.leaf_hash(bytes([i])) for i in range(size)])
+    other = merkle.leaf_hash(b"other")
+    merkle.verify_consistency(size, size, root, root, [])
+    for first, second, proof in [(root, other, []), (other, root, []), (root, root, [root])]:
+        with pytest.raises(Tampered):
+            merkle.verify_consistency(size, size, first, second, proof)

@@ -227,3 +227,12 @@ def test_a_checkpoint_that_no_note_carries_is_not_built() -> None:
     ]:
         with pytest.raises(BadInput):
             Checkpoint(origin, size, root, extensions)
+
+
+def test_the_key_id_of_a_key_line_may_stand_in_capitals() -> None:
+    for key in (ALICE.verifier, VerifierKey(BOB.name, BOB.verifier.public_key, COSIGNATURE_V1)):
+        name, key_id, material = str(key).split("+", 2)
+        assert parse_verifier_key(f"{name}+{key_id.upper()}+{material}") == key
+        for other in (key_id[1:], f"{key_id}0", f" {key_id[1:]}"):
+            with pytest.raises(BadInput):
+                parse_verifier_key(f"{name}+{other}+{material}")

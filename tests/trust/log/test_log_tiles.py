@@ -27,6 +27,7 @@ def read(level: int, position: int) -> bytes:
         (Tile(0, 1234067), "tile/0/x001/x234/067"),
         (Tile(2, 0, 1), "tile/2/000.p/1"),
         (Tile(63, 999, 255), "tile/63/999.p/255"),
+        (Tile(5, 888_777_666_555_444_333, 254), "tile/5/x888/x777/x666/x555/x444/333.p/254"),
         (Tile(None, 1000), "tile/entries/x001/000"),
         (Tile(None, 0, 15), "tile/entries/000.p/15"),
     ],
@@ -152,7 +153,7 @@ def test_what_no_bundle_can_carry_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "index", "width"), [(64, 0, 1), (-1, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257), (0, 2**55, 1)]
+    ("level", "index", "width"), [(64, 0, 1), (-1, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257), (0, 2**63, 1)]
 )
 def test_no_tile_is_built_out_of_range(level: int, index: int, width: int) -> None:
     with pytest.raises(BadInput):

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, HutongError, LimitExceeded, Tampered
+from hutong.governance.actions import ask_witness
+from hutong.node import Node
 from hutong.trust.log import merkle
 from hutong.trust.log.checkpoint import (
     Checkpoint,
@@ -29,6 +31,7 @@ from hutong.trust.log.note import (
     SigningKey,
     VerifierKey,
     cosigned_message,
+    open_note,
     parse_note,
 )
 from hutong.trust.log.witness import (
@@ -40,6 +43,8 @@ from hutong.trust.log.witness import (
     encode_request,
     parse_request,
 )
+from hutong.trust.peers import Peers, Reply
+from hutong.trust.trust_list import Party
 
 ORIGIN = "node.example/log"
 NOW = 1_700_000_000
@@ -266,3 +271,32 @@ def test_an_answer_of_a_stranger_or_for_another_checkpoint_adds_nothing() -> Non
     for answer in (stale, unknown, good + stale, b"", b"\n", good[:-1], b"\xff\n", b"no signature\n"):
         with pytest.raises(HutongError):
             add_cosignatures(message, answer, [COSIGNER.verifier])
+
+
+def test_a_node_keeps_of_an_answer_only_the_witness_line(node: Node) -> None:
+    """A stranger's line, or a false one in the node's own name, would otherwise spoil its checkpoint for everyone."""
+    own = node.log.key
+    text = open_note(node.log.checkpoint(), [own]).text
+    line = COSIGNER.cosign(text, NOW).line()
+    false = NoteSignature(own.name, own.key_id, bytes(64)).line()
+    strangers = "".join(f"\u2014 stranger.example/{index} {'A' * 96}\n" for index in range(90))
+    answer = f"{false}{strangers}{line}".encode()
+    with node.records.writing() as connection:
+        node.log.add_cosignature(connection, answer=answer, witness=COSIGNER.verifier, at=node.clock())
+    opened = open_note(node.log.checkpoint(), [own, COSIGNER.verifier])
+    assert [signature.name for signature in opened.verified] == [own.name, COSIGNER.name]
+    assert not opened.unverified
+    with node.records.writing() as connection, pytest.raises(Tampered):
+        node.log.add_cosignature(connection, answer=strangers.encode(), witness=COSIGNER.verifier, at=node.clock())
+
+
+@pytest.mark.parametrize("body", [b"", b"many", b"-1\n", b"1e3\n", b"9" * 5000, b"\xff", b"999999\n"])
+def test_a_witness_that_names_no_size_of_the_log_is_refused(
+    node: Node, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Peers, "post", lambda *_, **__: Reply(409, SIZE_TEXT, body))
+    other = Party(
+        "hk", {"en": "Other"}, "http://127.0.0.1/hk", "HK", "region", {}, str(LOG_KEY.verifier), (), node.clock()
+    )
+    with pytest.raises(BadInput):
+        ask_witness(node, by=node.operator, party=other)

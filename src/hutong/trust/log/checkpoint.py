@@ -119,18 +119,26 @@ def add_cosignatures(message: bytes, answer: bytes, witnesses: Iterable[Verifier
     a known witness.
     """
     note = parse_note(message)
+    fresh = cosignatures_of(parse_checkpoint(note.text), answer, witnesses)
+    signers = {(signature.name, signature.key_id) for signature in fresh}
+    kept = tuple(signature for signature in note.signatures if (signature.name, signature.key_id) not in signers)
+    return Note(note.text, kept + fresh).encode()
+
+
+def cosignatures_of(
+    checkpoint: Checkpoint, answer: bytes, witnesses: Iterable[VerifierKey]
+) -> tuple[NoteSignature, ...]:
+    """The verified cosignatures in a witness's answer, one for each known witness; raises as ``add_cosignatures``."""
     known = {(key.name, key.key_id): key for key in witnesses}
-    checkpoint = parse_checkpoint(note.text)
-    fresh: dict[tuple[str, bytes], NoteSignature] = {}
+    found: dict[tuple[str, bytes], NoteSignature] = {}
     for signature in parse_signature_lines(answer):
         key = known.get((signature.name, signature.key_id))
         if key is not None:
             verify_cosignature(checkpoint, signature, key)
-            fresh[key.name, key.key_id] = signature
-    if not fresh:
+            found[key.name, key.key_id] = signature
+    if not found:
         raise Tampered("A witness's answer has no signature by a known witness.", "Check the witness's key.")
-    kept = tuple(signature for signature in note.signatures if (signature.name, signature.key_id) not in fresh)
-    return Note(note.text, kept + tuple(fresh.values())).encode()
+    return tuple(found.values())
 
 
 def parse_signature_lines(answer: bytes) -> tuple[NoteSignature, ...]:

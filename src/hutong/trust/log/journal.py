@@ -18,7 +18,7 @@ from hutong.errors import BadInput, LimitExceeded, NotFound, Tampered
 from hutong.storage.records import Records
 from hutong.storage.schema import log_cosignature, log_entry, log_head, log_node
 from hutong.trust.log import merkle, tiles
-from hutong.trust.log.checkpoint import Checkpoint, add_cosignatures, open_checkpoint, sign_checkpoint
+from hutong.trust.log.checkpoint import Checkpoint, cosignatures_of, open_checkpoint, sign_checkpoint
 from hutong.trust.log.merkle import Frontier, NodeReader, leaf_hash
 from hutong.trust.log.note import SigningKey, VerifierKey
 from hutong.trust.signing import canonical_json
@@ -191,13 +191,17 @@ class Log:
             return tiles.tile_content(tile, _reader(connection))
 
     def add_cosignature(self, connection: sa.Connection, *, answer: bytes, witness: VerifierKey, at: datetime) -> None:
-        """Keep a witness's cosignature of the newest checkpoint. Raises Tampered when it does not fit."""
-        add_cosignatures(_checkpoint(connection), answer, [witness])
-        size = connection.execute(sa.select(log_head.c.size)).scalar_one()
+        """Keep a witness's cosignature of the newest checkpoint. Raises Tampered when it does not fit.
+
+        Lines by others in its answer are left out: in the checkpoint they could spoil what the node signed itself.
+        """
+        size, note = connection.execute(sa.select(log_head.c.size, log_head.c.note)).one()
+        checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
+        (cosignature,) = cosignatures_of(checkpoint, answer, [witness])
         known = sa.and_(log_cosignature.c.size == size, log_cosignature.c.witness == witness.name)
         connection.execute(log_cosignature.delete().where(known))
         connection.execute(
-            log_cosignature.insert().values(size=size, witness=witness.name, line=answer.decode(), at=at)
+            log_cosignature.insert().values(size=size, witness=witness.name, line=cosignature.line(), at=at)
         )
 
     def check(self) -> Checkpoint:

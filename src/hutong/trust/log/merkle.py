@@ -263,9 +263,11 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
 def verify_consistency(old_size: int, size: int, old_root: bytes, root: bytes, proof: Sequence[bytes]) -> None:
     """Check that a tree only grew (RFC 9162 section 2.1.4.2). Raises Tampered.
 
-    ``old_size`` must be at least 1: everything is consistent with the empty tree, so such a proof would prove
-    nothing.
+    Trees of one size are the same tree: their roots are equal and the proof is empty. From size 0 there is no other
+    proof: everything is consistent with the empty tree, so it would prove nothing.
     """
+    if size == old_size and 0 <= size <= MAX_SIZE and root == old_root and not proof:
+        return
     if not 0 < old_size <= size <= MAX_SIZE:
         raise _tampered("A consistency proof names sizes that cannot follow each other.")
     verify_subtree_consistency((0, old_size), size, old_root, root, proof)

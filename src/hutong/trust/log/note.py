@@ -238,7 +238,7 @@ def parse_verifier_key(text: str) -> VerifierKey:
     """Read ``name+keyid+base64``. Raises BadInput unless the key id is that of name, kind and key."""
     name, key_id, kind, material = _split_key(text)
     key = VerifierKey(name, material, kind)
-    if key.key_id.hex() != key_id:
+    if key.key_id.hex() != key_id.lower():
         raise _bad_key("its key id does not fit")
     return key
 
@@ -249,7 +249,7 @@ def parse_signing_key(text: str) -> SigningKey:
         raise _bad_key("it is not a private key")
     name, key_id, kind, seed = _split_key(text[len(_PRIVATE_PREFIX) :])
     key = SigningKey(name, Ed25519PrivateKey.from_private_bytes(seed), kind)
-    if key.verifier.key_id.hex() != key_id:
+    if key.verifier.key_id.hex() != key_id.lower():
         raise _bad_key("its key id does not fit")
     return key
 

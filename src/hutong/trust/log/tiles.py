@@ -18,8 +18,8 @@ TILE_WIDTH = 256
 TILE_HEIGHT = 8
 MAX_LEVEL = 63
 MAX_ENTRY_BYTES = 65_535
-MAX_INDEX = 2**55 - 1
-"""Largest tile index: that of the last leaf of a tree of 2^63 leaves."""
+MAX_INDEX = 2**63 - 1
+"""Largest tile index that is read; no log has so many tiles, but a path may ask for them."""
 
 _PATH = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
