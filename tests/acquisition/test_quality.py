@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,19 @@ def test_rule(
     )
     assert [(r.checked, r.concerned) for r in report.results] == [(checked, concerned)]
     assert report.rows == len(rows)
+
+
+def test_what_the_boundary_kept_out_is_no_fault_of_the_list(standard: Standard, to_arrow: Any) -> None:
+    """A rule that asks for it is not assessed, instead of finding every row wrong."""
+    rules = "".join(
+        f"  - {{id: {name}, dimension: completeness, {TITLE}, require: {name} present}}\n"
+        for name in ("residence_village_code", "age")
+    )
+    kept_out = replace(receipt(10, 2), refused_values={"residence_village_code": 7})
+    table = ibis.memtable(cases(standard, [{"age": 1}, {"age": 2}]))
+    read = read_rules(f"table: case\nrules:\n{rules}", WEIGHTS, standard)
+    report = assess(table, read, [kept_out], to_arrow=to_arrow, at=AT)
+    assert {r.id: (r.checked, r.score) for r in report.results} == {"residence_village_code": (0, None), "age": (2, 1)}
 
 
 BAD_RULES = {

@@ -41,6 +41,7 @@ class Checks:
             for noticed in receipt.findings:
                 self._findings[noticed.rule] += noticed.rows
                 self._subjects[noticed.rule].add(noticed.subject)
+        self._kept_out = {element for receipt in receipts for element in receipt.refused_values}
         self.rows = 0
 
     def run(self, rules: Sequence[QualityRule]) -> dict[str, Answer]:
@@ -52,11 +53,19 @@ class Checks:
             "one-parent": self._one_parent,
             "near-its-area": self._near_its_area,
         }
-        answers = self._aggregate([rule for rule in rules if rule.kind not in special])
+        kept_out = {rule.id for rule in rules if self._asks_for_what_was_kept_out(rule)}
+        answers = self._aggregate([rule for rule in rules if rule.kind not in special and rule.id not in kept_out])
         for rule in rules:
-            if rule.kind in special:
+            if rule.id in kept_out:
+                answers[rule.id] = (0, 0, "rows")
+            elif rule.kind in special:
                 answers[rule.id] = special[rule.kind](rule)
         return answers
+
+    def _asks_for_what_was_kept_out(self, rule: QualityRule) -> bool:
+        """Whether a rule asks for an element that the boundary kept out: that it is missing is no fault of the list."""
+        asked = rule.require
+        return asked is not None and asked.operator == "present" and asked.left in self._kept_out
 
     def _aggregate(self, rules: Sequence[QualityRule]) -> dict[str, Answer]:
         """One pass over the table for all rules that look at a row alone."""
