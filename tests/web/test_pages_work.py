@@ -64,6 +64,8 @@ def paths(world: World, shared: Shared) -> dict[str, tuple[str, str]]:
         "receipt": ("steward", f"/steward/receipts/{world.receipts[1].id}"),
         "submission": ("steward", "/steward/submissions"),
         "quality": ("steward", "/steward/quality/tw-dengue"),
+        "source-new": ("steward", "/steward/sources/new"),
+        "boundary-new": ("authority", "/steward/boundaries/new"),
         "publish": ("steward", "/steward/publish"),
         "requests": ("authority", "/requests"),
         "requests-public": ("", "/requests"),
@@ -91,7 +93,7 @@ def test_every_page_is_whole_in_both_languages(world: World, shared: Shared, lan
         other = {"en": "zh", "zh": "en"}[language]
         assert f'href="/{other}{path}"'.replace("&", "&amp;") in text, name
         seen += 1
-    assert seen == 13
+    assert seen == 15
 
 
 @pytest.mark.parametrize("role", ["partner", "resident", "verifier"])
@@ -295,4 +297,4 @@ def test_axe_finds_nothing_and_pages_fit(
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
         page.close()
         seen += 1
-    assert seen == 13
+    assert seen == 15

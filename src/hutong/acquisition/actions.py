@@ -58,7 +58,7 @@ def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:
     node.require(by, "set_boundary", Resource("Boundary", boundary.id))
     declared = governance.emergency(node, boundary.emergency)
     declared.require_in_force(node.clock().date())
-    if boundary.valid_until >= declared.sunset:
+    if boundary.outlives(declared.sunset):
         raise BadInput(
             f"The boundary would outlive its emergency, whose sunset is {declared.sunset}.", "End it before that day."
         )

@@ -33,6 +33,10 @@ class Boundary:
         frozen = {table: frozenset(elements) for table, elements in self.tables.items()}
         object.__setattr__(self, "tables", MappingProxyType(frozen))
 
+    def outlives(self, sunset: date) -> bool:
+        """Whether it would hold on the day on which its emergency is over."""
+        return self.valid_until >= sunset
+
     def decide(self, table: str, elements: Iterable[str], *, on: date) -> BoundaryDecision:
         """Divide elements into allowed and refused ones. Raises Refused after the end, or for a table
         outside."""

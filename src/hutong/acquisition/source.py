@@ -8,6 +8,8 @@ from typing import Any
 
 from hutong.errors import BadInput
 
+LONGEST_ID = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -22,7 +24,7 @@ class Source:
     citation: str
 
     def __post_init__(self) -> None:
-        if not self.id.replace("-", "").isalnum() or not 1 <= len(self.id) <= 60:
+        if not is_source_id(self.id):
             raise BadInput(f"{self.id!r} can't be a source's id.", "Use letters, digits and hyphens; at most 60.")
         if not all(self.title.get(language, "").strip() for language in ("en", "zh")):
             raise BadInput(f"The title of source {self.id} lacks English or Chinese.", "Give both texts.")
@@ -30,6 +32,11 @@ class Source:
     def document(self) -> dict[str, Any]:
         """JSON form."""
         return asdict(self)
+
+
+def is_source_id(text: str) -> bool:
+    """Whether a text can be a source's id."""
+    return text.replace("-", "").isalnum() and 1 <= len(text) <= LONGEST_ID
 
 
 def parse_source(document: Mapping[str, Any]) -> Source:

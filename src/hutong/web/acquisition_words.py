@@ -92,3 +92,12 @@ def remedy(rule: str, words: Translations) -> str:
 def table_text(table: str, words: Translations) -> str:
     """What a table of the standard is called."""
     return words.gettext(TABLES[table]) if table in TABLES else table
+
+
+def decision_text(outcome: str, rows: int, words: Translations) -> str:
+    """What was decided about held rows."""
+    if outcome == "released":
+        told = words.ngettext("%(n)s row was released", "%(n)s rows were released", rows)
+    else:
+        told = words.ngettext("%(n)s row was discarded", "%(n)s rows were discarded", rows)
+    return told % {"n": words.number(rows)}

@@ -39,6 +39,14 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
             "%(rejected)s rejected."
         ),
     ),
+    "held-rows.released": (
+        N_("Held rows released"),
+        N_("%(rows)s rows of the table %(table)s from %(source)s, held by %(rule)s, were released as facts."),
+    ),
+    "held-rows.discarded": (
+        N_("Held rows discarded"),
+        N_("%(rows)s rows of the table %(table)s from %(source)s, held by %(rule)s, were discarded."),
+    ),
     "quality.assessed": (
         N_("Quality assessed"),
         N_("The quality of %(table)s from %(source)s was assessed: %(label)s."),

@@ -1,4 +1,4 @@
-"""Pages of stewards: sources and what was refused, receipts, sending a file, quality, and publishing a release."""
+"""Pages of stewards: sources and what was refused, sending a file, quality, and publishing a release."""
 
 from __future__ import annotations
 
@@ -6,106 +6,92 @@ from collections import Counter
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 
-from hutong.acquisition import actions, queries
+from hutong.acquisition import actions, held_queries, queries
 from hutong.acquisition.quality import QualityReport, RuleResult
 from hutong.acquisition.receipt import Receipt
-from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn
+from hutong.acquisition.source import Source
+from hutong.errors import BadInput, HutongError, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import actions as opening
 from hutong.opening.publication import Publication, parse_publication
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor, Resource
-from hutong.web.acquisition_words import remedy, rule_text, table_text
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import N_, Language, Translations
 from hutong.web.page_words import DIMENSIONS
+from hutong.web.portal import collection
+from hutong.web.portal import receipts as receipts_pages
 from hutong.web.portal.page import FormActor, PageActor, PageLanguage, page, redirect, text_in, words_of
+from hutong.web.portal.receipts import outside, shown_reason, signed_in, summary
 from hutong.web.uploads import received
 
 router = APIRouter()
+router.include_router(receipts_pages.router)
+router.include_router(collection.router)
 
-Outcome = Literal["held", "rejected"]
-ITEMS_ON_A_PAGE = 25
-NEWEST_RECEIPTS = 20
+RECEIPTS_ON_A_PAGE = 50
+MOST_PAGES = 1_000_000
 WORST_REASONS = 8
 UNITS = {"rows": N_("rows"), "cells": N_("cells"), "lists": N_("lists")}
 MAX_FORM_CHARACTERS = 600_000
-MOST_ROW = 2**31 - 1
-
-
-def signed_in(actor: Actor) -> Actor:
-    """``NotSignedIn`` for the public: the way to these pages leads over the sign-in page."""
-    if actor.kind == "public":
-        raise NotSignedIn("This page is for people who work with the data.", "Sign in as a steward.")
-    return actor
 
 
 @router.get("/{language}/steward", response_class=HTMLResponse)
-def overview(request: Request, node: CurrentNode, language: PageLanguage, actor: PageActor) -> HTMLResponse:
-    """Sources, receipts, and what was not accepted, with the reasons that concern most rows."""
-    node.require(signed_in(actor), "read_receipts")
-    words = words_of(language)
-    receipts = queries.receipts(node)
-    totals = {name: sum(getattr(receipt, name) for receipt in receipts) for name in ("accepted", "held", "rejected")}
-    return page(
-        request,
-        language,
-        "steward.html",
-        totals=totals,
-        waiting=sum(inbox.waiting(node.records, node.lake).values()),
-        sources=[_source(node, source.id, receipts, language) for source in queries.sources(node)],
-        receipts=[_summary(receipt, words) for receipt in receipts[:NEWEST_RECEIPTS]],
-        reasons=_worst_reasons(node, receipts, words),
-        outside=[(element, values) for element, values in _outside(receipts) if values],
-        boundaries=queries.boundaries(node),
-        today=node.clock().date(),
-        may_acquire=node.policy.decide(actor, "acquire", Resource("Node", node.id)).allowed,
-        may_publish=node.policy.decide(actor, "publish", Resource("Node", node.id)).allowed,
-    )
-
-
-@router.get("/{language}/steward/receipts/{receipt_id}", response_class=HTMLResponse)
-def show_receipt(
-    *,
+def overview(
     request: Request,
     node: CurrentNode,
     language: PageLanguage,
     actor: PageActor,
-    receipt_id: Annotated[str, Path(max_length=40)],
-    outcome: Annotated[Literal["", "held", "rejected"], Query()] = "",
-    after: Annotated[int, Query(ge=0, le=MOST_ROW)] = 0,
-    new: Annotated[bool, Query()] = False,
+    number: Annotated[int, Query(alias="page", ge=1, le=MOST_PAGES)] = 1,
 ) -> HTMLResponse:
-    """One receipt: counts, reasons, findings, and the rows that were not accepted."""
-    node.require(signed_in(actor), "read_receipts", Resource("Receipt", receipt_id))
+    """Sources, a page of receipts, and what of them was not accepted, with the reasons that concern most rows."""
+    node.require(signed_in(actor), "read_receipts")
     words = words_of(language)
-    receipt = queries.receipt(node, receipt_id)
-    found = queries.receipt_items(node, receipt_id, outcome=outcome or None, after=after, limit=ITEMS_ON_A_PAGE + 1)
-    items = found[:ITEMS_ON_A_PAGE]
-    here = f"/{language.code}/steward/receipts/{receipt_id}"
-    kept = {"outcome": outcome} if outcome else {}
-    more = len(found) > ITEMS_ON_A_PAGE
+    tallies = queries.tallies(node)
+    first = (number - 1) * RECEIPTS_ON_A_PAGE
+    receipts = queries.receipts(node, after=first, limit=RECEIPTS_ON_A_PAGE)
+    if number > 1 and not receipts:
+        raise NotFound("There are not so many receipts.", "Start again from the first page.")
     return page(
         request,
         language,
-        "steward_receipt.html",
-        receipt=receipt,
-        summary=_summary(receipt, words),
-        reasons=_reasons(node, receipt, words),
-        findings=[(rule_text(n.rule, words), n.subject, n.rows, n.rule) for n in receipt.findings],
-        outside=_outside([receipt]),
-        items=[SimpleNamespace(**item, text=rule_text(item["rule"], words, item["reason"])) for item in items],
-        outcome=outcome,
-        first=f"{here}?{urlencode(kept)}#rows" if after else None,
-        next=f"{here}?{urlencode({**kept, 'after': items[-1]['row_number']})}#rows" if more else None,
-        is_new=new,
+        "steward.html",
+        totals={name: sum(getattr(one, name) for one in tallies.values()) for name in ("accepted", "held", "rejected")},
+        held_waiting=held_queries.rows_waiting(node),
+        moving=sum(inbox.waiting(node.records, node.lake).values()),
+        sources=[_source(node, source, tallies.get(source.id), language) for source in queries.sources(node)],
+        receipts=[summary(receipt, words) for receipt in receipts],
+        pages=_pages(language, number, first, len(receipts), sum(one.receipts for one in tallies.values())),
+        reasons=_worst_reasons(node, receipts, words),
+        outside=[(element, values) for element, values in outside(receipts) if values],
+        boundaries=queries.boundaries(node),
+        today=node.clock().date(),
+        may_acquire=_may(node, actor, "acquire"),
+        may_publish=_may(node, actor, "publish"),
+        may_declare_source=_may(node, actor, "declare_source"),
+        may_set_boundary=_may(node, actor, "set_boundary"),
     )
+
+
+def _pages(language: Language, number: int, first: int, shown: int, all_: int) -> SimpleNamespace:
+    """Where a page of receipts stands among all, and the ways to the next ones."""
+    here = f"/{language.code}/steward"
+    return SimpleNamespace(
+        first=first + 1,
+        last=first + shown,
+        all=all_,
+        previous=(f"{here}?page={number - 1}#receipts" if number > 2 else f"{here}#receipts") if number > 1 else None,
+        next=f"{here}?page={number + 1}#receipts" if first + shown < all_ else None,
+    )
+
+
+def _may(node: Node, actor: Actor, action: str) -> bool:
+    return node.policy.decide(actor, action, Resource("Node", node.id)).allowed
 
 
 @router.get("/{language}/steward/submissions", response_class=HTMLResponse)
@@ -258,69 +244,35 @@ def _text_of(upload: UploadFile) -> str:
         raise BadInput("The mapping is not UTF-8 text.", "Save it as UTF-8.") from error
 
 
-def _source(node: Node, source_id: str, receipts: Iterable[Receipt], language: Language) -> SimpleNamespace:
-    declared = queries.source(node, source_id)
-    own = [receipt for receipt in receipts if receipt.source == source_id]
+def _source(node: Node, declared: Source, tally: queries.Tally | None, language: Language) -> SimpleNamespace:
     try:
-        label = queries.quality(node, source_id).label
+        label = queries.quality(node, declared.id).label
     except NotFound:
         label = "unknown"
     return SimpleNamespace(
-        id=source_id,
+        id=declared.id,
         title=text_in(declared.title, language),
         provider=declared.provider,
-        accepted=sum(receipt.accepted for receipt in own),
-        held=sum(receipt.held for receipt in own),
-        rejected=sum(receipt.rejected for receipt in own),
-        last=max((receipt.received_at for receipt in own), default=None),
+        accepted=tally.accepted if tally else 0,
+        held=tally.held if tally else 0,
+        rejected=tally.rejected if tally else 0,
+        last=tally.last if tally else None,
         quality=label,
     )
 
 
-def _summary(receipt: Receipt, words: Translations) -> SimpleNamespace:
-    return SimpleNamespace(
-        id=receipt.id,
-        source=receipt.source,
-        file=receipt.file_name,
-        table=table_text(receipt.table, words),
-        rows=receipt.rows,
-        accepted=receipt.accepted,
-        held=receipt.held,
-        rejected=receipt.rejected,
-        received=receipt.received_at,
-    )
-
-
-def _reasons(node: Node, receipt: Receipt, words: Translations) -> list[SimpleNamespace]:
-    return [
-        SimpleNamespace(
-            outcome=outcome, rule=rule, text=rule_text(rule, words, example), rows=rows, remedy=remedy(rule, words)
-        )
-        for outcome, rule, example, rows in queries.receipt_reasons(node, receipt.id)
-    ]
-
-
 def _worst_reasons(node: Node, receipts: Iterable[Receipt], words: Translations) -> list[SimpleNamespace]:
-    """The reasons that concern most rows, over all receipts shown; each leads to the newest receipt that has it."""
+    """The reasons that concern most rows of the receipts shown; each leads to the newest receipt that has it."""
+    newest_first = [receipt.id for receipt in receipts if receipt.held or receipt.rejected]
     rows: Counter[tuple[str, str]] = Counter()
     found: dict[tuple[str, str], SimpleNamespace] = {}
-    for receipt in receipts:
-        if receipt.held or receipt.rejected:
-            for reason in _reasons(node, receipt, words):
-                key = (reason.outcome, reason.rule)
-                rows[key] += reason.rows
-                found.setdefault(key, SimpleNamespace(**vars(reason), receipt=receipt.id))
-    for key, reason in found.items():
-        reason.rows = rows[key]
+    for reason in sorted(queries.reasons(node, newest_first), key=lambda reason: newest_first.index(reason.receipt)):
+        key = (reason.outcome, reason.rule)
+        rows[key] += reason.rows
+        found.setdefault(key, shown_reason(reason, words))
+    for key, shown in found.items():
+        shown.rows = rows[key]
     return [found[key] for key, _ in rows.most_common(WORST_REASONS)]
-
-
-def _outside(receipts: Iterable[Receipt]) -> list[tuple[str, int]]:
-    """Elements that the boundary kept out, with how many values were dropped unread."""
-    dropped: Counter[str] = Counter()
-    for receipt in receipts:
-        dropped.update(receipt.refused_values)
-    return sorted(dropped.items())
 
 
 def _rule(result: RuleResult, language: Language) -> SimpleNamespace:
