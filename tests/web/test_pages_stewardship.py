@@ -59,7 +59,7 @@ def test_held_rows_are_released_and_discarded_on_the_page(changing: World, tmp_p
     status, where = steward.send(f"{here}/decisions", **{**wish, "decision": "discarded"})
     assert status == 303
     text = Person(changing.node, "auditor").page(f"/zh{where.removeprefix('/en').partition('#')[0]}")
-    assert "已作废 4 行" in text
+    assert "已丢弃 4 行" in text
     assert '<form method="post" action="/zh/steward/receipts' not in text
     assert "3 rows wait" in steward.page("/en/steward").replace("3 wait", "3 rows wait")
     waiting = steward.page(f"{here}?outcome=waiting")
