@@ -216,7 +216,8 @@ def _decide(node: Node, receipt: str, *, rule: str, outcome: Outcome, reason: st
 
 def _decided(made: HeldDecision) -> str:
     again = " (decided before; nothing was changed)" if made.repeated else ""
-    return f"{made.rows:,} rows held by {made.rule} were {made.outcome}{again}."
+    verb = "row was" if made.rows == 1 else "rows were"
+    return f"{made.rows:,} {verb} {made.outcome}, held by {made.rule}{again}."
 
 
 class progress:  # noqa: N801 - used as a statement
