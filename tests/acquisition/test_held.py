@@ -131,9 +131,7 @@ def places(node: Node, receipt: Receipt) -> dict[int, list[str]]:
     with node.records.reading() as connection:
         items = connection.execute(sa.select(schema.receipt_item).where(schema.receipt_item.c.outcome == "held")).all()
         batches = connection.execute(sa.select(schema.inbox.c.seq, schema.inbox.c.payload)).all()
-        outcomes = dict(
-            connection.execute(sa.select(schema.held_decision.c.id, schema.held_decision.c.outcome)).all()
-        )
+        outcomes = dict(connection.execute(sa.select(schema.held_decision.c.id, schema.held_decision.c.outcome)).all())
     import pyarrow as pa
 
     lake = node.lake.snapshot("case").files if node.lake.exists("case") else ()
