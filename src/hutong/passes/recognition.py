@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
 
@@ -152,7 +152,7 @@ def judge(
         return _unknown("no-rules", scale)
     if not acceptance.period.holds(at):
         return _unknown("rules-not-in-force", scale)
-    rules = acceptance.scenes.get(Scene(scene), ()) if scene in set(Scene) else ()
+    rules = acceptance.scenes.get(cast("Scene", scene), ())  # a member is equal to its text
     if not rules:
         return _unknown("no-rule-for-scene", scale)
     if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
@@ -205,7 +205,8 @@ def _unknown(why: str, scale: str = UNKNOWN) -> Verdict:
 def _context(
     payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime
 ) -> dict[str, Any]:
-    shown = {name: _plain(payload_facts.get(name)) for name in PASS_FIELDS}
+    shown = {name: payload_facts.get(name) for name in PASS_FIELDS}
+    shown |= {name: _plain(shown[name]) for name in ("issued_at", "expires_at")}
     shown |= {"scale": scale, "reasons": list(reason_classes)}
     return {"pass": shown, "external": {"validationClock": _plain(at), "scene": scene}}
 

@@ -7,7 +7,7 @@ pass, forged, over, revoked); what can't be known is *unknown*, never accepted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -150,45 +150,47 @@ def verify_pass(
         raise BadInput("The time of verification has no zone.", "Give a time such as 2026-01-31T00:00:00Z.")
     snapshot = read_trust(trust)
     acceptance = _acceptance(rules, snapshot)
-    base = Verification(
-        answer=Answer.UNKNOWN,
-        reasons=(),
-        scene=str(scene),
-        at=at,
-        list_number=snapshot.number,
-        list_age_seconds=max(0, int((at - snapshot.issued_at).total_seconds())),
-    )
+    known: dict[str, Any] = {
+        "scene": str(scene),
+        "at": at,
+        "list_number": snapshot.number,
+        "list_age_seconds": max(0, int((at - snapshot.issued_at).total_seconds())),
+    }
     try:
         read = read_pass(text, keys=snapshot.ring)
     except HutongError as error:
         sentence = _SENTENCES["not-understood"]
-        because = {**sentence, "en": f"{sentence['en']} {error.what}"}
-        return _answer(base, Answer.UNKNOWN, Reason("not-understood", because))
-    base = replace(
-        base,
-        kind=read.kind,
-        issuer=read.issuer,
-        issued_at=read.issued_at,
-        expires_at=read.expires_at,
-        level=read.claims.level if read.claims is not None else None,
-    )
-    refused = _refused(read, snapshot, at)
-    if refused:
-        return _answer(base, Answer.REFUSED, _reason(refused))
-    missing = _missing(read, snapshot, at)
-    if missing:
-        return _answer(base, Answer.UNKNOWN, _reason(missing))
+        because = Reason("not-understood", {**sentence, "en": f"{sentence['en']} {error.what}"})
+        return Verification(answer=Answer.UNKNOWN, reasons=(because,), **known)
+    known |= {
+        "kind": read.kind,
+        "issuer": read.issuer,
+        "issued_at": read.issued_at,
+        "expires_at": read.expires_at,
+        "level": read.claims.level if read.claims is not None else None,
+    }
+    if refused := _refused(read, snapshot, at):
+        return Verification(answer=Answer.REFUSED, reasons=_reasons(refused), **known)
+    if missing := _missing(read, snapshot, at):
+        return Verification(answer=Answer.UNKNOWN, reasons=_reasons(missing), **known)
     claims = read.claims
     assert claims is not None
-    return _judged(base, read, claims, snapshot.issuers[claims.issuer], acceptance)
-
-
-def _judged(
-    base: Verification, read: ReadPass, claims: LevelPass, issuer: IssuerTrust, acceptance: AcceptanceRules | None
-) -> Verification:
+    issuer = snapshot.issuers[claims.issuer]
     status = issuer.status_lists[claims.status_list]
-    base = replace(base, status_age_seconds=max(0, int((base.at - status.issued_at).total_seconds())))
-    shown = {
+    crosswalk = issuer.crosswalk(claims.rulebook, documents.semver(claims.version)[0], at)
+    verdict = judge(_shown(read, claims), crosswalk, acceptance, scene, at)
+    return Verification(
+        answer=verdict.answer,
+        reasons=verdict.reasons,
+        scale=verdict.scale,
+        status_age_seconds=max(0, int((at - status.issued_at).total_seconds())),
+        **known,
+    )
+
+
+def _shown(read: ReadPass, claims: LevelPass) -> dict[str, Any]:
+    """What the rules may read of a pass."""
+    return {
         "level": claims.level,
         "rulebook": claims.rulebook,
         "version": claims.version,
@@ -197,9 +199,6 @@ def _judged(
         "expires_at": claims.expires_at,
         "facts": read.payload.get("facts", {}),
     }
-    crosswalk = issuer.crosswalk(claims.rulebook, documents.semver(claims.version)[0], base.at)
-    verdict = judge(shown, crosswalk, acceptance, base.scene, base.at)
-    return replace(base, answer=verdict.answer, reasons=verdict.reasons, scale=verdict.scale)
 
 
 def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | None:
@@ -258,9 +257,5 @@ def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
     return parse_acceptance(documents.read_document(rules) if isinstance(rules, Path) else rules)
 
 
-def _reason(rule_id: str) -> Reason:
-    return Reason(rule_id, _SENTENCES[rule_id])
-
-
-def _answer(base: Verification, answer: Answer, reason: Reason) -> Verification:
-    return replace(base, answer=answer, reasons=(reason,))
+def _reasons(rule_id: str) -> tuple[Reason]:
+    return (Reason(rule_id, _SENTENCES[rule_id]),)
