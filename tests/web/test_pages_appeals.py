@@ -95,8 +95,10 @@ def test_an_appeal_from_the_form_to_the_decision(here: Region) -> None:
 def test_forms_need_the_page_and_the_right_person(here: Region) -> None:
     resident, other, li = Person(here, "R5"), Person(here, "R2"), Person(here, "li")
     path = resident.send("/zh/appeals", statement="没有发烧。", subject="level")
-    assert "另有申诉待决" in resident.send("/zh/appeals", 409, statement="再说一次。", subject="level")
-    assert "内容缺失或过长" in resident.send("/zh/appeals", 422, statement=" ", subject="fact")
+    assert "针对该等级的申诉正在等待决定。请在该申诉中补充说明。" in resident.send(
+        "/zh/appeals", 409, statement="再说一次。", subject="level"
+    )
+    assert "陈述须有 1 至 2,000 个字符。" in resident.send("/zh/appeals", 422, statement=" ", subject="fact")
     other.page(path, 403)
     other.send(f"{path}/withdrawal", 403)
     resident.send(f"{path}/acknowledgement", 403)

@@ -55,6 +55,7 @@ _MEANINGS = {
     401: "Nobody, or nobody known, is asking",
     403: "The policy says no; the reasons are given",
     404: "There is no such thing here",
+    405: "This address does not take that method",
     409: "The state of the thing does not allow this",
     413: "A limit was met",
     422: "What was given can't be used",
@@ -138,9 +139,9 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     response: Response
     chunked = "transfer-encoding" in request.headers
     if chunked or not length.isdecimal() or int(length) > limit:
-        response = problem_response(
-            413, "limit-exceeded", "The request is too large or does not say its size.", f"At most {limit} bytes."
-        )
+        what, do = "The request is too large or does not say its size.", f"At most {limit} bytes."
+        is_page = wants_page(request)
+        response = error_page(request, 413, what, do) if is_page else problem_response(413, "limit-exceeded", what, do)
     else:
         response = await call_next(request)
     for name, value in SECURITY_HEADERS.items():
@@ -151,7 +152,8 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
 def problem_response(status: int, code: str, what: str, do: str, reasons: tuple[str, ...] = ()) -> JSONResponse:
     """An error as an answer of the API (RFC 9457)."""
     problem = Problem(type=f"urn:hutong:problem:{code}", title=what, detail=do, status=status, reasons=list(reasons))
-    return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM)
+    language = {"Content-Language": "en"}  # the API speaks English only, whatever a page is in
+    return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM, headers=language)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

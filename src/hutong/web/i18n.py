@@ -1,13 +1,15 @@
 """Languages of the pages: the path says which one, gettext the words, Babel the numbers and dates.
 
 Message identifiers are English sentences, so English needs no catalogue. The Chinese one is the text file
-``locale/zh_Hans/LC_MESSAGES/hutong.po``, parsed when first used; nothing compiled is kept.
+``locale/zh_Hans/LC_MESSAGES/hutong.po``, parsed when first used; nothing compiled is kept. What errors say is in
+``errors.po`` beside it, with numbered placeholders (see `hutong.web.error_words`).
 
-``python -m hutong.web.i18n extract`` brings that file in step with the sources and keeps its translations.
+``python -m hutong.web.i18n extract`` brings both files in step with the sources and keeps their translations.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,12 +34,15 @@ from hutong.errors import NotFound
 PACKAGE: Final = Path(__file__).resolve().parent.parent
 LOCALE_DIR: Final = Path(__file__).resolve().parent / "locale"
 DOMAIN: Final = "hutong"
+ERRORS: Final = "errors"
+"""The domains, each a file: what pages say, and what errors say on them."""
 KEYWORDS: Final[Mapping[str, tuple[int, ...] | None]] = {
     "_": None,
     "gettext": None,
     "ngettext": (1, 2),
     "N_": None,
 }
+PLACEHOLDER: Final = re.compile(r"\{\d+(?::words)?\}")
 # A date in the header would make every extraction a change; the others would say nothing.
 DROPPED_HEADERS: Final = tuple(
     f'"{name}:'.encode()
@@ -167,18 +172,18 @@ class Translations:
         return str(format_unit(amount, f"digital-{unit}", length="short", locale=self.locale))
 
 
-def catalogue_path(language: Language) -> Path:
+def catalogue_path(language: Language, domain: str = DOMAIN) -> Path:
     """Where the catalogue of a language lies, whether or not it exists."""
-    return LOCALE_DIR / language.locale / "LC_MESSAGES" / f"{DOMAIN}.po"
+    return LOCALE_DIR / language.locale / "LC_MESSAGES" / f"{domain}.po"
 
 
-def read_catalogue(language: Language) -> Catalog:
+def read_catalogue(language: Language, domain: str = DOMAIN) -> Catalog:
     """The catalogue as Babel reads it; an empty one when there is no file."""
-    path = catalogue_path(language)
+    path = catalogue_path(language, domain)
     if not path.is_file():
-        return Catalog(locale=language.locale, domain=DOMAIN)
+        return Catalog(locale=language.locale, domain=domain)
     with path.open("rb") as file:
-        return read_po(file, locale=language.locale, domain=DOMAIN, abort_invalid=True)
+        return read_po(file, locale=language.locale, domain=domain, abort_invalid=True)
 
 
 def forms_of(message: Message) -> tuple[str, ...]:
@@ -201,9 +206,15 @@ def translations(language: Language) -> Translations:
     return Translations(language, Locale.parse(language.locale), messages)
 
 
-def extracted() -> Catalog:
-    """Every message in the package's Python files and templates, as a template catalogue."""
-    template = Catalog(domain=DOMAIN, project="Hutong", fuzzy=False)
+def extracted(domain: str = DOMAIN) -> Catalog:
+    """Every message in the package's Python files and templates, or of its errors, as a template catalogue."""
+    template = Catalog(domain=domain, project="Hutong", fuzzy=False)
+    if domain == ERRORS:
+        from hutong.web.sentences.extract import sentences  # reads the source: no part of a running node
+
+        for sentence, files in sentences(PACKAGE).items():
+            template.add(sentence, locations=[(name, 0) for name in sorted(files)])
+        return template
     options = {"**.html": {"encoding": "utf-8", "silent": "false"}}
     for name, _, message, comments, context in extract_from_dir(
         PACKAGE,
@@ -215,10 +226,10 @@ def extracted() -> Catalog:
     return template
 
 
-def problems(language: Language) -> Iterator[str]:
+def problems(language: Language, domain: str = DOMAIN) -> Iterator[str]:
     """What keeps a catalogue from being complete: a line for each message missing, fuzzy, unused or misformed."""
-    wanted = {message.id: message for message in extracted() if message.id}
-    have = {message.id: message for message in read_catalogue(language) if message.id}
+    wanted = {message.id: message for message in extracted(domain) if message.id}
+    have = {message.id: message for message in read_catalogue(language, domain) if message.id}
     for key in wanted.keys() - have.keys():
         yield f"not in the catalogue: {key!r}"
     for key in have.keys() - wanted.keys():
@@ -230,18 +241,24 @@ def problems(language: Language) -> Iterator[str]:
         if message.fuzzy:
             yield f"fuzzy: {key!r}"
         if key in wanted and all(forms):
-            yield from (f"{error}: {key!r}" for error in message.check())
+            yield from (f"{error}: {key!r}" for error in _misformed(message, domain))
 
 
-def updated(language: Language) -> bytes:
+def _misformed(message: Message, domain: str) -> Iterator[str]:
+    if domain != ERRORS:
+        yield from (str(error) for error in message.check())
+    elif set(PLACEHOLDER.findall(str(message.id))) != set(PLACEHOLDER.findall(str(message.string))):
+        yield "a placeholder is lost or new"
+
+
+def updated(language: Language, domain: str = DOMAIN) -> bytes:
     """The catalogue's file brought in step with the sources; translations of kept messages stay."""
-    catalogue = read_catalogue(language)
-    catalogue.update(extracted(), no_fuzzy_matching=True)
+    catalogue = read_catalogue(language, domain)
+    catalogue.update(extracted(domain), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     catalogue.fuzzy = False
-    catalogue.header_comment = (
-        "# Simplified Chinese of Hutong's pages. Kept in step by: python -m hutong.web.i18n extract"
-    )
+    what = "what Hutong's errors say" if domain == ERRORS else "Hutong's pages"
+    catalogue.header_comment = f"# Simplified Chinese of {what}. Kept in step by: python -m hutong.web.i18n extract"
     text = BytesIO()
     write_po(text, catalogue, width=0, sort_output=True, ignore_obsolete=True, include_lineno=False)
     lines = text.getvalue().splitlines(keepends=True)
@@ -249,15 +266,16 @@ def updated(language: Language) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """``extract`` writes the catalogue; ``check`` exits with 1 and names what is missing."""
+    """``extract`` writes the catalogues; ``check`` exits with 1 and names what is missing."""
     if arguments == ["extract"]:
-        path = catalogue_path(CHINESE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(updated(CHINESE))
+        for domain in (DOMAIN, ERRORS):
+            path = catalogue_path(CHINESE, domain)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(updated(CHINESE, domain))
     elif arguments != ["check"]:
         sys.stderr.write("usage: python -m hutong.web.i18n extract | check\n")
         return 2
-    found = sorted(problems(CHINESE))
+    found = sorted(line for domain in (DOMAIN, ERRORS) for line in problems(CHINESE, domain))
     for line in found:
         sys.stderr.write(f"{line}\n")
     return 1 if found and arguments == ["check"] else 0

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader
 
+from hutong.web.error_words import said
 from hutong.web.i18n import LANGUAGES, Language, switch_language, translations
 
 STATIC_DIR: Final = Path(__file__).resolve().parent / "static"
@@ -30,7 +31,7 @@ def environment(language: Language) -> Environment:
     """The templates in one language.
 
     Globals: ``language``, ``languages``, ``static(name)``, ``here(path)`` (a path of this node in this
-    language), ``switch_language(address, language)``, ``_``, ``ngettext``.
+    language), ``switch_language(address, language)``, ``said(*sentences)`` (those of an error), ``_``, ``ngettext``.
     Filters: ``number``, ``percent``, ``date``, ``month``, ``moment``, ``size``; each None becomes an en dash.
     """
     words = translations(language)
@@ -48,6 +49,7 @@ def environment(language: Language) -> Environment:
         static=static_address,
         here=lambda path: f"/{language.code}{path}",
         switch_language=switch_language,
+        said=partial(said, language),
     )
     for name in ("number", "percent", "date", "month", "moment", "size"):
         show = getattr(words, name)

@@ -65,8 +65,8 @@ def sign_in(
     cookie = request.cookies.get(FORM_COOKIE, "")
     if not cookie or not hmac.compare_digest(form.encode(), cookie.encode()):
         raise Refused(
-            words.gettext("The form is too old, or did not come from this node's page."),
-            words.gettext("Open the sign-in page again; cookies must be allowed for it."),
+            "The form is too old, or did not come from this node's page.",
+            "Open the sign-in page again; cookies must be allowed for it.",
         )
     address = request.client.host if request.client else "unknown"
     where = _checked(following)

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, Response
 
-from hutong.errors import BadInput, Conflict, HutongError, NotFound, NotSignedIn, Refused
-from hutong.governance import actions as governance
+from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn
 from hutong.node import Node
 from hutong.passes import appeal_actions as actions
 from hutong.passes import appeal_queries
@@ -31,8 +30,10 @@ from hutong.web.appeal_view import (
     task_of,
 )
 from hutong.web.doors import CurrentNode
-from hutong.web.i18n import N_, Language, Translations
+from hutong.web.error_words import said
+from hutong.web.i18n import Language
 from hutong.web.portal.page import FormActor, PageActor, PageLanguage, page, redirect, text_in, words_of
+from hutong.web.portal.second_person import second_person
 
 router = APIRouter()
 
@@ -68,7 +69,7 @@ def file_appeal(
             statement=statement,
         )
     except HutongError as error:
-        errors = {"statement": _why_not(error, words_of(language))}
+        errors = {"statement": said(language, error.what, error.do)}
         return _list_page(request, node, language, actor, given=given, errors=errors, status=error.status)
     return redirect(language, f"/appeals/{filed.id}")
 
@@ -124,7 +125,7 @@ def decide(
         actions.decide_appeal(
             node,
             by=actor,
-            second=_second(node, request, second, password),
+            second=second_person(node, request, second, password),
             appeal_id=appeal_id,
             outcome=_outcome(outcome),
             reason=reason,
@@ -134,7 +135,7 @@ def decide(
         errors = {"second": words.gettext("The name or the password of the second person is wrong.")}
         return _appeal_page(request, node, language, actor, appeal_id, given=given, errors=errors, status=422)
     except HutongError as error:
-        errors = {"reason": _why_not(error, words)}
+        errors = {"reason": said(language, error.what, error.do)}
         return _appeal_page(request, node, language, actor, appeal_id, given=given, errors=errors, status=error.status)
     return redirect(language, f"/appeals/{appeal_id}")
 
@@ -163,7 +164,7 @@ def take_step(
     try:
         steps[step]()
     except HutongError as error:
-        errors = {"text": _why_not(error, words_of(language))}
+        errors = {"text": said(language, error.what, error.do)}
         given = {"text": text}
         return _appeal_page(request, node, language, actor, appeal_id, given=given, errors=errors, status=error.status)
     return redirect(language, f"/appeals/{appeal_id}")
@@ -252,14 +253,6 @@ def _appeal_page(
     return response
 
 
-def _second(node: Node, request: Request, name: str, password: str) -> Actor:
-    """The second person, who gives name and password on the form of the first; no session is left."""
-    address = request.client.host if request.client else "unknown"
-    opened = governance.sign_in(node, name=name.strip(), password=password, address=address)
-    governance.sign_out(node, secret=opened.secret)
-    return opened.actor
-
-
 def _change(level: str, rule_id: str, reason: str, until: str) -> LevelChange:
     try:
         day = datetime.fromisoformat(until).date()
@@ -272,17 +265,3 @@ def _outcome(given: str) -> Outcome:
     if given not in set(Outcome):
         raise BadInput("No outcome was chosen.", "Choose one.")
     return Outcome(given)
-
-
-def _why_not(error: HutongError, words: Translations) -> str:
-    """The reason on a form: in Chinese by its kind, in English with what happened."""
-    if words.language.code == "en":
-        return f"{error.what} {error.do}".strip()
-    kinds: tuple[tuple[type[HutongError], str], ...] = (
-        (Refused, N_("This may not be done, or not by this person. Two different authorities decide together.")),
-        (NotFound, N_("Nobody of that number is known here, or there is no level yet.")),
-        (Conflict, N_("The appeal is at another step, or another one waits. Open it again to see what comes next.")),
-        (BadInput, N_("Something is missing or too long: an outcome, a reason, a rule, or a day within the limits.")),
-    )
-    found = next((text for kind, text in kinds if isinstance(error, kind)), None)
-    return words.gettext(found) if found else words.gettext("A limit was met. Wait for a decision, or write less.")
