@@ -133,8 +133,11 @@ def packed(facts: pa.Table, identifiers: pa.Table | None) -> Iterator[bytes]:
         facts: rows as they would be accepted.
         identifiers: of the same rows in the same order, as ``MappedChunk.identifiers``; None where there are none.
     """
+    if not facts.num_rows:
+        return
     people = identifiers.to_pylist() if identifiers is not None else [None] * facts.num_rows
-    for fact, person in zip(facts.to_pylist(), people, strict=True):
+    filled = [name for name in facts.column_names if facts.column(name).null_count < facts.num_rows]
+    for fact, person in zip(facts.select(filled).to_pylist(), people, strict=True):
         yield orjson.dumps({"fact": _filled(fact), "person": _filled(person or {})})
 
 
