@@ -20,7 +20,7 @@ PSEUDONYM = "pseudonym"
 KEPT = (
     "what was released: aggregates and records that were made safe for release",
     "the log",
-    "receipts, without the rows that were held or rejected",
+    "receipts, without the rows that were held or rejected; why such rows were released or discarded",
     "times and outcomes of appeals, without whose they were and what was said",
 )
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from hutong.acquisition import held_queries
 from hutong.acquisition import queries as acquisition
 from hutong.governance import queries as governance
 from hutong.node import Node
@@ -156,8 +157,8 @@ def _steps(node: Node, actor: Actor, words: Translations) -> list[Step]:
     steps: list[Step] = []
     roles = actor.roles
     if roles & {"steward", "operator"}:
-        held = sum(receipt.held for receipt in acquisition.receipts(node))
-        text = words.ngettext("%(n)s row is held for review.", "%(n)s rows are held for review.", held)
+        held = held_queries.rows_waiting(node)
+        text = words.ngettext("%(n)s held row waits for a decision.", "%(n)s held rows wait for a decision.", held)
         steps.append(Step("/steward", words.gettext("Acquire, review and publish"), text % {"n": words.number(held)}))
     if roles & {"authority", "operator"}:
         waiting = len(sharing.requests(node, state="filed"))
