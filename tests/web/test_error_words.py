@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from fastapi.testclient import TestClient
@@ -106,14 +107,18 @@ def test_a_sentence_without_words_of_its_own_is_written_out() -> None:
     assert list(entries((Slot(), ": ", Slot(), "."))) == []
 
 
+def alike(told: str | None, expected: str) -> bool:
+    """Whether two texts are the same but for spaces, which are put between Latin and Han."""
+    return told is not None and told.replace(" ", "") == expected.replace(" ", "")
+
+
 @pytest.mark.parametrize("value", VALUES)
 def test_a_filled_shape_is_found_again(value: str) -> None:
     known = glossary()
     assert len(patterns()) > 400
     for pattern in patterns():
         told = known.translate(filled(pattern.entry, value))
-        assert told is not None
-        assert told == filled(pattern.translation, value), pattern.entry
+        assert alike(told, filled(pattern.translation, value)), (pattern.entry, told)
 
 
 @pytest.mark.parametrize("value", ["2024-01-31 08:00", "cases (1) of, 北京.csv", "no table, said 'Ann'"])
@@ -122,41 +127,56 @@ def test_a_value_may_have_spaces_where_words_stand_between_values(value: str) ->
     assert len(parted) > 400
     for pattern in parted:
         if not any(text.strip() and text.strip() in value for text in pattern.literals[1:-1]):
-            assert glossary().translate(filled(pattern.entry, value)) == filled(pattern.translation, value)
+            told = glossary().translate(filled(pattern.entry, value))
+            assert alike(told, filled(pattern.translation, value)), (pattern.entry, told)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(patterns()), st.text(alphabet="ab 1：。，'\"{}()市é-", max_size=20))
-def test_any_value_comes_through_as_it_is(pattern: Pattern, value: str) -> None:
-    text = filled(pattern.entry, value)
-    taken = glossary().pattern_of(text)
-    assert taken is not None
-    values = taken.values(text)
-    assert values is not None
-    assert filled_with(taken.entry, values) == text  # whatever shape is taken, nothing is lost or invented
+@given(st.sampled_from(patterns()), st.text(alphabet="éß 1：。，.:'\"{}()市-", max_size=20))
+def test_of_any_value_nothing_is_lost_or_invented(pattern: Pattern, value: str) -> None:
+    told = glossary().translate(filled(pattern.entry, value))
+    assert told is not None
+    for mark in "éß":  # in no sentence
+        assert told.count(mark) == value.count(mark) * (len(pattern.literals) - 1)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(patterns()), st.sampled_from(sorted(glossary().exact)))
-def test_a_sentence_within_a_sentence_is_translated_by_a_shape_that_fits(pattern: Pattern, value: str) -> None:
-    text = filled(pattern.entry, f"“{value}”")
-    taken = glossary().pattern_of(text)
-    assert taken is not None
-    values = taken.values(text)
-    assert values is not None
-    assert filled_with(taken.entry, values) == text
-    assert len("".join(taken.literals)) >= len("".join(pattern.literals))
+def test_a_sentence_may_contain_another(pattern: Pattern, value: str) -> None:
+    told = glossary().translate(filled(pattern.entry, f"é{value}ß"))
+    assert told is not None
+    assert told.count("é") == told.count("ß") == len(pattern.literals) - 1
 
 
-def filled_with(entry: str, values: list[str]) -> str:
-    return PLACEHOLDER.sub(lambda found: values[int(re.findall(r"\d+", found[0])[0])], entry)
+def test_the_way_that_recognises_most_is_taken() -> None:
+    known = glossary()
+    told = known.translate(
+        "The rulebook dengue-3, rule 1 (fever) is not usable. The rule is too long as a query over a population."
+    )
+    assert told == "规则手册 dengue-3 的规则 1（fever）不可用。该规则作为人群查询过长。"
+    assert known.translate("The rulebook dengue-3 has no 'valid_to'.") == "规则手册 dengue-3 没有 'valid_to'。"
+    assert known.translate("The legal basis lacks English or Chinese.") == "法律依据缺少英文或中文。"
+    assert known.translate("m.yaml: The nearest is 'x'.") == "m.yaml：最接近的是 'x'。"
+
+
+def test_no_text_takes_long() -> None:
+    texts = [
+        "The a has no " * 300,
+        "x is no y. " * 350,
+        "The rulebook a, level b, rule c (d) has no e: f, but it is: " * 60,
+    ]
+    begun = monotonic()
+    for text in texts:
+        glossary().translate(text)
+    assert monotonic() - begun < 3
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_only_what_is_known_is_translated(text: str) -> None:
     told = glossary().translate(text)
-    assert told is None or text in glossary().exact or glossary().pattern_of(text) or ". " in text
+    fits = any(pattern.values(text) is not None for pattern in glossary().patterns)
+    assert told is None or text in glossary().exact or fits or re.search(r"[.!?] ", text)
 
 
 def test_the_more_specific_shape_wins_and_words_within_are_translated() -> None:

@@ -2,8 +2,8 @@
 
 What raises an error writes it as an f-string in English; nothing there names a message. The catalogue
 ``locale/zh_Hans/LC_MESSAGES/errors.po`` has each of these sentences with numbered placeholders, as
-`hutong.web.sentences` reads them out of the source. A sentence is looked up as it is, then compared with the shapes,
-the one with the most words of its own first. Its values are put into the translated sentence; those marked
+`hutong.web.sentences` reads them out of the source. A sentence is looked up as it is, then compared with the shapes;
+the one that recognises most of it is taken. Its values are put into the translated sentence; those marked
 ``{0:words}`` are translated on their own before.
 
 What has no translation is shown in English and marked as English, for screen readers and hyphenation.
@@ -29,13 +29,17 @@ LONGEST: Final = 4000
 """Characters of a sentence that is compared with the shapes; a longer one stays as it is."""
 DEEPEST: Final = 4
 """How often words may stand within words."""
-MOST: Final = 12
+MOST_SENTENCES: Final = 12
 """Sentences in a row that are translated one by one."""
+MOST_TEXTS: Final = 200
+"""Texts within one sentence that are compared with the shapes."""
 
 RULEBOOKS: Final = Path(documents.__file__).parent / "rulebooks"
 
 _PLACEHOLDER: Final = re.compile(r"\{(\d+)(:words)?\}")
 _WORD: Final = re.compile(r"\w{2,}")
+_HAN: Final = re.compile(r"[\u4e00-\u9fff]")
+_MEETING: Final = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9'\"]|[A-Za-z0-9'\"][\u4e00-\u9fff]")
 _END: Final = re.compile(r"(?<=[.!?]) ")
 
 
@@ -76,55 +80,91 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A text in the other language, and how many characters of the original were recognised on the way."""
+
+    text: str
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class Glossary:
     """Sentences without values by their text, and those with values, the most specific first."""
 
     exact: Mapping[str, str]
     patterns: tuple[Pattern, ...]
 
-    def translate(self, text: str, depth: int = 0) -> str | None:
-        """The sentence, or several sentences in a row, in the other language; None when a part is not known."""
-        if len(text) > LONGEST or depth > DEEPEST:
+    def translate(self, text: str) -> str | None:
+        """The sentence, or several in a row, in the other language; None when it has no shape that is known."""
+        told = _Reading(self).read(text, 0)
+        return told.text if told else None
+
+
+class _Reading:
+    """One sentence being read: of all ways, the one is taken that recognises most of it."""
+
+    def __init__(self, glossary: Glossary) -> None:
+        self._glossary = glossary
+        self._read: dict[str, Told | None] = {}
+
+    def read(self, text: str, depth: int) -> Told | None:
+        if text in self._glossary.exact:
+            return Told(self._glossary.exact[text], len(text))
+        if text not in self._read:
+            if len(text) > LONGEST or depth > DEEPEST or len(self._read) >= MOST_TEXTS:
+                return None
+            self._read[text] = None  # until it is read
+            ways = [self._in_a_row(text, depth), *(self._by(one, text, depth) for one in self._glossary.patterns)]
+            self._read[text] = max(filter(None, ways), key=lambda told: told.known, default=None)
+        return self._read[text]
+
+    def _in_a_row(self, text: str, depth: int) -> Told | None:
+        parts = _END.split(text, MOST_SENTENCES)
+        if not 1 < len(parts) <= MOST_SENTENCES:
             return None
-        if text in self.exact:
-            return self.exact[text]
-        parts = _END.split(text, MOST)
-        if 1 < len(parts) <= MOST:
-            told = [self.translate(part, depth + 1) for part in parts]
-            if all(part is not None for part in told):
-                return "".join(part for part in told if part)
-        return next((told for _, told in self._taken(text, depth)), None)
+        told = [one for one in (self.read(part, depth + 1) for part in parts) if one]
+        return (
+            Told("".join(one.text for one in told), sum(one.known for one in told)) if len(told) == len(parts) else None
+        )
 
-    def pattern_of(self, text: str) -> Pattern | None:
-        """The shape that a sentence is taken to have."""
-        return next((pattern for pattern, _ in self._taken(text, 0)), None)
-
-    def _taken(self, text: str, depth: int) -> Iterator[tuple[Pattern, str]]:
-        """The shapes that fit, each with the sentence in the other language."""
-        for pattern in self.patterns:
-            told = self._filled(pattern, text, depth)
-            if told is not None:
-                yield pattern, told
-
-    def _filled(self, pattern: Pattern, text: str, depth: int) -> str | None:
+    def _by(self, pattern: Pattern, text: str, depth: int) -> Told | None:
         values = pattern.values(text)
         if values is None or (pattern.is_empty and any(_END.search(value) for value in values)):
             return None
+        known = len("".join(pattern.literals))
         for number in pattern.words:
             told = self._words(values[number], depth + 1)
-            if told is None and pattern.is_empty:
+            if told is not None:
+                values[number], known = told.text, known + told.known
+            elif pattern.is_empty:
                 return None
-            values[number] = values[number] if told is None else told
-        return _PLACEHOLDER.sub(lambda found: values[int(found[1])], pattern.translation)
+        return Told(_filled(pattern.translation, values), known)
 
-    def _words(self, text: str, depth: int) -> str | None:
+    def _words(self, text: str, depth: int) -> Told | None:
+        """Words within a sentence; they may be the sentence of another error, taken in without its full stop."""
         if not text.strip():
-            return text
-        told = self.translate(text, depth)
-        if told is None:  # the sentence of another error, taken in without its full stop
-            whole = self.translate(f"{text}.", depth)
-            told = whole and whole.removesuffix("。")
+            return Told(text, 0)
+        told, whole = self.read(text, depth), self.read(f"{text}.", depth)
+        if whole is not None and (told is None or whole.known - 1 > told.known):
+            return Told(whole.text.removesuffix("。"), whole.known - 1)
         return told
+
+
+def _filled(translation: str, values: list[str]) -> str:
+    """The values put in, with a space where Latin letters or digits meet Han, and none between Han and Han."""
+    filled = ""
+    position = 0
+    for found in _PLACEHOLDER.finditer(translation):
+        filled = _beside(_beside(filled, translation[position : found.start()]), values[int(found[1])])
+        position = found.end()
+    return _beside(filled, translation[position:])
+
+
+def _beside(before: str, after: str) -> str:
+    if _HAN.match(before.rstrip(" ")[-1:]) and _HAN.match(after.lstrip(" ")[:1]):
+        return before.rstrip(" ") + after.lstrip(" ")
+    meets = before[-1:] + after[:1]
+    return f"{before} {after}" if _MEETING.fullmatch(meets) else before + after
 
 
 @cache

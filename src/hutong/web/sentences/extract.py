@@ -88,6 +88,7 @@ def sites(folder: Path) -> tuple[Site, ...]:
     return tuple(found)
 
 
+@cache
 def sentences(folder: Path) -> Mapping[str, frozenset[str]]:
     """Every entry, and the files of the package below ``folder`` that it comes from. Takes seconds."""
     found: dict[str, set[str]] = {}

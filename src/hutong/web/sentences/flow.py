@@ -19,7 +19,7 @@ Expressions: TypeAlias = Iterator[tuple[ast.expr, Place]]
 
 SAID_ELSEWHERE: Final = frozenset({"what", "do", "state", "outcome"})
 """Attributes whose text is an entry of its own: the sentences of another error, a state's name."""
-COMPOSED: Final = frozenset({"message"})
+COMPOSED: Final = frozenset({"message", "what"})
 """Fields of a class of the same module that are given as sentences where it is made."""
 QUOTES: Final = ("`", '"', "'", "/")
 """What stands before the name of a field or a file, which is the same in every language."""
@@ -99,11 +99,8 @@ class Flow:
                 yield Slot(self.shapes(part.value, place)) if plain and not is_name else Slot()
 
     def _attribute(self, name: str, place: Place) -> frozenset[Shape]:
-        if name in COMPOSED:
-            made = self._all(_composed(name, place))
-            if made:
-                return made
-        return frozenset({ELSEWHERE}) if name in SAID_ELSEWHERE else frozenset()
+        made = self._all(_composed(name, place)) if name in COMPOSED else frozenset()
+        return made | {ELSEWHERE} if name in SAID_ELSEWHERE else made
 
     def _variable(self, name: str, place: Place) -> frozenset[Shape]:
         for function in reversed(place.functions):
