@@ -222,6 +222,11 @@ class Pass:
     key: Path
 
 
+def agreeing(hutong: CommandLine, node: Path, name: str = "alice") -> tuple[str, str]:
+    """The option by which a second person agrees: with a token of their own."""
+    return "--second-token", hutong.ok("account", "token", name, "--node", node)["token"]
+
+
 @pytest.fixture(scope="module")
 def issued(hutong: CommandLine, region: Region) -> Pass:
     """Levels for five residents and a pass for one of them."""
@@ -235,7 +240,12 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
     days = {"valid_from": f"{day(-1)}T00:00:00+00:00", "valid_to": f"{day(90)}T00:00:00+00:00"}
     book = shipped_document("dengue-three-levels", emergency="dengue-now", **days)
     published = hutong.ok(
-        "rules", "publish", files.write("book.json", orjson.dumps(book)), "--second", "alice", "--node", node_folder
+        "rules",
+        "publish",
+        files.write("book.json", orjson.dumps(book)),
+        *agreeing(hutong, node_folder),
+        "--node",
+        node_folder,
     )
     assert (published["id"], published["version"]) == ("dengue-3", "1.0.0")
     assert published["verdict"]["effect"] == "first"
@@ -282,8 +292,8 @@ def test_a_pass_altered_by_one_bit_is_never_accepted(hutong: CommandLine, issued
 
 def test_a_revoked_pass_is_refused(hutong: CommandLine, region: Region, issued: Pass) -> None:
     said = hutong.ok("pass", "issue", "R0002", "--node", region.node)
-    hutong.ok("pass", "revoke", said["pass_id"], "--second", "alice", "--rule", "test-0-7", "--reason", "Lost phone.",
-              "--node", region.node)  # fmt: skip
+    why = ("--rule", "test-0-7", "--reason", "Lost phone.")
+    hutong.ok("pass", "revoke", said["pass_id"], *agreeing(hutong, region.node), *why, "--node", region.node)
     bundle = region.files.folder / "after.json"
     hutong.ok("pass", "bundle", bundle, "--node", region.node)
     answer = hutong.ok("pass", "verify", said["text"], "--scene", "workplace", "--trust", bundle)
@@ -303,7 +313,7 @@ def test_passes_in_batches_renewed_and_printed(hutong: CommandLine, region: Regi
     for one in lines:
         picture = folder / "qr" / f"{one['pass_id']}.png"
         assert hutong.ok("pass", "read", picture, "--key", issued.key)["signature_valid"] is True
-    new = hutong.ok("pass", "renew", lines[0]["pass_id"], "--second", "alice", "--node", region.node)
+    new = hutong.ok("pass", "renew", lines[0]["pass_id"], *agreeing(hutong, region.node), "--node", region.node)
     assert (new["renews"], new["revoked"]) == (lines[0]["pass_id"], True)
     pdf, wallet = folder / "pass.pdf", folder / "pass.txt"
     said = hutong.ok("pass", "issue", "R0001", "--pdf", pdf, "--wallet", wallet, "--node", region.node)
@@ -326,11 +336,11 @@ def test_a_pass_of_another_region_is_converted(
 ) -> None:
     files = Files(tmp_path)
     walk = documents(files, "dengue-three-levels")["crosswalk"]
-    hutong.ok("rules", "crosswalk", walk, "--second", "alice", "--node", region.node)
+    hutong.ok("rules", "crosswalk", walk, *agreeing(hutong, region.node), "--node", region.node)
     hutong.ok("emergency", "declare", files.write("emergency.yaml", emergency()), "--node", partner)
     hutong.ok("account", "create", "bob", "--role", "authority", "--password", PASSWORD, "--node", partner)
     for command, file in documents(files, "dengue-four-levels").items():
-        hutong.ok("rules", command, file, "--second", "bob", "--node", partner)
+        hutong.ok("rules", command, file, *agreeing(hutong, partner, "bob"), "--node", partner)
     assert hutong.ok("trust", "adopt", "tw", "--node", partner)["crosswalks"] == ["dengue-3 1.x"]
     shown = hutong.ok("pass", "issue", "R0001", "--node", region.node)
     secret, picture = files.write("secret.txt", shown["holder_secret"]), tmp_path / "converted.png"
@@ -391,7 +401,7 @@ def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, reg
         hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)["answer"]
         == "unknown"
     )
-    ended = hutong.ok("keys", "compromise", first, "--second", "alice", "--node", region.node)
+    ended = hutong.ok("keys", "compromise", first, *agreeing(hutong, region.node), "--node", region.node)
     assert (ended["in_use"], ended["passes_stopped"] > 0) == (second, True)
     answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)
     assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
@@ -418,7 +428,7 @@ def test_an_appeal_goes_its_way(hutong: CommandLine, region: Region, issued: Pas
     assert hutong.ok("appeal", "evidence", filed["id"], "--node", node)["state"] == "evidence"
     decided = hutong.ok(
         "appeal", "decide", filed["id"], "--outcome", "dismissed", "--reason", "The register says otherwise.",
-        "--second", "alice", "--node", node,
+        *agreeing(hutong, node), "--node", node,
     )  # fmt: skip
     assert decided["decision"]["outcome"] == "dismissed"
     assert hutong.ok("appeal", "notify", filed["id"], "--node", node)["state"] == "notified"

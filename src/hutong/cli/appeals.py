@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, show
+from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, show
 from hutong.passes.appeal import Outcome, Subject
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def decide(
     appeal_id: str,
     outcome: Annotated[Outcome, typer.Option(help="How it is decided.")],
     reason: Annotated[str, typer.Option(help="Why; the resident reads it.")],
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,7 +92,7 @@ def decide(
         found = appeal_actions.decide_appeal(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             appeal_id=appeal_id,
             outcome=outcome,
             reason=reason,

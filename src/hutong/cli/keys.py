@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, show
+from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, show
 
 keys = typer.Typer(name="keys", help="See, replace and end the keys that sign passes.", no_args_is_help=True)
 ANNOUNCE = "Announce it: send the output of 'hutong trust describe' to whoever keeps the trust list."
@@ -60,7 +60,7 @@ def rotate(
 @keys.command("compromise")
 def compromise(
     key_id: Annotated[str, typer.Argument(help="Id of the key: see hutong keys list.")],
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +72,7 @@ def compromise(
         stopped = key_actions.end_pass_key(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             key_id=key_id,
         )
         in_use = opened_node.keys.pass_key_id

@@ -30,8 +30,8 @@ def add_to(passes: typer.Typer) -> None:
 def renew(
     pass_id: Annotated[str, typer.Argument(help="Number of the pass.")],
     hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
-    second: Annotated[
-        str | None, typer.Option(help="Account of a second person: the old pass is then revoked, too.")
+    second_token: Annotated[
+        str | None, typer.Option(help="API token of a second person: the old pass is then revoked, too.")
     ] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
@@ -41,7 +41,7 @@ def renew(
     from hutong.passes import batch_actions
 
     with opened(node) as opened_node:
-        agrees = governance.account_actor(opened_node, second) if second else None
+        agrees = governance.token_actor(opened_node, second_token) if second_token else None
         issued = batch_actions.renew_pass(
             opened_node, by=opened_node.operator, pass_id=pass_id, hours=hours, second=agrees
         )
@@ -52,7 +52,7 @@ def renew(
             "pass_id": issued.pass_id,
             "holder_secret": issued.holder_secret,
             "renews": pass_id,
-            "revoked": second is not None,
+            "revoked": agrees is not None,
             "level": issued.level,
             "expires_at": issued.expires_at.isoformat(),
         },

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hutong.cli import pass_batches, trust_bundles  # noqa: F401 - it adds its commands to hutong trust
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, require_place, show
+from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput
 from hutong.passes.recognition import Scene
 
@@ -177,7 +177,7 @@ def verify(
 @passes.command("revoke")
 def revoke(
     pass_id: str,
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     rule_id: Annotated[str, typer.Option("--rule", help="Rule under which it is revoked.")],
     reason: Annotated[str, typer.Option(help="Why.")],
     node: NodeOption = None,
@@ -191,7 +191,7 @@ def revoke(
         actions_pass.revoke_pass(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             pass_id=pass_id,
             rule_id=rule_id,
             reason=reason,

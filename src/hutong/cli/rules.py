@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, show
 
 if TYPE_CHECKING:
     from hutong.passes.notice import Verdict
@@ -95,7 +95,7 @@ def test(
 @rules.command("publish")
 def publish(
     file: Annotated[Path, typer.Argument(help="Rulebook (YAML or JSON).")],
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +107,7 @@ def publish(
         published = actions.publish_rulebook(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             document=_yaml_or_json(file),
         )
         kept = rulebook_queries.published_rulebook(opened_node, published.id, published.version)
@@ -128,7 +128,7 @@ def publish(
 @rules.command("crosswalk")
 def crosswalk(
     file: Annotated[Path, typer.Argument(help="Crosswalk (YAML or JSON): how a rulebook's levels read elsewhere.")],
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -140,7 +140,7 @@ def crosswalk(
         published = actions.publish_crosswalk(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             document=_yaml_or_json(file),
         )
     show(
@@ -153,7 +153,7 @@ def crosswalk(
 @rules.command("scenes")
 def scenes(
     file: Annotated[Path, typer.Argument(help="Acceptance rules (YAML or JSON), by scene.")],
-    second: Annotated[str, typer.Option(help="Account of the second person who agrees.")],
+    second_token: SecondOption,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -165,7 +165,7 @@ def scenes(
         published = actions.publish_acceptance(
             opened_node,
             by=opened_node.operator,
-            second=governance.account_actor(opened_node, second),
+            second=governance.token_actor(opened_node, second_token),
             document=_yaml_or_json(file),
         )
     told = sorted(str(scene) for scene in published.scenes)

@@ -22,6 +22,16 @@ NodeOption = Annotated[
     typer.Option("--node", envvar="HUTONG_NODE", help="Folder of the node.", show_default=False, show_envvar=True),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SecondOption = Annotated[
+    str,
+    typer.Option(
+        "--second-token",
+        envvar="HUTONG_SECOND_TOKEN",
+        help="API token of the second person, who agrees.",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
 
 
 @contextmanager
