@@ -46,6 +46,7 @@ VARIABLES = {
     "HUTONG_DATABASE_URL": "goes before `database_url`: keeps a password out of the file",
     "HUTONG_ENGINE": "goes before `engine`",
     "HUTONG_URL": "goes before `url`",
+    "HUTONG_SECOND_TOKEN": "API token of the second person where a command asks for two, instead of `--second-token`",
 }
 
 
