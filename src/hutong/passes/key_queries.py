@@ -7,10 +7,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.storage import schema
 
 MOST = 100
+MOST_INDEX_DIGITS = 9
+"""An index is shorter than a pass's number, which has sixteen hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,22 @@ def revocations(node: Node) -> list[Revocation]:
         )
         for index, event in ((entry.index, entry.event) for entry in node.log.entries(kind="pass.revoked", limit=MOST))
     ]
+
+
+def named_pass(node: Node, which: str) -> str:
+    """Number of the pass that somebody means: by this number, or by its place in the status lists (its index).
+
+    Raises:
+        NotFound: this node issued no such pass, or does not know it any more.
+    """
+    table, which = schema.issued_pass, which.strip().lower()
+    is_index = which.isascii() and which.isdigit() and len(which) <= MOST_INDEX_DIGITS
+    meant = table.c.status_index == int(which) if is_index else table.c.id == which
+    with node.records.reading() as connection:
+        found = connection.execute(sa.select(table.c.id).where(meant)).scalar()
+    if found is None:
+        raise NotFound("This node issued no such pass.", "Check the number or the index of the pass.")
+    return str(found)
 
 
 def key_acts(node: Node) -> list[KeyAct]:

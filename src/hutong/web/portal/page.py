@@ -27,9 +27,12 @@ NAVIGATION = (
     ("/catalogue", N_("Data")),
     ("/requests", N_("Requests")),
     ("/pass", N_("Passes")),
+    ("/appeals", N_("Appeals")),
     ("/log", N_("Log")),
     ("/steward", N_("Stewardship")),
 )
+APPEALS = frozenset({"resident", "authority", "auditor", "operator"})
+"""Roles that file appeals, decide them or look after them; everybody finds the way there on the page of passes."""
 
 
 def get_language(language: Annotated[str, Path(max_length=5)]) -> Language:
@@ -104,7 +107,7 @@ def _frame(node: Node, session: Session | None, language: Language, path: str) -
     navigation = [
         (home + target, words.gettext(label), here == target or (target != "/" and here.startswith(target)))
         for target, label in NAVIGATION
-        if target != "/steward" or (session and session.actor.roles - {"partner", "resident"})
+        if _concerns(target, session)
     ]
     return {
         "node": SimpleNamespace(name=text_in(node.settings.name, language), organisation=""),
@@ -119,6 +122,14 @@ def _frame(node: Node, session: Session | None, language: Language, path: str) -
         "version": __version__,
         "feedback": None,
     }
+
+
+def _concerns(target: str, session: Session | None) -> bool:
+    """Whether a part of the node is named to whoever looks: what only some may use is not in everybody's way."""
+    roles = session.actor.roles if session else frozenset()
+    if target == "/steward":
+        return bool(roles - {"partner", "resident"})
+    return target != "/appeals" or bool(roles & APPEALS)
 
 
 def _emergency(node: Node, language: Language) -> SimpleNamespace | None:

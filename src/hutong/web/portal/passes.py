@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.governance import queries as governance
@@ -15,22 +16,25 @@ from hutong.node import Node
 from hutong.passes import actions, queries, rulebook_queries
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
 from hutong.passes.recognition import Scene
+from hutong.passes.rulebook import Rulebook
 from hutong.passes.verification import Verification, verify_pass
+from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.web.doors import CurrentNode, CurrentSession
+from hutong.web.error_words import said
 from hutong.web.i18n import N_, Language, Translations
-from hutong.web.portal import pass_keys, risk_areas, rulebooks
+from hutong.web.pass_view import card_of, evidence_days, hours_to_choose, own_history
+from hutong.web.portal import pass_desk, pass_keys, risk_areas, rulebooks
 from hutong.web.portal.page import FormActor, PageLanguage, page, text_in, words_of
-from hutong.web.portal.rulebooks import level_mark
 
 router = APIRouter()
 router.include_router(rulebooks.router)
 router.include_router(risk_areas.router)
 router.include_router(pass_keys.router)
+router.include_router(pass_desk.router)
 
 NO_STORE = {"Cache-Control": "no-store"}
 MAX_TEXT = 100_000
 MAY_ISSUE = frozenset({"resident", "authority", "operator"})
-HOURS = (24, 48, 72, 168)
 SCENES: Mapping[Scene, str] = {
     Scene.COMMUNITY: N_("Residential community"),
     Scene.WORKPLACE: N_("Workplace"),
@@ -46,7 +50,7 @@ SCENES: Mapping[Scene, str] = {
 
 @router.get("/{language}/pass", response_class=HTMLResponse)
 def show_pass(request: Request, node: CurrentNode, language: PageLanguage, session: CurrentSession) -> HTMLResponse:
-    return _pass_page(request, node, language, roles=session.actor.roles if session else frozenset(), person="")
+    return _pass_page(request, node, language, actor=session.actor if session else PUBLIC, person="")
 
 
 @router.post("/{language}/pass", response_class=HTMLResponse)
@@ -57,19 +61,19 @@ def issue_pass(
     language: PageLanguage,
     actor: FormActor,
     person: Annotated[str, Form(max_length=64)] = "",
-    hours: Annotated[int, Form()] = HOURS[0],
+    hours: Annotated[int, Form()] = 24,
 ) -> HTMLResponse:
-    words = words_of(language)
-    known: dict[str, Any] = {"roles": actor.roles, "person": person}
+    known: dict[str, Any] = {"actor": actor, "person": person}
     try:
         issued = actions.issue_pass(node, by=actor, person=person.strip(), hours=hours)
     except HutongError as error:
-        errors = {"person": _why_not(error, words)}
+        errors = {"person": _why_not(error, language)}
         return _pass_page(request, node, language, **known, errors=errors, status=error.status)
     return _pass_page(request, node, language, **known, issued=issued)
 
 
-def _why_not(error: HutongError, words: Translations) -> str:
+def _why_not(error: HutongError, language: Language) -> str:
+    words = words_of(language)
     if isinstance(error, NotFound):
         return words.gettext("This node has no level for that number. Check it, or ask where you are registered.")
     if isinstance(error, BadInput):
@@ -79,7 +83,10 @@ def _why_not(error: HutongError, words: Translations) -> str:
             "No pass can be issued for that number now: you may only ask for your own, the level is not known, or the "
             "rulebook or its emergency has ended."
         )
-        return f"{sentence} ({error.what})" if words.language.code == "en" else sentence
+        return Markup(words.gettext("%(sentence)s (%(why)s)")) % {
+            "sentence": sentence,
+            "why": said(language, error.what),
+        }
     raise error
 
 
@@ -88,13 +95,13 @@ def _pass_page(
     node: Node,
     language: Language,
     *,
-    roles: frozenset[str],
+    actor: Actor,
     person: str,
     issued: actions.IssuedPass | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    words = words_of(language)
+    roles = actor.roles
     in_force = [one.rulebook for one in rulebook_queries.rulebooks(node) if one.rulebook.in_force(node.clock())]
     response = page(
         request,
@@ -104,52 +111,23 @@ def _pass_page(
         may_issue=bool(roles & MAY_ISSUE),
         for_others=bool(roles & (MAY_ISSUE - {"resident"})),
         person=person,
-        hours=[(str(one), _hours(one, words)) for one in HOURS],
+        hours=hours_to_choose(words_of(language)),
         errors=dict(errors or {}),
         rulebooks=[SimpleNamespace(id=one.id, version=one.version) for one in in_force],
         issued=issued,
-        card=_card(node, issued, language) if issued else None,
-        dates=[] if issued is None else _dates(issued, rulebook_queries.rulebook(node, issued.rulebook), language),
+        card=card_of(node, issued, language) if issued else None,
+        dates=[] if issued is None else evidence_days(issued, rulebook_of(node, issued), language),
+        history=own_history(node, actor, language) if "resident" in roles else None,
+        may=pass_desk.authority_links(node, actor),
+        own_rulebooks=pass_desk.rulebooks_to_choose(node),
     )
     response.headers.update(NO_STORE)
     return response
 
 
-def _hours(hours: int, words: Translations) -> str:
-    days, rest = divmod(hours, 24)
-    if rest:
-        return words.ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": words.number(hours)}
-    return words.ngettext("%(n)s day", "%(n)s days", days) % {"n": words.number(days)}
-
-
-def _card(node: Node, issued: actions.IssuedPass, language: Language) -> SimpleNamespace:
-    words = words_of(language)
-    mark = level_mark(issued.level, issued.severity)
-    emergency = governance.emergency(node, issued.emergency)
-    return SimpleNamespace(
-        level=mark,
-        level_text=None if mark == issued.level else issued.level,
-        issuer=text_in(node.settings.name, language),
-        valid_from=issued.issued_at,
-        valid_until=issued.expires_at,
-        emergency=text_in(emergency.title, language),
-        reasons=[
-            words.gettext("%(sentence)s (rule %(rule)s)")
-            % {"sentence": text_in(reason.texts, language), "rule": reason.rule_id}
-            for reason in issued.reasons
-        ],
-        qr=issued.qr_svg(),
-    )
-
-
-def _dates(issued: actions.IssuedPass, rulebook: Any, language: Language) -> list[tuple[str, str]]:
-    from datetime import date
-
-    words = words_of(language)
-    meanings = {one.name: one.meaning for one in rulebook.evidence}
-    return [
-        (text_in(meanings[name], language), words.date(date.fromisoformat(day))) for name, day in issued.evidence_dates
-    ]
+def rulebook_of(node: Node, issued: actions.IssuedPass) -> Rulebook:
+    """The version of a rulebook that gave the level of a pass."""
+    return rulebook_queries.rulebook(node, issued.rulebook, issued.version)
 
 
 @router.get("/{language}/pass/verify", response_class=HTMLResponse)
