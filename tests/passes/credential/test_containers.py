@@ -345,3 +345,18 @@ def test_a_trust_document_names_a_key_by_its_certificate_too() -> None:
     jwk = {"kty": "EC", "crv": "P-256", "x5c": [base64.b64encode(DER).decode()], **padded}
     document = {"id": "did:web:trust.example:x", "verificationMethod": [method(publicKeyJwk=jwk)]}
     assert read(tagged(18), *KeyRing.of([document]).keys).signature_valid is True
+
+
+@pytest.mark.parametrize("key", [True, 1.0, b"x", None, (1,)], ids=repr)
+def test_only_whole_numbers_and_texts_name_entries(key: Any) -> None:
+    """To one reader true, 1 and 1.0 are one key, to another three; then two readers would see two passes."""
+    for place in ({**CLAIMS, -260: {1: {**CONTENT, key: 2}}}, {key: "XX", **{6: 1_640_000_000, -260: {1: CONTENT}}}):
+        with pytest.raises(BadInput):
+            read(signed({1: -7, 4: KEY_ID}, claims=place), DER)
+    with pytest.raises(BadInput):
+        read(signed({1: -7, 4: KEY_ID}, {key: 1}), DER)
+
+
+def test_a_value_without_meaning_is_null() -> None:
+    entry = {"a": cbor2.CBORSimpleValue(32), "b": cbor2.undefined, "c": None}
+    assert claimed(**{"c-260": {1: entry}}).payload == {"a": None, "b": None, "c": None}

@@ -224,3 +224,27 @@ def test_no_changed_character_gives_another_pass(position: int, character: str) 
     except HutongError:
         return
     assert read.signature_valid is not True or read.claims == make()
+
+
+@pytest.mark.parametrize(
+    ("claim", "reads"),
+    [(None, True), (1_799_999_999, True), (1_800_000_000, True), (1_800_000_001, False), ("x", False)],
+)
+def test_a_pass_holds_from_its_issue(claim: object, reads: bool) -> None:
+    """Claim 5 (not before) of other issuers must not be passed over (RFC 8392, 3.1.5)."""
+    entries = ["low", "r", [1, 0, 0], b"12345678", 1, b"1" * 12]
+    body = {1: "tw", 4: 1_900_000_000, 5: claim, 6: 1_800_000_000, -260: {level_pass.CLAIM: entries}}
+    text = hcert.pack(cose.Signer(KEY, KEY_ID).sign(cbor.dumps(body)))
+    if reads:
+        assert read_pass(text, keys=RING).signature_valid is True
+    else:
+        with pytest.raises(BadInput, match="from another time"):
+            read_pass(text, keys=RING)
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, b"x", NOW])
+def test_a_fact_that_is_no_simple_value_is_refused(value: object) -> None:
+    fact = dataclasses.replace(FACTS[0], value=value)  # type: ignore[arg-type]
+    text = level_pass.disclose(SIGNER.issue(make(digests=level_pass.digests_of([fact]))), [fact])
+    with pytest.raises(BadInput, match="value of a disclosed fact"):
+        read_pass(text, keys=RING)

@@ -32,6 +32,13 @@ def _read_moment(text: object, *_: object) -> object:
     return text if moment is None or moment.tzinfo is None else moment
 
 
+def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, Any]:
+    """Whole numbers and texts name entries; true, 1 and 1.0 would be one key to this reader and three to another."""
+    if all(type(key) is int or type(key) is str for key in read):
+        return read
+    raise ValueError("a map key that is neither a whole number nor text")
+
+
 # 2-5 bignum, decimal fraction, bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
 _TAGS = {0: _read_moment} | dict.fromkeys(
     (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag
@@ -48,12 +55,15 @@ def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:
 
     Raises:
         LimitExceeded: longer than ``max_bytes``.
-        BadInput: not CBOR, cut off, followed by other bytes, nested deeper than 16, a map key given twice.
+        BadInput: not CBOR, cut off, followed by other bytes, nested deeper than 16, a map key given twice, or one
+            that is neither a whole number nor text.
     """
     if len(data) > max_bytes:
         raise LimitExceeded(f"The CBOR of {what} is longer than {max_bytes} bytes.", "Check its source.")
     stream = io.BytesIO(data)
-    decoder = cbor2.CBORDecoder(stream, max_depth=MAX_DEPTH, semantic_decoders=_TAGS, allow_duplicate_keys=False)
+    decoder = cbor2.CBORDecoder(
+        stream, max_depth=MAX_DEPTH, semantic_decoders=_TAGS, allow_duplicate_keys=False, object_hook=_check_keys
+    )
     try:
         item = decoder.decode()
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
@@ -72,7 +82,7 @@ def dumps(item: Any) -> bytes:
 def to_json(item: Any) -> Any:
     """The item as JSON can hold it: byte strings in hexadecimal, times as RFC 3339, map keys as text."""
     if isinstance(item, Mapping):
-        return {key if isinstance(key, str) else str(to_json(key)): to_json(value) for key, value in item.items()}
+        return {str(key): to_json(value) for key, value in item.items()}
     if isinstance(item, list | tuple | set | frozenset):
         return [to_json(value) for value in item]
     if isinstance(item, float):
@@ -91,7 +101,7 @@ def _scalar_to_json(item: Any) -> str | int | None:
         return item.hex()
     if isinstance(item, dt.date):  # a datetime is one, too
         return item.isoformat().replace("+00:00", "Z")
-    return None if item is cbor2.undefined else str(item)
+    return None if item is cbor2.undefined or isinstance(item, cbor2.CBORSimpleValue) else str(item)
 
 
 def _float_to_json(number: float) -> float | int | None:

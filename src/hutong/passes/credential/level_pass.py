@@ -202,6 +202,10 @@ def parse(claims: hcert.Claims) -> LevelPass:
     digests = entries[6] if len(entries) == 7 else ()
     if claims.issued_at is None or claims.expires_at is None:
         raise _refused("it has no issue or no expiry time")
+    if hcert.NOT_BEFORE in claims.unreadable_times or (
+        claims.not_before is not None and claims.not_before > claims.issued_at
+    ):
+        raise _refused("it holds from another time than that of its issue")
     if not isinstance(version, list | tuple) or not all(type(part) is int for part in version):
         raise _refused("the rulebook version is not three numbers")
     if not isinstance(digests, list | tuple) or not all(isinstance(digest, bytes) for digest in digests):
@@ -243,6 +247,8 @@ def read_facts(claims: LevelPass, disclosures: Sequence[str]) -> Mapping[str, An
         salt, name, value = item
         if len(salt) < SALT_BYTES or not isinstance(name, str) or name in facts:
             raise _refused("a disclosed fact has a short salt, no name, or a name that was given before")
+        if not isinstance(value, str | int | float | bool | None):
+            raise _refused("the value of a disclosed fact is no text, number, true, false or null")
         if hashlib.sha256(encoded).digest()[:DIGEST_BYTES] not in claims.digests:
             raise _refused("a disclosed fact is not one of this pass")
         facts[name] = value

@@ -6,11 +6,16 @@
  */
 
 import { concat, decodeUtf8, hex } from "./bytes.js";
+import { instantOf } from "./datetimes.js";
 import { badInput, limitExceeded } from "./errors.js";
 
 export const MAX_BYTES = 65_536;
 export const MAX_DEPTH = 16;
-const ALLOWED_TAGS = new Set([0, 1, 18, 61]);
+// Numbers of any size, references, patterns, sets: what the node's own reader refuses, too.
+const REFUSED_TAGS = new Set([2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43_000]);
+const SELF_DESCRIBED = 55_799;
+const FIRST_MS = -62_135_596_800_000;
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const BREAK = Symbol("break");
 
 export class Tag {
@@ -23,6 +28,22 @@ export class Tag {
 export class Float {
   constructor(number) {
     this.number = number;
+  }
+}
+
+/** Milliseconds since 1970 of a number of seconds (of the years 1 to 9999), or null. */
+export function momentOfNumber(value) {
+  const seconds = value instanceof Float ? value.number : value;
+  const ms = typeof seconds === "number" ? seconds * 1000 : NaN;
+  return ms >= FIRST_MS && ms <= LAST_MS ? ms : null;
+}
+
+/** Milliseconds since 1970 of a date-time as text, or null. */
+export function momentOfText(value) {
+  try {
+    return instantOf(value);
+  } catch {
+    return null;
   }
 }
 
@@ -87,8 +108,12 @@ class Reader {
   }
 
   tagged(number, depth) {
-    if (!ALLOWED_TAGS.has(number)) throw this.refused();
-    return new Tag(number, this.whole(depth + 1));
+    if (REFUSED_TAGS.has(number)) throw this.refused();
+    const value = this.whole(depth + 1);
+    // Issuers put tag 0 before dates without a time, too; such a text stays what it is.
+    const isPlain = number === SELF_DESCRIBED || (number === 0 && momentOfText(value) === null);
+    if (number === 1 && momentOfNumber(value) === null) throw this.refused();
+    return isPlain ? value : new Tag(number, value);
   }
 
   whole(depth) {
@@ -125,7 +150,7 @@ class Reader {
     for (let i = 0; count === null || i < count; i += 1) {
       const key = this.item(depth + 1);
       if (key === BREAK && count === null) break;
-      // Only keys that can be told apart; a key given twice would let two readers see two certificates.
+      // Whole numbers and texts name entries; a key given twice would let two readers see two certificates.
       if (!["number", "bigint", "string"].includes(typeof key) || entries.has(key)) throw this.refused();
       entries.set(key, this.whole(depth + 1));
     }
@@ -136,8 +161,8 @@ class Reader {
     const start = this.at;
     if (info === 20 || info === 21) return info === 21;
     if (info === 22) return null;
-    if (info === 23) return undefined;
     if (info === 31) return BREAK;
+    if (info < 24 || (info === 24 && this.take(1)[0] > 31)) return undefined; // of no meaning here
     if (info === 25) return new Float(half(this.view16()));
     if (info === 26) return this.take(4) && new Float(this.view.getFloat32(start));
     if (info === 27) return this.take(8) && new Float(this.view.getFloat64(start));

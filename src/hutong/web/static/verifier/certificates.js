@@ -4,12 +4,13 @@
  * Trust comes from the signed trust bundle, not from a path of certificates, so nothing else of them is read.
  */
 
-import { decodeBase64, hex, sha256 } from "./bytes.js";
+import { decodeBase64, encodeUtf8, hex, sha256 } from "./bytes.js";
 import { badInput, limitExceeded } from "./errors.js";
 
 const MAX_CERTIFICATE_BYTES = 16_384;
 const MAX_KEYS = 100_000;
 const MAX_TRIALS = 16;
+export const KEY_ID_BYTES = 8;
 const EC_KEY = "06072a8648ce3d0201";
 const P256 = "06082a8648ce3d030107";
 const RSA_KEY = "06092a864886f70d010101";
@@ -42,7 +43,10 @@ export class KeyRing {
   constructor(keys) {
     if (keys.length > MAX_KEYS) throw limitExceeded("Too many keys were given.");
     this.keys = keys;
-    this.byId = Map.groupBy(keys, (key) => key.keyId);
+    this.byId = new Map();
+    for (const key of keys) {
+      for (const id of writtenIds(key.keyId)) this.byId.set(id, [...(this.byId.get(id) ?? []), key]);
+    }
   }
 
   /** Keys that a message may mean: those with its id; without an id, all of a small ring. */
@@ -52,11 +56,23 @@ export class KeyRing {
   }
 }
 
+/** How messages write a key id, in hexadecimal: its bytes, or, against RFC 9052, 3.1, their base64 as text. */
+function writtenIds(keyId) {
+  const text = btoa(String.fromCharCode(...bytesOf(keyId)));
+  const forUrls = text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return [keyId, ...[text, forUrls].map((one) => hex(encodeUtf8(one)))];
+}
+
+const bytesOf = (inHex) => Uint8Array.from(inHex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+
+/** The key id of a certificate: the beginning of its digest (HCERT 1.1, 3.3.1). */
+export const keyIdOf = async (der) => (await sha256(der)).subarray(0, KEY_ID_BYTES);
+
 /** @param {string} text base64 of DER @param {?string} issuer who holds the key @returns {Promise<VerificationKey>} */
 export async function readCertificate(text, issuer = null) {
   if (typeof text !== "string" || text.length > MAX_CERTIFICATE_BYTES * 1.4) throw badInput("A certificate is too large.");
   const der = decodeBase64(text, "a certificate");
-  const keyId = hex((await sha256(der)).subarray(0, 8));
+  const keyId = hex(await keyIdOf(der));
   try {
     const whole = children(der, element(der, 0).begin, element(der, 0).end)[0];
     const parts = children(der, whole.begin, whole.end);

@@ -6,11 +6,15 @@
 
 import { concat, encodeUtf8 } from "./bytes.js";
 import * as cbor from "./cbor.js";
+import { KEY_ID_BYTES, keyIdOf } from "./certificates.js";
 import { badInput } from "./errors.js";
 
 const ALGORITHM = 1;
 const CRITICAL = 2;
 const KEY_ID = 4;
+const CHAIN = 33;
+const THUMBPRINT = 34;
+const SHA_256 = -16;
 const ALGORITHMS = new Map([
   [-7, "ES256"],
   [-37, "PS256"],
@@ -18,7 +22,8 @@ const ALGORITHMS = new Map([
 const CONTEXT = concat(Uint8Array.of(0x84, 0x6a), encodeUtf8("Signature1"));
 const refused = () => badInput("The signed message is not COSE_Sign1.");
 
-/** @returns {{payload: Uint8Array, signature: Uint8Array, signed: Uint8Array, algorithm: ?string, keyId: ?Uint8Array}} */
+/** @returns {{payload: Uint8Array, signature: Uint8Array, signed: Uint8Array, algorithm: ?string, keyId: ?Uint8Array,
+ *   thumbprint: *, chain: *}} */
 export function parse(message, most = cbor.MAX_BYTES) {
   let item = cbor.decode(message, "the signed message", most);
   for (let i = 0; i < 2; i += 1) {
@@ -44,6 +49,8 @@ export function parse(message, most = cbor.MAX_BYTES) {
     ),
     algorithm: ALGORITHMS.get(find(ALGORITHM)) ?? null,
     keyId: toKeyId(find(KEY_ID)),
+    thumbprint: find(THUMBPRINT),
+    chain: find(CHAIN),
   };
 }
 
@@ -60,18 +67,28 @@ function toKeyId(keyId) {
   return keyId instanceof Uint8Array ? keyId : null;
 }
 
+/** Without a key id: that of the certificate which the headers of RFC 9360 hold or name. It only says which key is meant. */
+async function certificateId({ thumbprint, chain }) {
+  if (Array.isArray(thumbprint) && thumbprint.length === 2 && thumbprint[0] === SHA_256) {
+    return thumbprint[1] instanceof Uint8Array ? thumbprint[1].subarray(0, KEY_ID_BYTES) : null;
+  }
+  const leaf = Array.isArray(chain) && chain.length ? chain[0] : chain;
+  return leaf instanceof Uint8Array ? keyIdOf(leaf) : null;
+}
+
 /**
  * Check the signature.
  * @returns {Promise<{valid: ?boolean, key: ?object}>} true with its key; false when a key has the message's id and the
  *   signature or algorithm does not fit; null when no key has its id.
  */
 export async function verify(message, ring) {
-  const candidates = ring.candidates(message.keyId);
+  const keyId = message.keyId ?? (await certificateId(message));
+  const candidates = ring.candidates(keyId);
   if (!candidates.length) return { valid: null, key: null };
   if (message.algorithm !== null) {
     for (const key of candidates) {
       if (await key.verifies(message.algorithm, message.signature, message.signed)) return { valid: true, key };
     }
   }
-  return { valid: message.keyId === null ? null : false, key: null };
+  return { valid: keyId === null ? null : false, key: null };
 }

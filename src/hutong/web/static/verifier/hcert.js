@@ -16,9 +16,10 @@ const HCERT = -260;
 const FOREIGN = [
   [1, "eu-dcc"],
   [-6, "who-dvc"],
+  [3, "who-ddcc"],
+  [4, "who-ddcc"],
 ];
-const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const FIRST_MS = -62_135_596_800_000;
+const HEALTH_LINK = 5;
 
 /**
  * Read a code's text and check its signature; nothing is decided.
@@ -39,7 +40,7 @@ export async function readPass(text, ring) {
   if (!isOwn && disclosures.length) throw badInput("Only a pass of Hutong carries disclosed facts.");
   const own = isOwn ? levelPass.parse(claims) : null;
   return {
-    kind: isOwn ? "hutong" : (FOREIGN.find(([entry]) => claims.contents.get(entry) instanceof Map)?.[1] ?? "hcert"),
+    kind: isOwn ? "hutong" : foreignKind(claims),
     valid,
     key,
     issuer: claims.issuer,
@@ -48,6 +49,16 @@ export async function readPass(text, ring) {
     own,
     facts: isOwn ? await levelPass.readFacts(own, disclosures) : {},
   };
+}
+
+/** By the entry of claim -260 (HCERT 1.1, 3.2.7.1); older certificates of the WHO have none. */
+function foreignKind({ contents, body }) {
+  const entry = FOREIGN.find(([number]) => contents.get(number) instanceof Map);
+  if (entry) return entry[1];
+  const links = contents.get(HEALTH_LINK);
+  if (Array.isArray(links) || links instanceof Map) return "health-link";
+  const isOfWho = (body.has("name") && body.has("birthDate")) || body.has("vaccine") || body.has("test");
+  return isOfWho ? "who-ddcc" : "hcert";
 }
 
 /** Claims of a CWT (RFC 8392); times that are none are null. */
@@ -61,14 +72,21 @@ export function readClaims(payload, most = cbor.MAX_BYTES) {
     issuer: typeof issuer === "string" ? issuer : null,
     issuedAt: toTime(body.get(TIMES.issuedAt)),
     expiresAt: toTime(body.get(TIMES.expiresAt)),
+    hasOwnBeginning: hasOwnBeginning(body),
     contents: contents instanceof Map ? contents : new Map(),
   };
 }
 
-/** Milliseconds since 1970 of a NumericDate (RFC 8392, 2), or null. */
+/** Whether the claims say that they hold from another time than that of their issue; one that is no time is another. */
+function hasOwnBeginning(body) {
+  if (!body.has(TIMES.notBefore) || body.get(TIMES.notBefore) === null) return false;
+  const begin = toTime(body.get(TIMES.notBefore));
+  return begin === null || begin > toTime(body.get(TIMES.issuedAt));
+}
+
+/** Milliseconds since 1970 of a NumericDate (RFC 8392, 2), or null; some write a tag, which it should not have. */
 function toTime(value) {
-  if (value instanceof cbor.Tag && value.number === 1) return toTime(value.value);
-  const seconds = value instanceof cbor.Float ? value.number : value;
-  const ms = typeof seconds === "number" ? seconds * 1000 : NaN;
-  return ms >= FIRST_MS && ms <= LAST_MS ? ms : null;
+  if (!(value instanceof cbor.Tag)) return cbor.momentOfNumber(value);
+  if (value.number === 0) return cbor.momentOfText(value.value);
+  return value.number === 1 ? cbor.momentOfNumber(value.value) : null;
 }

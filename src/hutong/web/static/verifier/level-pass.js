@@ -20,6 +20,9 @@ const VERSION = /^(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$/;
 const refused = (why) => badInput(`The pass is not well formed: ${why}.`);
 const isBytes = (value, least, most = least) => value instanceof Uint8Array && value.length >= least && value.length <= most;
 
+const isSimple = (value) =>
+  value instanceof cbor.Float || ["string", "number", "bigint", "boolean"].includes(typeof value);
+
 /** The pass that the claims hold; throws bad-input for a field of another form. */
 export function parse(claims) {
   const entries = claims.contents.get(CLAIM);
@@ -28,7 +31,7 @@ export function parse(claims) {
   const level = written === null ? UNDER_REVIEW : written;
   const digests = entries.length === 7 ? entries[6] : [];
   const { issuer, issuedAt, expiresAt } = claims;
-  if (issuedAt === null || expiresAt === null || expiresAt <= issuedAt) throw refused("its times");
+  if (issuedAt === null || expiresAt === null || expiresAt <= issuedAt || claims.hasOwnBeginning) throw refused("its times");
   if (![issuer, level, rulebook].every((name) => typeof name === "string" && NAME.test(name))) throw refused("its names");
   if (!Array.isArray(parts) || !parts.every(Number.isInteger)) throw refused("its version");
   const version = parts.slice(0, 4).join(".");
@@ -62,6 +65,7 @@ export async function readFacts(own, disclosures) {
     if (!Array.isArray(item) || item.length !== 3 || !isBytes(item[0], SALT_BYTES, 1024)) throw refused("a fact");
     const [, name, value] = item;
     if (typeof name !== "string" || facts.has(name)) throw refused("the name of a fact");
+    if (value !== null && !isSimple(value)) throw refused("the value of a fact");
     if (!digests.has(hex((await sha256(encoded)).subarray(0, DIGEST_BYTES)))) throw refused("a fact of another pass");
     facts.set(name, value);
   }

@@ -106,6 +106,8 @@ export const KINDS = {
   hutong: { en: "Health pass", zh: "健康通行凭证" },
   "eu-dcc": { en: "EU Digital COVID Certificate", zh: "欧盟数字新冠证书" },
   "who-dvc": { en: "WHO digital vaccination certificate", zh: "世卫组织数字疫苗证书" },
+  "who-ddcc": { en: "WHO COVID-19 certificate", zh: "世卫组织新冠证书" },
+  "health-link": { en: "SMART Health Link", zh: "SMART 健康链接" },
   hcert: { en: "Other health certificate", zh: "其他健康证书" },
 };
 
