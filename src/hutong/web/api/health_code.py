@@ -28,7 +28,7 @@ from hutong.passes.verification import verify_pass
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
-from hutong.web.api.passes import NewPass, VerificationAnswer, Why
+from hutong.web.api.passes import NewPass, VerificationAnswer, Why, new_pass
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(prefix="/api/health-code", tags=["health code"])
@@ -254,20 +254,7 @@ def end_access(
     responses=STEP,
 )
 def issue_code(node: CurrentNode, actor: CurrentActor, given: CodeRequest) -> NewPass:
-    issued = actions.issue_pass(node, by=actor, person=given.person or actor.id, hours=given.hours)
-    return NewPass(
-        pass_id=issued.pass_id,
-        text=issued.text,
-        qr_svg=issued.qr_svg(),
-        holder_secret=issued.holder_secret,
-        level=issued.level,
-        meaning=dict(issued.meaning),
-        reasons=_whys(issued.reasons),
-        rulebook=issued.rulebook,
-        version=issued.version,
-        issued_at=issued.issued_at,
-        expires_at=issued.expires_at,
-    )
+    return new_pass(actions.issue_pass(node, by=actor, person=given.person or actor.id, hours=given.hours))
 
 
 @router.post(

@@ -168,10 +168,8 @@ class RiskAreas(BaseModel):
     areas: list[AreaRisk]
 
 
-@router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
-def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
-    """Issue a pass with the level that was decided last."""
-    issued = actions.issue_pass(node, by=actor, person=given.person, hours=given.hours)
+def new_pass(issued: actions.IssuedPass) -> NewPass:
+    """A pass as it is handed over, by whichever route it was asked for."""
     return NewPass(
         pass_id=issued.pass_id,
         text=issued.text,
@@ -185,6 +183,12 @@ def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> Ne
         issued_at=issued.issued_at,
         expires_at=issued.expires_at,
     )
+
+
+@router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
+def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
+    """Issue a pass with the level that was decided last."""
+    return new_pass(actions.issue_pass(node, by=actor, person=given.person, hours=given.hours))
 
 
 @router.post("/api/passes/conversion", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
