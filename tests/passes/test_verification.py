@@ -6,7 +6,7 @@ import socket
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,24 @@ def test_without_a_crosswalk_a_list_or_rules_it_is_unknown(two: Regions) -> None
     assert ask(keys=replace(tw.keys, keys=())) == ("unknown", ["no-key"])
     without = replace(whole, acceptance=None)
     assert says(verify_pass(text, trust=without, scene="transport", at=two.clock())) == ("unknown", ["no-rules"])
+
+
+def test_any_moment_has_an_answer_and_nothing_else_is_one(two: Regions) -> None:
+    text, trust = two.issue().text, read_trust(queries.bundle_file(two.pe))
+    for year, answer in ((9999, "expired"), (1, "not-yet-valid")):
+        at = datetime(year, 12 if year > 1 else 1, 31, 23, 59, 59, tzinfo=UTC)
+        assert says(verify_pass(text, trust=trust, scene="transport", at=at)) == ("refused", [answer])
+    beyond = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
+    for none in (
+        beyond,
+        two.clock().replace(tzinfo=None),
+        two.clock().date(),
+        two.clock().isoformat(),
+        1_800_000_000,
+        None,
+    ):
+        with pytest.raises(BadInput, match="time of verification"):
+            verify_pass(text, trust=trust, scene="transport", at=none)  # type: ignore[arg-type]
 
 
 def test_lists_grow_old_and_passes_end(two: Regions) -> None:

@@ -100,6 +100,8 @@ class KeyRing:
             return keys
         if isinstance(keys, str | bytes | bytearray | memoryview | Mapping):
             keys = (keys,)
+        if not isinstance(keys, Iterable):
+            raise BadInput("Keys are one key, several, or a ring of them.", "Give an empty list where there are none.")
         found: list[VerificationKey] = []
         for key in keys:
             found.extend(_read_keys(key))
