@@ -9,7 +9,7 @@ one is due, and past ``max_age_hours`` nothing follows from it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -156,7 +156,9 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
         raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
 
 
-def _issuer(entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: list[str]) -> IssuerTrust:
+def _issuer(
+    entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: Sequence[str] = ()
+) -> IssuerTrust:
     if max(len(crosswalks), len(lists), len(rulebooks)) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
