@@ -213,7 +213,13 @@ def test_from_the_question_to_the_revocation(changing: World) -> None:
     assert authority.send(f"{agreement[1]}/revocation", because="The purpose has ended.")[0] == 303
     status, text = partner.send(f"{agreement[1]}/delivery", format="csv")
     assert (status, "The agreement was revoked." in text) == (403, True)
-    assert "revoked" in authority.page("/en/requests")
+    over = authority.page(agreement[1])
+    assert "could use “" in over
+    assert "may use “" not in over
+    assert "The agreement was revoked" in over
+    listed = authority.page("/en/requests")
+    assert re.search(r'class="when">revoked \d', listed)
+    assert "ends " not in listed.split(agreement[1])[1].split("</li>")[0]
 
 
 def test_only_the_asking_party_sees_and_takes_back_its_request(shared: Shared, world: World) -> None:

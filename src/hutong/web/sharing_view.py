@@ -76,13 +76,16 @@ def task_lines(node: Node, asked: Request, language: Language) -> list[SimpleNam
 def agreement_line(node: Node, kept: KeptAgreement, language: Language) -> SimpleNamespace:
     """An agreement in a list."""
     agreed = kept.agreement
-    tone, state = AGREEMENT_STATES[kept.state(node.clock())]
+    standing = kept.state(node.clock())
+    tone, state = AGREEMENT_STATES[standing]
     return SimpleNamespace(
         id=agreed.id,
         title=dataset_title(node, agreed.provider, agreed.dataset_id, language),
         provider=party_name(node, agreed.provider, language),
         recipient=party_name(node, agreed.recipient, language),
-        expires_at=agreed.expires_at,
+        is_over=standing != "in-force",
+        revoked_at=kept.revoked_at,
+        over_at=min(kept.revoked_at or agreed.expires_at, agreed.expires_at),
         tone=tone,
         state=words_of(language).gettext(state),
     )
