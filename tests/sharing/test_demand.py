@@ -136,13 +136,13 @@ END = LATER + timedelta(days=30)
             GRANTED,
             END,
             {"expires_at": END},
-            [("file", "done"), ("decide", "done"), ("fetch", "not-needed"), ("end", "done")],
+            [("file", "done"), ("decide", "done"), ("fetch", "not-needed"), ("end", "not-confirmed")],
         ),
         (
             GRANTED,
             LATER,
             {"expires_at": END, "revoked_at": LATER},
-            [("file", "done"), ("decide", "done"), ("fetch", "not-needed"), ("end", "done")],
+            [("file", "done"), ("decide", "done"), ("fetch", "not-needed"), ("end", "not-confirmed")],
         ),
     ],
 )

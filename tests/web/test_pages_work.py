@@ -217,6 +217,7 @@ def test_from_the_question_to_the_revocation(changing: World) -> None:
     assert "could use “" in over
     assert "may use “" not in over
     assert "The agreement was revoked" in over
+    assert "asked for; nobody confirms it here" in partner.page(here)
     listed = authority.page("/en/requests")
     assert re.search(r'class="when">revoked \d', listed)
     assert "ends " not in listed.split(agreement[1])[1].split("</li>")[0]

@@ -190,12 +190,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step on a request's page: ``who`` must act by ``due`` (None: no deadline), and did at ``done_at``."""
+    """One step on a request's page: ``who`` must act by ``due`` (None: no deadline), and did at ``done_at``.
+
+    What the recipient must delete at its own place is ``not-confirmed`` once it is due: nobody reports it here.
+    """
 
     key: str
     text: Mapping[str, str]
     who: str
-    state: Literal["done", "waiting", "overdue", "later", "not-needed"]
+    state: Literal["done", "waiting", "overdue", "later", "not-needed", "not-confirmed"]
     due: datetime | None = None
     done_at: datetime | None = None
 
@@ -305,8 +308,8 @@ def task_list(
     else:
         fetch = Task("fetch", _FETCH, party, "not-needed" if over else "waiting", due=expires_at)
     if revoked_at:
-        return filed, decided, fetch, Task("end", _REVOKED, party, "done", due=revoked_at, done_at=revoked_at)
-    return filed, decided, fetch, Task("end", _END, party, "done" if over else "later", due=expires_at, done_at=over)
+        return filed, decided, fetch, Task("end", _REVOKED, party, "not-confirmed", due=revoked_at)
+    return filed, decided, fetch, Task("end", _END, party, "not-confirmed" if over else "later", due=expires_at)
 
 
 _FILE = {"en": "Ask for the data", "zh": "提出数据申请"}

@@ -33,6 +33,7 @@ TASK_STATES: Final = {
     "overdue": ("high", N_("overdue")),
     "later": ("unknown", N_("later")),
     "not-needed": ("unknown", N_("not needed")),
+    "not-confirmed": ("unknown", N_("asked for; nobody confirms it here")),
 }
 ACCOUNT = "account:"
 

@@ -63,7 +63,7 @@ class Task(BaseModel):
     key: str
     text: dict[str, str]
     who: str
-    state: Literal["done", "waiting", "overdue", "later", "not-needed"]
+    state: Literal["done", "waiting", "overdue", "later", "not-needed", "not-confirmed"]
     due: datetime | None
     done_at: datetime | None
 
