@@ -205,6 +205,8 @@ ROWS = {
     "2015-09-06,31,1,extra": "ragged-row",
     "2015-09-06,35109,1": "out-of-range",
     "2999-01-01,31,1": "in-the-future",
+    "0215-09-06,31,1": "too-long-ago",
+    "0001-01-01,31,1": "too-long-ago",
 }
 
 
@@ -276,6 +278,27 @@ def test_a_log_whose_entry_was_changed(hutong: CommandLine, copy: Path) -> None:
         changed = data.replace(b"dengue-now", b"dengue-not")
         database.execute("UPDATE log_entry SET data = ? WHERE idx = 1", (changed,))
     require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered)
+
+
+def test_a_log_whose_entry_became_text_or_no_json(hutong: CommandLine, copy: Path) -> None:
+    """SQLite keeps no types: what is bytes by the schema can be text in the file."""
+    import sqlite3
+
+    from fastapi.testclient import TestClient
+
+    from hutong.web.app import create_app
+
+    changes = ("replace(cast(data AS text), 'dengue-now', 'dengue-not')", "cast('{' AS blob)")
+    for change in changes:
+        with sqlite3.connect(copy / "records.sqlite") as database:
+            database.execute(f"UPDATE log_entry SET data = {change} WHERE idx = 1")
+        require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered)
+        require_refused(hutong("log", "prove", "1", "--node", copy, "--json"), errors.Tampered)
+        node = open_node(copy)
+        with TestClient(create_app(node)) as browser:
+            for path in ("/api/log/check", "/en/log/1", "/en/log"):
+                assert browser.get(path).status_code == errors.Tampered.status, path
+        node.close()
 
 
 def test_a_trust_list_that_another_key_signed(hutong: CommandLine, copy: Path, files: Files) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from hutong.errors import BadInput, Conflict, Unavailable
+from hutong.errors import BadInput, Conflict, Tampered, Unavailable
 from hutong.storage.metadata import metadata
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -41,6 +41,22 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Bytes(sa.types.TypeDecorator[bytes]):
+    """Bytes that a hash or a signature covers; ``Tampered`` where SQLite, which keeps no types, holds anything else."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bytes | None]:
+        # Instead of the implementation's own, which fails on text before process_result_value would see it.
+        def process(value: Any) -> bytes | None:
+            if isinstance(value, bytes | memoryview | None):
+                return None if value is None else bytes(value)
+            raise Tampered("The records hold something else where bytes were written.", "Restore the records.")
+
+        return process
 
 
 class Records:

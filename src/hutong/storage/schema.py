@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from hutong.storage.metadata import metadata as metadata
-from hutong.storage.records import Instant
+from hutong.storage.records import Bytes, Instant
 from hutong.storage.schema_exposure import exposure_batch as exposure_batch
 from hutong.storage.schema_exposure import exposure_key as exposure_key
 from hutong.storage.schema_exposure import verification_code as verification_code
@@ -35,21 +35,21 @@ log_entry = Table(
     Column("idx", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(60), nullable=False, index=True),
     Column("at", Instant, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", Bytes, nullable=False),
 )
 log_node = Table(
     "log_node",
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("idx", Integer, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False),
+    Column("hash", Bytes, nullable=False),
 )
 log_head = Table(
     "log_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", Integer, nullable=False),
-    Column("root", LargeBinary, nullable=False),
+    Column("root", Bytes, nullable=False),
     Column("note", Text, nullable=False),
 )
 log_cosignature = Table(

@@ -54,8 +54,8 @@ class Entry:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The entry's JSON."""
-        return dict(orjson.loads(self.data))
+        """The entry's JSON. Raises Tampered where it is none any more."""
+        return _event(self.data, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class InclusionProof:
         return {
             "index": self.index,
             "size": self.size,
-            "entry": orjson.loads(self.entry),
+            "entry": _event(self.entry, self.index),
             "entry_base64": base64.b64encode(self.entry).decode(),
             "hashes": [base64.b64encode(value).decode() for value in self.hashes],
             "checkpoint": self.checkpoint.decode(),
@@ -212,6 +212,8 @@ class Log:
         frontier = Frontier()
         with self._records.reading() as connection:
             note, expected = connection.execute(sa.select(log_head.c.note, log_head.c.size)).one()
+            if not isinstance(note, str):
+                raise Tampered("The signed checkpoint was altered.", "Restore the records.")
             rows = connection.execute(
                 sa.select(log_entry.c.idx, log_entry.c.data).order_by(log_entry.c.idx).execution_options(yield_per=5000)
             )
@@ -228,6 +230,16 @@ class Log:
         if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root) or expected != frontier.size:
             raise Tampered("The signed checkpoint is not of these entries.", "Restore the records.")
         return checkpoint
+
+
+def _event(data: bytes, index: int) -> dict[str, Any]:
+    try:
+        event = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict):
+        raise Tampered(f"Entry {index} of the log was altered.", "Restore the records.")
+    return event
 
 
 def _reader(connection: sa.Connection) -> NodeReader:
