@@ -96,7 +96,13 @@ def test_two_persons_revoke_a_pass_on_the_page(doors: Doors, by: str) -> None:
     which = issued.pass_id.upper() if by == "number" else str(issued.status_index)
     form = {**revocation(doors), "csrf": csrf(li, "/en/pass/keys"), "which": which}
     answer = li.post("/en/pass/keys/revocation", data=form)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/en/pass/keys#revocations")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        f"/en/pass/keys?revoked={issued.pass_id}#revocations",
+    )
+    done = li.get(answer.headers["location"]).text
+    assert "The pass was revoked" in done
+    assert ">forged<" not in done
     assert queries.pass_record(doors.node, issued.pass_id).revoked_by_rule == "forged"
     (one,) = key_queries.revocations(doors.node)
     assert (one.pass_id, one.by, one.second) == (issued.pass_id, "li", "wang")
@@ -115,6 +121,8 @@ def test_two_persons_revoke_a_pass_on_the_page(doors: Doors, by: str) -> None:
         ({"which": ""}, 404, "no such pass"),
         ({"rule_id": "because"}, 422, "No such rule"),
         ({"reason": " "}, 422, "A reason of 1 to 500"),
+        ({"which": "HC1:" + "A" * 3000}, 404, "no such pass"),
+        ({"reason": "long " * 300}, 422, "A reason of 1 to 500"),
     ],
 )
 def test_what_is_not_revoked_on_the_page(doors: Doors, change: dict[str, str], status: int, says: str) -> None:
@@ -124,6 +132,10 @@ def test_what_is_not_revoked_on_the_page(doors: Doors, change: dict[str, str], s
     assert answer.status_code == status
     assert says in unescape(answer.text)
     assert "guess" not in answer.text
+    (field,) = {"second" if name == "password" else name for name in change}
+    assert f'id="{field}-error"' in answer.text
+    assert form["which"] in answer.text
+    assert form["reason"] in answer.text
     assert doors.node.log.entries(kind="pass.revoked", limit=5) == []
 
 

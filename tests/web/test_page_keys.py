@@ -67,7 +67,16 @@ def test_keys_and_revocations_with_who_when_and_rule(node: Node, door: TestClien
     new = key_actions.rotate_pass_key(node, by=LI)
     key_actions.end_pass_key(node, by=LI, second=WANG, key_id=old)
     _, text = look(node, door, "authority")
-    for expected in (old, new, issued.pass_id, "forged", "li + wang", "in use", "compromised", "1 March 2026, 09:00"):
+    for expected in (
+        old,
+        new,
+        issued.pass_id,
+        "A copy or a forgery is shown",
+        "li + wang",
+        "in use",
+        "compromised",
+        "1 March 2026, 09:00",
+    ):
         assert expected in text
     for hidden in ("neighbour", region.pseudonym(node, "R5"), "Name of R5"):
         assert hidden not in text

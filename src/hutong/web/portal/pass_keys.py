@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from hutong.errors import HutongError, NotSignedIn
+from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
 from hutong.node import Node
 from hutong.passes import actions_pass, key_queries
 from hutong.trust.authorisation import Actor, Resource
@@ -20,6 +20,10 @@ from hutong.web.portal.page import FormActor, PageActor, PageLanguage, page, red
 from hutong.web.portal.second_person import second_person
 
 router = APIRouter()
+
+LONGEST_NAME, LONGEST_PASSWORD = 100, 1000
+LONGEST_FIELD = 20_000
+"""Characters of a field that are read: what is too long is told at the field, with all of it kept."""
 
 STATES = {
     "in-use": (N_("in use"), "low"),
@@ -40,12 +44,18 @@ GROUNDS: Mapping[str, str] = {
 
 
 @router.get("/{language}/pass/keys", response_class=HTMLResponse)
-def show_keys(request: Request, node: CurrentNode, language: PageLanguage, actor: PageActor) -> HTMLResponse:
+def show_keys(
+    request: Request,
+    node: CurrentNode,
+    language: PageLanguage,
+    actor: PageActor,
+    revoked: Annotated[str, Query(max_length=40)] = "",
+) -> HTMLResponse:
     """For authorities and auditors: revocations name who ordered them."""
     if actor.kind == "public":
         raise NotSignedIn("Revocations are shown to authorities and auditors.", "Sign in as one of them.")
     node.require(actor, "read_keys", Resource("Node", node.id))
-    return _keys_page(request, node, language, actor)
+    return _keys_page(request, node, language, actor, revoked=revoked)
 
 
 @router.post("/{language}/pass/keys/revocation", response_class=HTMLResponse)
@@ -55,31 +65,38 @@ def revoke(
     node: CurrentNode,
     language: PageLanguage,
     actor: FormActor,
-    which: Annotated[str, Form(max_length=40)] = "",
-    rule_id: Annotated[str, Form(max_length=80)] = "",
-    reason: Annotated[str, Form(max_length=1000)] = "",
-    second: Annotated[str, Form(max_length=100)] = "",
-    password: Annotated[str, Form(max_length=1000)] = "",
+    which: Annotated[str, Form(max_length=LONGEST_FIELD)] = "",
+    rule_id: Annotated[str, Form(max_length=LONGEST_FIELD)] = "",
+    reason: Annotated[str, Form(max_length=LONGEST_FIELD)] = "",
+    second: Annotated[str, Form(max_length=LONGEST_FIELD)] = "",
+    password: Annotated[str, Form(max_length=LONGEST_FIELD)] = "",
 ) -> Response:
     given = {"which": which, "rule_id": rule_id, "reason": reason, "second": second}
     # Who may not revoke is refused before another person's password is looked at.
     node.require(actor, "revoke_pass", Resource("Pass", which[:40]))
+    field = "which"
     try:
-        actions_pass.revoke_pass(
-            node,
-            by=actor,
-            pass_id=key_queries.named_pass(node, which),
-            second=second_person(node, request, second, password),
-            rule_id=rule_id,
-            reason=reason,
-        )
+        pass_id = key_queries.named_pass(node, which)
+        field = "second"
+        agreeing = second_person(node, request, second[:LONGEST_NAME], password[:LONGEST_PASSWORD])
+        field = "which"
+        actions_pass.revoke_pass(node, by=actor, pass_id=pass_id, second=agreeing, rule_id=rule_id, reason=reason)
     except NotSignedIn:
         told = words_of(language).gettext("The name or the password of the second person is wrong.")
         return _keys_page(request, node, language, actor, given=given, errors={"second": told}, status=422)
     except HutongError as error:
-        errors = {"which": said(language, error.what, error.do)}
+        errors = {_at_fault(error, field, given): said(language, error.what, error.do)}
         return _keys_page(request, node, language, actor, given=given, errors=errors, status=error.status)
-    return redirect(language, "/pass/keys#revocations")
+    return redirect(language, f"/pass/keys?revoked={pass_id}#revocations")
+
+
+def _at_fault(error: HutongError, field: str, given: Mapping[str, str]) -> str:
+    """The field at which an error stands: the pass is right once it was found, and so is who signed in."""
+    if isinstance(error, Refused):  # the first person may: that was asked before
+        return "second"
+    if isinstance(error, BadInput):
+        return "reason" if given["rule_id"] in GROUNDS else "rule_id"
+    return field
 
 
 def _keys_page(
@@ -90,6 +107,7 @@ def _keys_page(
     *,
     given: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    revoked: str = "",
     status: int = 200,
 ) -> HTMLResponse:
     words = words_of(language)
@@ -108,10 +126,17 @@ def _keys_page(
         revocations=found,
         most=key_queries.MOST,
         counts=key_queries.pass_counts(node),
-        rules=_by_rule(found),
+        rules=[(_ground(rule, words), n) for rule, n in _by_rule(found)],
+        rule_text=lambda rule: _ground(rule, words),
+        revoked=next((one for one in found if one.pass_id == revoked), None),
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _ground(rule: str, words: Translations) -> str:
+    """A rule in words; a rule of a rulebook by its id."""
+    return words.gettext(GROUNDS[rule]) if rule in GROUNDS else rule
 
 
 def _keys(node: Node, words: Translations) -> list[SimpleNamespace]:
