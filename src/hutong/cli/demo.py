@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hutong.cli.terminal import require_place
 from hutong.errors import BadInput
 
 
@@ -36,6 +37,9 @@ def demo(
     """Take the real line lists of two regions from collection to open, shared, recognised data, with three nodes."""
     from hutong.demo.run import run_demo
 
+    # The demonstration makes its own folder; any other place must be there before the steps are run.
+    inside = json_file is not None and json_file.absolute().parent == folder.absolute()
+    require_place(None if inside else json_file, folder=folder)
     run_demo(
         folder=folder.absolute(),
         port=port,

@@ -62,7 +62,7 @@ def require_place(*paths: Path | None, folder: Path | None = None) -> None:
             raise BadInput(f"{path} is a folder.", "Give the path of a file.")
         if not path.absolute().parent.is_dir():
             raise NotFound(f"There is no folder {path.absolute().parent}.", "Make it, or give another path.")
-        if not os.access(path.absolute().parent, os.W_OK):
+        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
             raise Unavailable(f"{path} can't be written.", "Check the permissions of its folder.")
     if folder is not None and folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file.", "Give the path of a folder.")
