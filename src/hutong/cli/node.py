@@ -57,8 +57,10 @@ def serve(
     node: NodeOption = None,
 ) -> None:
     """Serve the node's pages and API until it is stopped."""
+    from hutong.demo.servers import require_free
     from hutong.web.app import serve as run
 
+    require_free(port, host)
     with opened(node) as opened_node:
         run(
             opened_node,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -18,14 +19,19 @@ from hutong.errors import Conflict, Unavailable
 START_SECONDS = 40.0
 
 
-def require_free(port: int) -> None:
-    """``Conflict`` when another program listens on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
+def require_free(port: int, host: str = "127.0.0.1") -> None:
+    """``Conflict`` when another program listens on the port, ``Unavailable`` when the system does not give it."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             raise Conflict(f"Port {port} is in use.", "Choose another with --port.") from error
+        raise Unavailable(
+            f"{host} port {port} can't be listened on: {error.strerror}.", "Give another address or port."
+        ) from error
 
 
 @contextmanager
