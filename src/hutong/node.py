@@ -7,6 +7,7 @@ events stand or fall together.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ from hutong.trust.peers import Peers
 
 MOST_FILES = 32
 SNAPSHOTS_KEPT = 50
+MAX_NAME = 200
+_USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]|ZZ")
+"""Codes that ISO 3166-1 (5.1.3) leaves to its users, for exercises and regions without a code."""
 
 
 @dataclass(slots=True)
@@ -154,6 +158,7 @@ def init_node(
     """Create a node: folder, settings, keys, records and the first log entry. ``Conflict`` when one is there."""
     folder = node_folder(path)
     checked_id(node_id)
+    _require_names(name, territory)
     if not url.startswith(("http://", "https://")):
         raise BadInput(f"{url!r} is not the address of a node.", "Give its public address: https://….")
     if (folder / FILE).exists():
@@ -169,6 +174,17 @@ def init_node(
     with node.change(node.operator) as change:
         change.event("node.initialised", node=node_id, territory=territory, standard=node.standard.version)
     return node
+
+
+def _require_names(name: Mapping[str, str], territory: str) -> None:
+    for language, text in name.items():
+        if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
+            raise BadInput(f"The node's name in {language!r} is empty or no line of text.", "Give its name.")
+    known = {code.value for code in load().code_list("country").codes}
+    if territory != "*" and territory not in known and not _USER_ASSIGNED.fullmatch(territory):
+        raise BadInput(
+            f"{territory!r} is no territory.", "Give its ISO 3166-1 code of two capital letters, or * for a hub."
+        )
 
 
 def _wire(settings: Settings, *, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Node:

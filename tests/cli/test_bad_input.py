@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -410,3 +411,43 @@ def test_a_disk_that_fills_up_while_the_inbox_is_moved(
     assert node.move_inbox() == {"case": 2}
     assert node.engine.to_arrow(node.engine.table("case")).num_rows == 2
     node.close()
+
+
+def require_told(result: Result, kind: type[errors.HutongError], words: str) -> None:
+    """For the commands that have no ``--json``: one line on standard error."""
+    assert (result.code, result.out) == (kind.exit_code, "")
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_place_for_the_result_that_is_not_there_is_told_before_the_work(hutong: CommandLine, files: Files) -> None:
+    nodes = files.folder / "nodes"
+    nowhere = hutong("demo", "--dir", nodes, "--no-serve", "--json", files.folder / "none" / "facts.json")
+    require_told(nowhere, errors.NotFound, "There is no folder")
+    assert not nodes.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_port_that_is_in_use(host: str, hutong: CommandLine, ready: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        require_told(hutong("serve", "--node", ready, "--host", host, "--port", port), errors.Conflict, f"{port}")
+
+
+def test_a_host_that_is_not_ours(hutong: CommandLine, ready: Path) -> None:
+    require_told(hutong("serve", "--node", ready, "--host", "192.0.2.1"), errors.Unavailable, "192.0.2.1")
+
+
+@pytest.mark.parametrize(("territory", "name"), [
+    ("Atlantis", "X"), ("tw", "X"), ("UK", "X"), ("", "X"), ("**", "X"), ("TW\n", "X"), ("TW", " "), ("TW", "a\nb"),
+])  # fmt: skip
+def test_a_node_of_no_territory_or_name(territory: str, name: str, hutong: CommandLine, tmp_path: Path) -> None:
+    names = ("--name-en", name, "--name-zh", "地区")
+    where = ("--node", tmp_path / "new", "--id", "new", "--territory", territory)
+    require_refused(hutong("init", *where, *names, "--json"), errors.BadInput)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("territory", ["NO", "XA", "ZZ", "*"])
+def test_territories_that_there_are(territory: str, hutong: CommandLine, tmp_path: Path) -> None:
+    assert init(hutong, tmp_path / "new", territory=territory)["node"] == "tw"
