@@ -33,6 +33,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("onset_date", '{from: a, date: "%Y/%m/%d"}', "None", None),
     ("onset_date", '{from: a, date: "%Y/%m/%d"}', " 2015/09/18 ", date(2015, 9, 18)),
     ("onset_date", '{from: a, date: "%Y/%m/%d"}', "2031/01/01", "in-the-future"),
+    ("onset_date", '{from: a, date: "%Y/%m/%d"}', "0215/01/01", "too-long-ago"),
     ("onset_date", "{week: {year: a, number: b, system: epi}}", "2020,53", date(2020, 12, 27)),
     ("report_week", "{week: {year: a, number: b, system: epi}}", "2020,53", "2020-W53"),
     ("report_week", "{week: {year: a, number: b, system: epi}}", "2019,53", "no-such-week"),

@@ -163,12 +163,15 @@ def test_any_moment_has_an_answer_and_nothing_else_is_one(two: Regions) -> None:
     for year, answer in ((9999, "expired"), (1, "not-yet-valid")):
         at = datetime(year, 12 if year > 1 else 1, 31, 23, 59, 59, tzinfo=UTC)
         assert says(verify_pass(text, trust=trust, scene="transport", at=at)) == ("refused", [answer])
+    as_text = verify_pass(text, trust=trust, scene="transport", at=two.clock().isoformat())
+    assert as_text == verify_pass(text, trust=trust, scene="transport", at=two.clock())
     beyond = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
     for none in (
         beyond,
         two.clock().replace(tzinfo=None),
         two.clock().date(),
-        two.clock().isoformat(),
+        two.clock().replace(tzinfo=None).isoformat(),
+        "soon",
         1_800_000_000,
         None,
     ):
@@ -308,11 +311,12 @@ def test_a_bundle_altered_or_of_another_is_not_read(two: Regions) -> None:
         read_bundle(signed, issuer_key=two.pe.keys.public["signing"])
     with pytest.raises(BadInput):
         read_bundle(governance_queries.signed_trust_list(two.tw), issuer_key=key)
-    for source in ({"signed": signed}, "[]", "no json", {"key": key}, 5):
+    for source in ({"signed": signed}, "[]", "{no json", {"key": key}, 5):
         with pytest.raises(BadInput):
             read_trust(source)
-    with pytest.raises(NotFound):
-        read_trust(Path("/nowhere/trust.json"))
+    for nowhere in (Path("/nowhere/trust.json"), "/nowhere/trust.json", "no json"):
+        with pytest.raises(NotFound):
+            read_trust(nowhere)
     with pytest.raises(LimitExceeded):
         read_trust("x" * (9 * 2**20))
     with pytest.raises(BadInput, match="zone"):

@@ -25,8 +25,8 @@ from hutong.acquisition.validation import (
     Item,
     Verdicts,
     apply_row_rule,
-    in_the_future,
     missing_necessary,
+    out_of_time,
 )
 from hutong.acquisition.values import Value, value_of
 from hutong.errors import BadInput, Refused
@@ -126,7 +126,7 @@ def map_chunk(chunk: TableChunk, plan: Plan, submission: Submission) -> MappedCh
     for rule in mapping.rules:
         if rule.element.name in values:
             missing_necessary(rule.element, values[rule.element.name], verdicts)
-            in_the_future(rule.element, values[rule.element.name], submission.known_at, verdicts)
+            out_of_time(rule.element, values[rule.element.name], submission.known_at, verdicts)
     values |= _lineage(chunk, mapping, values, submission)
     for row_rule in mapping.row_rules:
         apply_row_rule(row_rule, values, verdicts)

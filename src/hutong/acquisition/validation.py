@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from hutong.standard import Element
 
 Mask = npt.NDArray[np.bool_]
 _SEVERITY = {"held": 1, "rejected": 2}
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 class Finding(NamedTuple):
@@ -115,14 +116,19 @@ def missing_necessary(element: Element, values: pa.Array, verdicts: Verdicts) ->
         verdicts.mark(rows, "rejected", "missing", element.name, f"{element.name} is necessary and has no value.")
 
 
-def in_the_future(element: Element, values: pa.Array, known_at: datetime, verdicts: Verdicts) -> None:
-    """Hold rows with a date later than the moment at which the node learnt of them."""
+def out_of_time(element: Element, values: pa.Array, known_at: datetime, verdicts: Verdicts) -> None:
+    """Hold rows with a date before 1900 (a typing error such as 0215 for 2015), or after the node learnt of them."""
     if element.type not in ("date", "datetime"):
         return
-    limit: Any = known_at.date() if element.type == "date" else known_at
-    later = pc.fill_null(pc.greater(values, pa.scalar(limit, values.type)), False)
-    rows = np.flatnonzero(later.to_numpy(zero_copy_only=False))
-    verdicts.mark(rows, "held", "in-the-future", element.name, f"{element.name} is after {limit.isoformat()}.")
+    is_date = element.type == "date"
+    for rule, told, limit, is_out in (
+        ("too-long-ago", "before", EARLIEST, pc.less),
+        ("in-the-future", "after", known_at, pc.greater),
+    ):
+        day: Any = limit.date() if is_date else limit
+        out = pc.fill_null(is_out(values, pa.scalar(day, values.type)), False)
+        rows = np.flatnonzero(out.to_numpy(zero_copy_only=False))
+        verdicts.mark(rows, "held", rule, element.name, f"{element.name} is {told} {day.isoformat()}.")
 
 
 def apply_row_rule(rule: RowRule, values: Mapping[str, pa.Array], verdicts: Verdicts) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
 
 emergency = typer.Typer(help="Declare and end emergencies.", no_args_is_help=True)
 account = typer.Typer(help="Local accounts and API tokens.", no_args_is_help=True)
@@ -119,44 +119,63 @@ def show_list(node: NodeOption = None, as_json: JsonOption = False) -> None:
 
 @trust.command("export")
 def export_list(file: Path, node: NodeOption = None, as_json: JsonOption = False) -> None:
-    """Write the newest trust list, as its issuer signed it."""
-    from hutong.governance import queries
+    """Write what a verifier and another node need: this node's trust bundle with its key, and its newest trust list.
 
+    `hutong pass verify --trust` takes the file, and so does `hutong trust import`.
+    """
+    import orjson
+
+    from hutong.errors import NotFound
+    from hutong.governance import queries
+    from hutong.passes.queries import bundle_file
+
+    require_place(file)
     with opened(node) as opened_node:
-        signed = queries.signed_trust_list(opened_node)
-    file.write_text(signed, encoding="ascii")
-    show(as_json, {"file": str(file)}, f"Wrote {file}.")
+        content = bundle_file(opened_node)
+        try:
+            content["trust_list"] = queries.signed_trust_list(opened_node)
+        except NotFound:
+            content["trust_list"] = None
+    file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    has_list = content["trust_list"] is not None
+    show(as_json, {"file": str(file), "trust_list": has_list}, f"Wrote {file}{'' if has_list else ' (no trust list)'}.")
 
 
 @trust.command("import")
 def import_list(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="What hutong trust export wrote, or the signed list itself.")],
     issuer_key: Annotated[Path, typer.Option(help="JSON file with the public key (JWK) of the list's issuer.")],
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Adopt a trust list that the given key signed."""
-    import orjson
-
-    from hutong.errors import BadInput
     from hutong.governance import actions
 
-    try:
-        key = orjson.loads(read_text(issuer_key, "key"))
-    except orjson.JSONDecodeError as error:
-        raise BadInput(f"{issuer_key} is no JSON.", "Give the issuer's public key as a JWK.") from error
+    key = _object(read_text(issuer_key, "key"), issuer_key, "Give the issuer's public key as a JWK.")
+    signed = read_text(file, "trust list", max_bytes=16 * 2**20).strip()
+    if signed.startswith("{"):
+        signed = str(_object(signed, file, "Give what hutong trust export wrote.").get("trust_list") or "")
     with opened(node) as opened_node:
-        edition = actions.adopt_trust_list(
-            opened_node,
-            by=opened_node.operator,
-            signed=read_text(file, "trust list", max_bytes=8 * 2**20),
-            issuer_key=key,
-        )
+        edition = actions.adopt_trust_list(opened_node, by=opened_node.operator, signed=signed, issuer_key=key)
     show(
         as_json,
         {"number": edition.number, "parties": [party.id for party in edition.parties]},
         f"Adopted edition {edition.number} with {len(edition.parties)} parties.",
     )
+
+
+def _object(text: str, file: Path, remedy: str) -> dict[str, Any]:
+    import orjson
+
+    from hutong.errors import BadInput
+
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{file} is no JSON.", remedy) from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{file} holds no JSON object.", remedy)
+    return document
 
 
 @trust.command("refresh")

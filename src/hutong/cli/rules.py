@@ -45,11 +45,12 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a rulebook: its texts, its CertLogic, its end date, and the tests that ship with it."""
+    from hutong.passes.documents import read_document
     from hutong.passes.notice import compare
     from hutong.passes.rulebook import parse_rulebook
 
-    checked = parse_rulebook(_yaml_or_json(file))
-    verdict = compare(parse_rulebook(_yaml_or_json(after)), checked) if after else None
+    checked = parse_rulebook(read_document(file))
+    verdict = compare(parse_rulebook(read_document(after)), checked) if after else None
     show(
         as_json,
         {
@@ -102,13 +103,14 @@ def publish(
     """Publish a rulebook; two persons are needed. What may raise anybody's level holds after its notice only."""
     from hutong.governance import queries as governance
     from hutong.passes import actions, rulebook_queries
+    from hutong.passes.documents import read_document
 
     with opened(node) as opened_node:
         published = actions.publish_rulebook(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
-            document=_yaml_or_json(file),
+            document=read_document(file),
         )
         kept = rulebook_queries.published_rulebook(opened_node, published.id, published.version)
     show(
@@ -135,13 +137,14 @@ def crosswalk(
     """Publish how the levels of a rulebook read on the common scale, for other regions."""
     from hutong.governance import queries as governance
     from hutong.passes import actions
+    from hutong.passes.documents import read_document
 
     with opened(node) as opened_node:
         published = actions.publish_crosswalk(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
-            document=_yaml_or_json(file),
+            document=read_document(file),
         )
     show(
         as_json,
@@ -160,13 +163,14 @@ def scenes(
     """Publish which passes are accepted at which scene."""
     from hutong.governance import queries as governance
     from hutong.passes import actions
+    from hutong.passes.documents import read_document
 
     with opened(node) as opened_node:
         published = actions.publish_acceptance(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
-            document=_yaml_or_json(file),
+            document=read_document(file),
         )
     told = sorted(str(scene) for scene in published.scenes)
     show(
@@ -194,17 +198,3 @@ def _json(file: Path, what: str) -> Any:
         return orjson.loads(read_bytes(file, what, max_bytes=MAX_BYTES).removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise BadInput(f"{file} is no JSON: {error}.", "Correct the file.") from error
-
-
-def _yaml_or_json(file: Path) -> dict[str, Any]:
-    import yaml
-
-    from hutong.errors import BadInput
-
-    try:
-        document = yaml.safe_load(read_bytes(file, "rulebook", max_bytes=MAX_BYTES))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
-    if not isinstance(document, dict):
-        raise BadInput(f"{file} holds no rulebook.", "Give a mapping of names to values.")
-    return document

@@ -138,11 +138,12 @@ def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas
     )
 
 
-def _prepare_records(_node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
+def _prepare_records(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
     import pyarrow as pa
 
-    from hutong.opening.case_records import release_records
+    from hutong.opening.case_records import release_records, require_safe
 
+    require_safe(publication, node.standard.table("case"))
     depth = ("country", "region1", "region2", "region3")
     known = [row for row in areas.to_pylist() if row["level"] in depth]
     tree = pa.table(

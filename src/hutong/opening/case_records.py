@@ -8,10 +8,12 @@ from __future__ import annotations
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from hutong.errors import BadInput
 from hutong.opening import generalisation
 from hutong.opening.deidentification import Deidentified, deidentify
 from hutong.opening.generalisation import Hierarchy
 from hutong.opening.publication import Publication, QuasiIdentifier
+from hutong.standard import Sensitivity, Table
 
 AREA_NAMES = ("district", "region 2", "region 1", "country")
 
@@ -31,6 +33,23 @@ def release_records(cases: ir.Table, areas: pa.Table, publication: Publication) 
         keep=publication.keep,
         sensitive=publication.sensitive,
     )
+
+
+def require_safe(publication: Publication, table: Table) -> None:
+    """Refuse to keep what would single people out beside the quasi-identifiers that are generalised.
+
+    Only elements that the standard calls plain or sensitive may be kept as they are: then the k and the risk that are
+    measured are those of the whole record.
+
+    Raises BadInput naming the elements.
+    """
+    safe = {element.name for element in table.with_sensitivity(Sensitivity.PLAIN, Sensitivity.SENSITIVE)}
+    unsafe = [name for name in publication.keep if name not in safe]
+    if unsafe:
+        raise BadInput(
+            f"These can't be kept as they are in case records: {', '.join(unsafe)[:200]}.",
+            "Name quasi-identifiers with their hierarchy, and leave out identifiers and keys.",
+        )
 
 
 def _hierarchy(element: str, given: QuasiIdentifier, areas: pa.Table) -> Hierarchy:

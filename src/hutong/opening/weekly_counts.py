@@ -16,11 +16,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, LimitExceeded
 from hutong.opening.area_tree import UNPLACED, complete
 from hutong.opening.disclosure import for_publication, suppress
 from hutong.opening.disclosure_audit import require_safe
 
+LONGEST_DAYS = 200 * 366
 LEVELS = ("country", "region1", "region2")
 COLUMNS = (
     "area_code",
@@ -166,9 +167,16 @@ def year_week(sunday: date) -> str:
 
 
 def _every_week(periods: pa.ChunkedArray) -> pa.Array:
-    first, last = pc.min(periods).as_py(), pc.max(periods).as_py()
+    try:
+        first, last = pc.min(periods).as_py(), pc.max(periods).as_py()
+    except (OverflowError, ValueError):  # a day that the calendar of Python has not
+        first, last = date.min, date.max
     if first is None:
         raise BadInput("There is no dated case to count.", "Acquire cases first.")
+    if (last - first).days > LONGEST_DAYS:
+        raise LimitExceeded(
+            f"The cases lie between {first} and {last}, longer than 200 years.", "Hold cases with impossible dates."
+        )
     return pa.array([first + timedelta(days=7 * n) for n in range((last - first).days // 7 + 1)], pa.date32())
 
 

@@ -14,6 +14,7 @@ from hutong.insight import queries as insight
 from hutong.node import Change, Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
+from hutong.trust.trust_list import Party
 
 from . import documents, notice, powers, queries, rulebook_queries, status
 from .actions_pass import IssuedPass, issue_pass, revoke_pass
@@ -217,11 +218,17 @@ def _keep_document(change: Change, kind: str, parsed: Crosswalk | AcceptanceRule
 def fetch_party_bundle(node: Node, *, by: Actor, party_id: str) -> TrustSnapshot:
     """Fetch another party's trust bundle over HTTP and adopt it."""
     node.require(by, "adopt_trust_list", Resource("Party", party_id))
-    party = queries.party_of(node, party_id)
+    return adopt_party_bundle(
+        node, by=by, party_id=party_id, signed=fetch_bundle_of(node, queries.party_of(node, party_id))
+    )
+
+
+def fetch_bundle_of(node: Node, party: Party) -> str:
+    """A listed party's trust bundle as it answers with it now; nothing is checked yet."""
     reply = node.peers.get(f"{party.url}/passes/trust-bundle", accept="application/jose")
     if reply.status != 200:
-        raise Conflict(f"{party_id} gave no trust bundle (status {reply.status}).", "Ask the party.")
-    return adopt_party_bundle(node, by=by, party_id=party_id, signed=reply.body.decode("ascii", errors="replace"))
+        raise Conflict(f"{party.id} gave no trust bundle (status {reply.status}).", "Ask the party.")
+    return reply.body.decode("ascii", errors="replace")
 
 
 def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> TrustSnapshot:

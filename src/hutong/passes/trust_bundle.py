@@ -214,16 +214,25 @@ def read_trust(source: Any) -> TrustSnapshot:
     return read_bundle(signed, issuer_key={str(name): str(value) for name, value in key.items()})
 
 
+def as_path(source: Any) -> Path | None:
+    """The file that is meant, where one is: a path, or a short text on one line that is no JSON."""
+    if isinstance(source, Path):
+        return source
+    is_name = isinstance(source, str) and 0 < len(source) < 4096 and "\n" not in source
+    return Path(source) if is_name and not source.lstrip().startswith(("{", "[", "eyJ")) else None
+
+
 def read_object(source: Any, what: str) -> Mapping[str, Any]:
     """A JSON object given as object, text, bytes or path. Raises BadInput, NotFound, LimitExceeded."""
     if isinstance(source, Mapping):
         return source
-    if isinstance(source, Path):
+    path = as_path(source)
+    if path is not None:
         try:
-            with source.open("rb") as file:
+            with path.open("rb") as file:
                 source = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise NotFound(f"The {what} {source.name} can't be read.", "Give the path of an existing file.") from error
+        except (OSError, ValueError) as error:
+            raise NotFound(f"The {what} {path.name} can't be read.", "Give the path of an existing file.") from error
     if not isinstance(source, str | bytes):
         raise BadInput(f"The {what} is neither object, text nor path.", "Give one of these.")
     if len(source) > MAX_FILE_BYTES:

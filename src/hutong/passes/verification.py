@@ -7,7 +7,7 @@ pass, forged, over, revoked); what can't be known is *unknown*, never accepted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from .credential.read import ReadPass, read_pass
 from .documents import Document, Reason, Texts
 from .recognition import AcceptanceRules, Answer, Scene, judge, parse_acceptance
 from .rulebook import UNKNOWN
-from .trust_bundle import IssuerTrust, TrustSnapshot, read_trust
+from .trust_bundle import IssuerTrust, TrustSnapshot, as_path, read_trust
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -91,6 +91,7 @@ class Verification:
         issuer: who claims to have signed the pass.
         list_number, list_age_seconds: edition and age of the trust bundle.
         status_age_seconds: age of the revocation list that was asked; None when none was.
+        facts: what the holder disclosed, by name; empty unless the signature fits.
     """
 
     answer: Answer
@@ -106,6 +107,7 @@ class Verification:
     list_number: int | None = None
     list_age_seconds: int | None = None
     status_age_seconds: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """JSON form."""
@@ -123,6 +125,7 @@ class Verification:
             "list_number": self.list_number,
             "list_age_seconds": self.list_age_seconds,
             "status_age_seconds": self.status_age_seconds,
+            "facts": dict(self.facts),
         }
 
 
@@ -130,9 +133,9 @@ def verify_pass(
     text: str | bytes,
     *,
     trust: TrustSnapshot | Mapping[str, Any] | str | Path,
-    rules: AcceptanceRules | Document | Path | None = None,
+    rules: AcceptanceRules | Document | Path | str | None = None,
     scene: Scene | str,
-    at: datetime,
+    at: datetime | str,
 ) -> Verification:
     """Decide about a pass, offline.
 
@@ -141,12 +144,12 @@ def verify_pass(
         trust: a :class:`TrustSnapshot`, or the file of a signed bundle with its signer's key (see ``read_trust``).
         rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
         scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
-        at: the time of verification, with its zone.
+        at: the time of verification, with its zone; a text is ISO 8601.
 
     Raises:
         BadInput, NotFound, Tampered, LimitExceeded: for unusable trust, rules or time; never for what a pass holds.
     """
-    _check_time(at)
+    at = _moment(at)
     snapshot = read_trust(trust)
     acceptance = _acceptance(rules, snapshot)
     known: dict[str, Any] = {
@@ -167,6 +170,7 @@ def verify_pass(
         "issued_at": read.issued_at,
         "expires_at": read.expires_at,
         "level": read.claims.level if read.claims is not None else None,
+        "facts": read.payload["facts"] if read.claims is not None and read.signature_valid else {},
     }
     if refused := _refused(read, snapshot, at):
         return Verification(answer=Answer.REFUSED, reasons=_reasons(refused), **known)
@@ -187,14 +191,15 @@ def verify_pass(
     )
 
 
-def _check_time(at: object) -> None:
-    """Raise BadInput unless it is a moment, with its zone, that there is in UTC, too."""
+def _moment(at: object) -> datetime:
+    """The time of verification, from its ISO 8601 text too; it must be a moment that there is in UTC, too."""
     try:
-        known = isinstance(at, datetime) and at.tzinfo is not None and at.astimezone(UTC) is not None
-    except OverflowError:
-        known = False
-    if not known:
-        raise BadInput("The time of verification has no zone.", "Give a time such as 2026-01-31T00:00:00Z.")
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+        if isinstance(moment, datetime) and moment.tzinfo is not None and moment.astimezone(UTC) is not None:
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    raise BadInput("The time of verification is no moment with its zone.", "Give a time such as 2026-01-31T00:00:00Z.")
 
 
 def _shown(read: ReadPass, claims: LevelPass) -> dict[str, Any]:
@@ -263,7 +268,8 @@ def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
         return snapshot.acceptance
     if isinstance(rules, AcceptanceRules):
         return rules
-    return parse_acceptance(documents.read_document(rules) if isinstance(rules, Path) else rules)
+    path = as_path(rules)
+    return parse_acceptance(rules if path is None else documents.read_document(path))
 
 
 def _reasons(rule_id: str) -> tuple[Reason]:

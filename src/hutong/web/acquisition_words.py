@@ -26,6 +26,7 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
     "not-a-week": (N_("The value is not a week."), N_("Correct the week, or the mapping.")),
     "no-such-week": (N_("The year has no such week."), N_("Correct the week at the source.")),
     "out-of-range": (N_("The value is outside the possible range."), N_("Correct the value at the source.")),
+    "too-long-ago": (N_("The date is before 1900."), N_("Correct the year.")),
     "in-the-future": (N_("The date is in the future."), N_("Correct the date, or send the row when it is due.")),
     "necessary-missing": (N_("A necessary element is missing."), N_("Fill it in at the source.")),
     "ragged-row": (N_("The row has too few or too many cells."), N_("Check quotes and delimiters in the file.")),

@@ -20,7 +20,7 @@ from hutong.errors import HutongError
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import exposure_actions, level_actions, sunset_actions
+from hutong.passes import bundle_actions, exposure_actions, level_actions, sunset_actions
 from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20
@@ -67,6 +67,10 @@ def _keep_trust_list(node: Node, by: Actor) -> None:
     governance_actions.keep_trust_list(node, by=by)
 
 
+def _keep_party_bundles(node: Node, by: Actor) -> None:
+    bundle_actions.keep_party_bundles(node, by=by)
+
+
 def _tidy_lake(node: Node, _by: Actor) -> None:
     node.tidy_lake()
 
@@ -75,6 +79,7 @@ JOBS: Final = (
     Job("inbox", 3.0, _move_inbox),
     Job("levels", 5.0, _follow_evidence),
     Job("trust-list", 60.0, _keep_trust_list),
+    Job("party-bundles", 20.0, _keep_party_bundles),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),
     Job("sunset", 300.0, _end_what_is_over),

@@ -522,7 +522,7 @@ def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(m
     rules["scenes"]["medical"] = [{"id": "medical-all", "condition": {"===": [1, 1]}, "text": text}]
     signed = site.bundle(acceptance=rules)
     shown = site.regions["tw"].issue(site.now, level="under-review")
-    scenes = ("school", "medical", "community")
+    scenes = ("school", "medical", "closed-setting")
     got = verified(module_page, site, [case(shown, site, scene) for scene in scenes], signed)
     for scene, found in zip(scenes, got, strict=True):
         wanted = verify_pass(shown, trust=site.snapshot(signed), scene=scene, at=site.now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
-from hutong.passes.certlogic.datetimes import DateTime
+from hutong.passes.certlogic.datetimes import DateTime, plus_time
 from hutong.passes.certlogic.evaluate import evaluate
 from hutong.passes.certlogic.values import require_bounded
 
@@ -28,6 +28,7 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
         LimitExceeded: too many rules, or a bare expression too large.
     """
     if at is not None:
+        plus_time(at, 0, "hour")  # raises BadInput for what is no time
         data = _with_clock(data, at)
     rules = _rules(document)
     if rules is None:
