@@ -152,6 +152,11 @@ class _Decoder:
         except UnicodeDecodeError as error:
             line = lines_before + bytes(error.object[: error.start]).count(b"\n") + 1
             bad = error.object[error.start]
+            if final:  # whatever else is wrong was told block by block: only an unfinished character is left
+                raise BadInput(
+                    f"{self._name} ends in the middle of a character (line {line:,}): it is cut off.",
+                    "Ask the sender for the whole file; if it is whole, declare its true encoding.",
+                ) from error
             if self._declared:
                 raise BadInput(
                     f"{self._name} is declared as {self._declared}; line {line:,} is not (byte 0x{bad:02x}).",
