@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -107,6 +108,12 @@ FILES: dict[str, tuple[bytes | str | None, str, type[errors.HutongError], tuple[
     ),
     "empty": (b"", MAPPING, errors.BadInput, ("empty",)),
     "cut off in the middle of a row": (GOOD + "2015-09-08,5", MAPPING, errors.BadInput, ("cut off",)),
+    "cut off in the middle of a character": (
+        (GOOD + "2015-09-08,5,病").encode()[:-1],
+        MAPPING,
+        errors.BadInput,
+        ("line 4", "middle of a character", "cut off"),
+    ),
     "cut off in a quoted cell": (GOOD + '2015-09-08,"5', MAPPING, errors.BadInput, ("line 4",)),
     "a very long line": (
         GOOD + "2015-09-08,5," + "1" * (3 * LINE_BYTES) + "\n",
@@ -451,3 +458,21 @@ def test_a_node_of_no_territory_or_name(territory: str, name: str, hutong: Comma
 @pytest.mark.parametrize("territory", ["NO", "XA", "ZZ", "*"])
 def test_territories_that_there_are(territory: str, hutong: CommandLine, tmp_path: Path) -> None:
     assert init(hutong, tmp_path / "new", territory=territory)["node"] == "tw"
+
+
+def test_a_disk_with_nothing_free(hutong: CommandLine, ready: Path, small_disk: Path) -> None:
+    """SQLite can't make the files beside the database then, and calls that an I/O error."""
+    node = small_disk / "tw"
+    shutil.copytree(ready, node)
+    with (small_disk / "ballast").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        for size in (4096, 1):
+            while filler.write(b"\0" * size):
+                pass
+    require_refused(hutong("log", "check", "--node", node, "--json"), errors.Unavailable, "disk is full")
+
+
+def test_records_that_are_no_database(hutong: CommandLine, copy: Path) -> None:
+    (copy / "records.sqlite").write_bytes(b"no database at all " * 1000)
+    for beside in copy.glob("records.sqlite-*"):
+        beside.unlink()
+    require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered, "not a database")

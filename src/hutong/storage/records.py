@@ -7,6 +7,7 @@ was read in it still holds when it commits. When ``writing()`` returns, the chan
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from hutong.storage.metadata import metadata
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITER_LOCK = 0x4875746F6E67  # "Hutong"
 _DISK_FULL = ("database or disk is full", "No space left on device", "could not extend file")
+_IO_ERROR = "disk I/O error"
+_ROOM_BYTES = 2**17  # of SQLite's wal and shm files, which it makes when it opens the database
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -71,6 +74,8 @@ class Records:
             pool_pre_ping=not self.url.startswith("sqlite"),
         )
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        database = self.engine.url.database
+        self._folder = Path(database).parent if self.is_sqlite and database else None
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -78,7 +83,7 @@ class Records:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the records."""
-        with _clear_errors(), self.engine.connect().execution_options(**self._one_snapshot) as connection:
+        with _clear_errors(self._folder), self.engine.connect().execution_options(**self._one_snapshot) as connection:
             yield connection
 
     @property
@@ -90,7 +95,7 @@ class Records:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is durable on return, or nothing of it happened."""
         with (
-            _clear_errors(),
+            _clear_errors(self._folder),
             self.engine.connect().execution_options(hutong_write=True) as connection,
             connection.begin(),
         ):
@@ -103,7 +108,7 @@ class Records:
     @contextmanager
     def rehearsing(self) -> Iterator[sa.Connection]:
         """A transaction that never commits: what it would change can be counted, and nothing changes."""
-        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
+        with _clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
             try:
                 yield connection
             finally:
@@ -116,7 +121,7 @@ class Records:
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
-        with _clear_errors(), self.engine.connect().execution_options(hutong_write=True) as connection:
+        with _clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
@@ -145,7 +150,7 @@ class Records:
         else:
             statements = [f"VACUUM FULL {metadata.tables[name].name}" for name in sorted(tables)]
         # Outside of the pool's own transactions: neither database does this inside of one.
-        with _clear_errors(), self.engine.connect() as connection:
+        with _clear_errors(self._folder), self.engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None
             if not self.is_sqlite:
@@ -191,10 +196,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _clear_errors() -> Iterator[None]:
+def _clear_errors(folder: Path | None) -> Iterator[None]:
     """Turn what the database or the disk says into the tree of errors."""
     try:
-        with clear_disk_errors():
+        with clear_disk_errors(folder):
             yield
     except exc.IntegrityError as error:
         raise Conflict(
@@ -204,11 +209,18 @@ def _clear_errors() -> Iterator[None]:
         raise Unavailable(
             f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
         ) from error
+    except exc.DatabaseError as error:
+        if type(error) is not exc.DatabaseError:
+            raise  # a statement that is wrong is a defect
+        # SQLite: "file is not a database", "database disk image is malformed".
+        raise Tampered(
+            f"The records database is damaged: {error.orig}.", "Restore the records from a backup."
+        ) from error
 
 
 @contextmanager
-def clear_disk_errors() -> Iterator[None]:
-    """A full disk is one clear error, wherever it was met: in a file or in a database."""
+def clear_disk_errors(folder: Path | None = None) -> Iterator[None]:
+    """A full disk is one clear error, wherever it was met: in a file or in a database (whose files are in ``folder``)."""
     try:
         yield
     except OSError as error:
@@ -220,9 +232,15 @@ def clear_disk_errors() -> Iterator[None]:
             "Somebody else did the same at the same time; nothing was changed here.", "Look at it again."
         ) from error
     except exc.OperationalError as error:
-        if any(sign in str(error.orig) for sign in _DISK_FULL):
+        said = str(error.orig)
+        if any(sign in said for sign in _DISK_FULL) or (_IO_ERROR in said and _has_no_room(folder)):
             raise _disk_full() from error
         raise
+
+
+def _has_no_room(folder: Path | None) -> bool:
+    # With nothing left, SQLite can't even make the file that its lock needs and calls that an I/O error.
+    return folder is not None and folder.exists() and shutil.disk_usage(folder).free < _ROOM_BYTES
 
 
 def _disk_full() -> Unavailable:
