@@ -220,7 +220,7 @@ def _clear_errors(folder: Path | None) -> Iterator[None]:
 
 @contextmanager
 def clear_disk_errors(folder: Path | None = None) -> Iterator[None]:
-    """A full disk is one clear error, wherever it was met: in a file or in a database (whose files are in ``folder``)."""
+    """A full disk is one clear error, wherever it was met: in a file, or in a database with its files in ``folder``."""
     try:
         yield
     except OSError as error:
