@@ -236,6 +236,10 @@ def test_the_log_is_read_in_sentences(client: TestClient, shared: Shared) -> Non
     only = client.get("/zh/log?kind=receipt.issued").text
     assert only.count('<li class="hit">') == 2
     assert client.get("/en/log/99999").status_code == 404
+    for address in ("/en/log/abc", "/en/requests/nope", "/en/log/-1"):
+        answer = client.get(address)
+        assert (answer.status_code, "There is no such page here." in answer.text) == (404, True), address
+    assert "没有这个页面" in client.get("/zh/log/abc").text
 
 
 def test_every_kind_of_entry_has_words_in_both_languages(world: World, shared: Shared) -> None:

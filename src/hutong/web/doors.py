@@ -170,6 +170,9 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if wants_page(request) and first["loc"][0] == "path":
+        # A person has no use for the schema: an address that can't be one is that of nothing.
+        return error_page(request, 404, "There is no such page here.", "Check the address, or search for the thing.")
     place = ".".join(str(part) for part in first["loc"])
     what = f"{place}: {first['msg']}."
     do = "See the API's description at /api/docs for what is expected."
