@@ -281,6 +281,30 @@ def test_a_pass_is_issued_read_and_verified(hutong: CommandLine, region: Region,
         assert answer["reasons"]
 
 
+def test_a_pass_carries_facts_and_shows_those_that_are_chosen(
+    hutong: CommandLine, region: Region, issued: Pass
+) -> None:
+    assert issued.issued["disclosures"] == {}
+    order = ("pass", "issue", "R0001", "--fact", "residence-risk", "--fact", "residence-risk-on")
+    said = hutong.ok(*order, "--node", region.node)
+    assert set(said["disclosures"]) == {"residence-risk", "residence-risk-on"}
+    assert hutong.ok("pass", "read", said["text"])["payload"]["facts"] == {}
+    picture, file = region.files.folder / "shown.png", region.files.write("pass.txt", said["text"] + "\n")
+    chosen = ("--disclosure", said["disclosures"]["residence-risk"])
+    shown = hutong.ok("pass", "disclose", file, *chosen, "--picture", picture)
+    assert shown["facts"] == {"residence-risk": "low"}
+    for what in (shown["text"], picture):
+        assert hutong.ok("pass", "read", what, "--key", issued.key)["payload"]["facts"] == shown["facts"]
+    answer = hutong.ok("pass", "verify", shown["text"], "--scene", "workplace", "--trust", issued.bundle)
+    assert answer["facts"] == shown["facts"]
+    unknown = hutong("pass", "issue", "R0001", "--fact", "birth_date", "--node", region.node)
+    assert unknown.code == 2
+    assert "birth_date" in unknown.err
+    assert "residence-risk" in unknown.err
+    for what, disclosure in ((issued.issued["text"], chosen[1]), (said["text"], "AAAA"), ("shc:/1", chosen[1])):
+        assert hutong("pass", "disclose", what, "--disclosure", disclosure).code == 2
+
+
 def test_a_pass_altered_by_one_bit_is_never_accepted(hutong: CommandLine, issued: Pass) -> None:
     text = issued.issued["text"]
     altered = text[:-10] + ("A" if text[-10] != "A" else "B") + text[-9:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,9 @@ def issue(
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a page to print here: English and Chinese.")] = None,
     wallet: Annotated[Path | None, typer.Option(help="Write a plain text for a wallet here.")] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(help="Further fact that it carries, sealed until shown; may be given again.")
+    ] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +42,9 @@ def issue(
 
     require_place(picture, pdf, wallet)
     with opened(node) as opened_node:
-        issued = actions_pass.issue_pass(opened_node, by=opened_node.operator, person=person, hours=hours)
+        issued = actions_pass.issue_pass(
+            opened_node, by=opened_node.operator, person=person, hours=hours, facts=fact or ()
+        )
         issuer = opened_node.settings.name
     notes = []
     if pdf is not None:
@@ -64,13 +70,42 @@ def issue(
             "pdf": str(pdf) if pdf else None,
             "pdf_in_chinese": printed.chinese if pdf else None,
             "wallet": str(wallet) if wallet else None,
+            "disclosures": dict(issued.disclosures),
         },
         issued.text,
         f"Level {issued.level} by {issued.rulebook} {issued.version}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
         *(f"  because: {reason.texts['en']} [{reason.rule_id}]" for reason in issued.reasons),
         f"  proof of the holder, shown this once: {issued.holder_secret}",
+        *(f"  shows {name}, told this once: {disclosure}" for name, disclosure in issued.disclosures.items()),
         *notes,
     )
+
+
+@passes.command("disclose")
+def disclose(
+    what: Annotated[str, typer.Argument(help="The text of a pass, or a file with it: text or picture.")],
+    disclosure: Annotated[
+        list[str], typer.Option(help="What shows one fact, as the issue told it; may be given again.")
+    ],
+    picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the text that shows chosen facts of a pass, and no others. Needs no node."""
+    from hutong.passes.credential import level_pass
+    from hutong.passes.credential import picture as pictures
+    from hutong.passes.credential.read import read_pass, text_of
+
+    require_place(picture)
+    shown = level_pass.disclose(text_of(_given(what)).strip(), disclosure)
+    found = read_pass(shown)
+    if found.claims is None:
+        raise BadInput("Only a pass of Hutong carries facts to disclose.", "Give the text that the issue told.")
+    facts = found.payload["facts"]
+    if picture is not None:
+        drawn = pictures.draw_svg(shown).encode() if picture.suffix == ".svg" else pictures.draw_png(shown)
+        picture.write_bytes(drawn)
+    result = {"text": shown, "facts": facts, "picture": str(picture) if picture else None}
+    show(as_json, result, shown, *_disclosed(facts))
 
 
 @passes.command("convert")
@@ -143,6 +178,7 @@ def read(
         },
         f"{found.kind} by {found.issuer or 'nobody named'}; signature {state}",
         f"issued {found.issued_at or 'not said'}, expires {found.expires_at or 'not said'}",
+        *(_disclosed(found.payload["facts"]) if found.claims else ()),
         *(f"  note: {warning}" for warning in found.warnings),
     )
 
@@ -171,6 +207,7 @@ def verify(
         answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene.value, at=when)
     lines = [f"{MARKS[str(answer.answer)]} at {scene.value}"]
     lines += [f"  {reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons]
+    lines += _disclosed(answer.facts)
     show(as_json, answer.document(), *lines)
 
 
@@ -215,6 +252,11 @@ def bundle(
         content = queries.bundle_file(opened_node)
     file.write_bytes(orjson.dumps(content))
     show(as_json, {"file": str(file)}, f"Wrote {file}.")
+
+
+def _disclosed(facts: Mapping[str, object]) -> list[str]:
+    """A line for each fact that a pass discloses."""
+    return [f"  discloses {name}: {value}" for name, value in facts.items()]
 
 
 def _instant(text: str | None) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,10 +14,10 @@ from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
-from . import appeal_queries, powers, queries, rulebook_queries
+from . import appeal_queries, pass_facts, powers, queries, rulebook_queries
 from .appeal_queries import LevelInForce
 from .credential.keys import KeyRing, encode_base64url
-from .credential.level_pass import LIST_BITS, LevelPass, commit_holder, issue
+from .credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, digests_of, issue
 from .documents import Reason, Texts
 from .rulebook import UNKNOWN
 
@@ -41,6 +41,8 @@ class IssuedPass:
         holder_secret: base64url; who shows it is the holder. The node does not keep it.
         meaning: of the level, per language.
         reasons, evidence_dates: why this level; for the holder, not on the pass.
+        disclosures: name of each fact that it carries to the text that shows it (base64url, see
+            :func:`~.credential.level_pass.disclose`). Without one nobody learns the fact. The node does not keep them.
     """
 
     pass_id: str
@@ -57,6 +59,7 @@ class IssuedPass:
     issued_at: datetime
     expires_at: datetime
     status_index: int
+    disclosures: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def qr_svg(self) -> str:
         """The QR code as one SVG element."""
@@ -71,17 +74,21 @@ class IssuedPass:
         return picture.draw_png(self.text)
 
 
-def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS) -> IssuedPass:
+def issue_pass(
+    node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS, facts: Sequence[str] = ()
+) -> IssuedPass:
     """Issue a pass for one resident, with the level that was decided last. It ends with rulebook, emergency or key.
 
     Args:
         person: the resident's number, or the pseudonym.
         hours: how long it is for showing, 1 to 168.
+        facts: names of further facts that it carries as salted digests (see :mod:`.pass_facts`), by default none: a
+            pass without any is at most 160 bytes and QR version 11-Q, one with facts is larger.
 
     Raises:
         Refused: the policy; rulebook or emergency not in force; the level not known, or decided too long ago.
         NotFound: nobody of that number, or no levels decided yet.
-        BadInput: hours out of range.
+        BadInput: hours out of range, or a fact that the node does not know of this person.
     """
     pseudonym = pseudonym_of(node, person)
     node.require(by, "issue_pass", owned(node, by, pseudonym))
@@ -93,6 +100,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
     emergency = powers.require_rulebook(node, rulebook)
     now = node.clock().replace(microsecond=0)
     require_fresh(found, now)
+    carried = pass_facts.chosen_facts(node, pass_facts.known_facts(node, pseudonym, found), facts) if facts else ()
     keys = node.keys  # once: another process may rotate them meanwhile
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
     ends = [now + timedelta(hours=hours), rulebook.period.end, powers.end_of(emergency), certificate.not_after]
@@ -109,6 +117,7 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             pass_id=pass_id,
             status_index=free_index(node, change),
             commitment=commit_holder(pass_id, secret),
+            digests=digests_of(carried),
         )
         text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
         change.execute(
@@ -124,10 +133,10 @@ def issue_pass(node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS
             )
         )
         change.event("pass.issued", pass_id=pass_id.hex(), rulebook=rulebook.id, version=rulebook.version)
-    return _issued(claims, text, encode_base64url(secret), found)
+    return _issued(claims, text, encode_base64url(secret), found, carried)
 
 
-def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce) -> IssuedPass:
+def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce, carried: tuple[Fact, ...]) -> IssuedPass:
     return IssuedPass(
         pass_id=claims.pass_id.hex(),
         text=text,
@@ -143,6 +152,7 @@ def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce) -> I
         issued_at=claims.issued_at,
         expires_at=claims.expires_at,
         status_index=claims.status_index,
+        disclosures={fact.name: fact.disclosure() for fact in carried},
     )
 
 

@@ -5,7 +5,8 @@ An HCERT (CWT in COSE_Sign1, ES256) with the private claim key -72 inside claim 
     [level, rulebook, version, pass id, status index, holder commitment, (digests)]
 
 The array is positional, for every byte makes the picture harder to scan: with an issuer, a level and a rulebook id of
-together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q. The
+together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q, unless
+it carries further facts, which cost 17 bytes each. The
 holder commitment is the first 12 bytes of SHA-256 over pass id and holder secret: who shows the secret is the holder,
 and two passes of one holder share nothing, since the pass id is random.
 
@@ -116,6 +117,10 @@ class Fact:
         """First 16 bytes of SHA-256 over the encoded fact."""
         return hashlib.sha256(self.encoded()).digest()[:DIGEST_BYTES]
 
+    def disclosure(self) -> str:
+        """The text that shows the fact beside a pass with its digest: the encoded fact in base64url."""
+        return encode_base64url(self.encoded())
+
 
 def _refused(why: str) -> BadInput:
     return BadInput(f"The pass is not well formed: {why}.", "Ask the issuer for a correct pass.")
@@ -224,9 +229,12 @@ def parse(claims: hcert.Claims) -> LevelPass:
     )
 
 
-def disclose(text: str, facts: Sequence[Fact]) -> str:
-    """The pass's text followed by the facts that the holder chooses to show."""
-    return "~".join([text, *(encode_base64url(fact.encoded()) for fact in facts)])
+def disclose(text: str, facts: Sequence[Fact | str]) -> str:
+    """The pass's text followed by the facts that the holder chooses to show: as facts, or as their disclosures.
+
+    Whether they are facts of this pass is for ``read_pass`` to say, which reads the whole.
+    """
+    return "~".join([text, *(fact if isinstance(fact, str) else fact.disclosure() for fact in facts)])
 
 
 def read_facts(claims: LevelPass, disclosures: Sequence[str]) -> Mapping[str, Any]:

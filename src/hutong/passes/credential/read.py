@@ -66,12 +66,7 @@ def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] = ()) -> ReadP
         LimitExceeded: longer, deeper or larger inflated than allowed.
     """
     ring = KeyRing.of(keys)
-    if isinstance(text, bytes | bytearray | memoryview):
-        text = _to_text(bytes(text))
-    if not isinstance(text, str):
-        raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
-    if len(text) > MAX_TEXT:
-        raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
+    text = text_of(text)
     shown = text.strip(_EDGES)
     if shown.startswith(hcert.PREFIX):
         return _read_hcert(shown, ring)
@@ -84,6 +79,16 @@ def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] = ()) -> ReadP
     if shown[:4].lower() == "shc:" or shown.startswith("{") or re.match(r"ey[\w-]+\.", shown):
         return _read_card(text, ring)
     raise BadInput("The text is no pass that is known here.", "Scan a code that begins with HC1: or shc:/.")
+
+
+def text_of(given: str | bytes) -> str:
+    """The text itself, or that of the QR code in a picture. Raises as :func:`read_pass`."""
+    text = _to_text(bytes(given)) if isinstance(given, bytes | bytearray | memoryview) else given
+    if not isinstance(text, str):
+        raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
+    if len(text) > MAX_TEXT:
+        raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
+    return text
 
 
 def _to_text(data: bytes) -> str:

@@ -28,7 +28,7 @@ from hutong.passes.verification import verify_pass
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
-from hutong.web.api.passes import NewPass, VerificationAnswer, Why, new_pass
+from hutong.web.api.passes import FactNames, NewPass, VerificationAnswer, Why, new_pass
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(prefix="/api/health-code", tags=["health code"])
@@ -127,6 +127,7 @@ class Access(BaseModel):
 class CodeRequest(BaseModel):
     person: PersonField = None
     hours: int = Field(default=24, ge=1, le=168, description="How long it is for showing")
+    facts: FactNames = ()
 
 
 class CodeToVerify(BaseModel):
@@ -254,7 +255,8 @@ def end_access(
     responses=STEP,
 )
 def issue_code(node: CurrentNode, actor: CurrentActor, given: CodeRequest) -> NewPass:
-    return new_pass(actions.issue_pass(node, by=actor, person=given.person or actor.id, hours=given.hours))
+    person = given.person or actor.id
+    return new_pass(actions.issue_pass(node, by=actor, person=person, hours=given.hours, facts=given.facts))
 
 
 @router.post(

@@ -14,6 +14,7 @@ from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
 from hutong.passes import actions, bundle_queries, conversion_actions, level_queries, queries, recognition_queries
+from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.recognition import Answer, Scene
@@ -37,15 +38,28 @@ class Why(BaseModel):
     text: dict[str, str]
 
 
+FactName = Annotated[str, Field(min_length=1, max_length=80)]
+FactNames = Annotated[
+    tuple[FactName, ...],
+    Field(
+        max_length=MAX_FACTS,
+        description="Names of further facts that the pass carries as salted digests, which its holder may disclose "
+        "one by one; none by default. A name that is not known of the person is refused; the answer says which are.",
+        examples=[["test-negative-on"]],
+    ),
+]
+
+
 class PassRequest(BaseModel):
     """Whom the pass is for."""
 
     person: str = Field(min_length=1, max_length=64, description="The resident's number, or the pseudonym")
     hours: int = Field(default=24, ge=1, le=168, description="How long it is for showing")
+    facts: FactNames = ()
 
 
 class NewPass(BaseModel):
-    """A pass; the holder's secret is given once, here."""
+    """A pass; the holder's secret and what shows its facts are given once, here."""
 
     pass_id: str
     text: str = Field(description="What the QR code holds")
@@ -58,6 +72,10 @@ class NewPass(BaseModel):
     version: str
     issued_at: datetime
     expires_at: datetime
+    disclosures: dict[str, str] = Field(
+        description="Name of each fact that it carries to what shows it: append it to the text after a tilde. "
+        "The node does not keep it"
+    )
 
 
 class ConversionOrder(BaseModel):
@@ -127,6 +145,9 @@ class VerificationAnswer(BaseModel):
     list_number: int | None
     list_age_seconds: int | None
     status_age_seconds: int | None
+    facts: dict[str, str | int | float | bool | None] = Field(
+        description="What the holder disclosed, by name; empty unless the signature fits"
+    )
 
 
 class RevocationOrder(BaseModel):
@@ -182,13 +203,14 @@ def new_pass(issued: actions.IssuedPass) -> NewPass:
         version=issued.version,
         issued_at=issued.issued_at,
         expires_at=issued.expires_at,
+        disclosures=dict(issued.disclosures),
     )
 
 
 @router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
 def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
     """Issue a pass with the level that was decided last."""
-    return new_pass(actions.issue_pass(node, by=actor, person=given.person, hours=given.hours))
+    return new_pass(actions.issue_pass(node, by=actor, person=given.person, hours=given.hours, facts=given.facts))
 
 
 @router.post("/api/passes/conversion", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))

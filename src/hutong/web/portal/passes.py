@@ -13,7 +13,8 @@ from markupsafe import Markup
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import actions, queries, rulebook_queries
+from hutong.passes import actions, actions_pass, queries, rulebook_queries
+from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
 from hutong.passes.recognition import Scene
 from hutong.passes.rulebook import Rulebook
@@ -23,7 +24,7 @@ from hutong.web.doors import CurrentNode, CurrentSession
 from hutong.web.error_words import said
 from hutong.web.i18n import N_, Language, Translations
 from hutong.web.pass_view import card_of, evidence_days, hours_to_choose, own_history
-from hutong.web.portal import pass_desk, pass_keys, risk_areas, rulebooks
+from hutong.web.portal import pass_code, pass_desk, pass_keys, risk_areas, rulebooks
 from hutong.web.portal.page import FormActor, PageLanguage, page, text_in, words_of
 
 router = APIRouter()
@@ -31,6 +32,7 @@ router.include_router(rulebooks.router)
 router.include_router(risk_areas.router)
 router.include_router(pass_keys.router)
 router.include_router(pass_desk.router)
+router.include_router(pass_code.router)
 
 NO_STORE = {"Cache-Control": "no-store"}
 MAX_TEXT = 100_000
@@ -62,12 +64,14 @@ def issue_pass(
     actor: FormActor,
     person: Annotated[str, Form(max_length=64)] = "",
     hours: Annotated[int, Form()] = 24,
+    facts: Annotated[tuple[str, ...], Form(max_length=MAX_FACTS)] = (),
 ) -> HTMLResponse:
-    known: dict[str, Any] = {"actor": actor, "person": person}
+    known: dict[str, Any] = {"actor": actor, "person": person, "facts": facts}
     try:
-        issued = actions.issue_pass(node, by=actor, person=person.strip(), hours=hours)
+        issued = actions.issue_pass(node, by=actor, person=person.strip(), hours=hours, facts=facts)
     except HutongError as error:
-        errors = {"person": _why_not(error, language)}
+        of_facts = isinstance(error, BadInput) and facts and 1 <= hours <= actions_pass.MAX_HOURS
+        errors = {"facts": said(language, error.what, error.do)} if of_facts else {"person": _why_not(error, language)}
         return _pass_page(request, node, language, **known, errors=errors, status=error.status)
     return _pass_page(request, node, language, **known, issued=issued)
 
@@ -97,6 +101,7 @@ def _pass_page(
     *,
     actor: Actor,
     person: str,
+    facts: tuple[str, ...] = (),
     issued: actions.IssuedPass | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
@@ -112,6 +117,9 @@ def _pass_page(
         for_others=bool(roles & (MAY_ISSUE - {"resident"})),
         person=person,
         hours=hours_to_choose(words_of(language)),
+        facts=[] if issued else facts,
+        facts_to_choose=pass_code.facts_to_choose(node, actor, language) if roles & MAY_ISSUE else [],
+        carried=pass_code.carried(node, issued.text, issued.disclosures.values(), language) if issued else [],
         errors=dict(errors or {}),
         rulebooks=[SimpleNamespace(id=one.id, version=one.version) for one in in_force],
         issued=issued,
@@ -186,7 +194,7 @@ def _verify_page(
 
 
 def _facts(node: Node, found: Verification, language: Language) -> list[tuple[str, str]]:
-    """What the verifier may know beside the answer: signer, end, age of the lists. No level, no name."""
+    """What the verifier may know beside the answer: signer, end, ages, what the holder shows. No level or name."""
     words = words_of(language)
     names = {party.id: text_in(party.name, language) for party in governance.parties(node)}
     names.setdefault(node.id, text_in(node.settings.name, language))
@@ -199,7 +207,7 @@ def _facts(node: Node, found: Verification, language: Language) -> list[tuple[st
         facts.append((words.gettext("Age of the trust list"), _minutes(found.list_age_seconds, words)))
     if found.status_age_seconds is not None:
         facts.append((words.gettext("Age of the revocation list"), _minutes(found.status_age_seconds, words)))
-    return facts
+    return facts + pass_code.in_words(node, found.facts, language)
 
 
 def _minutes(seconds: int, words: Translations) -> str:

@@ -21,7 +21,7 @@ const CLOCK_SKEW_MS = 300_000;
  */
 export async function verifyPass(text, trust, scene, at) {
   const base = { scene, at, scale: "unknown", kind: "unknown", isSigned: false };
-  Object.assign(base, { level: null, issuer: null, issuedAt: null, expiresAt: null });
+  Object.assign(base, { level: null, issuer: null, issuedAt: null, expiresAt: null, facts: {} });
   if (trust === null) return answer(base, "unknown", "no-list");
   let read = null;
   try {
@@ -32,6 +32,7 @@ export async function verifyPass(text, trust, scene, at) {
   }
   const { kind, issuer, issuedAt, expiresAt, own, valid } = read;
   const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
+  if (known.isSigned) known.facts = read.facts;
   const refused = whyRefused(read, trust, at);
   if (refused) return answer(known, "refused", refused);
   const missing = whatIsMissing(read, trust, at);

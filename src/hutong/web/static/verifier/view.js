@@ -1,6 +1,6 @@
 /** What is shown: an answer as word, shape and colour with its reasons, and the state of the trust list. */
 
-import { ADVICE, ANSWERS, KINDS, LABELS, LEVELS, REASONS, TRUST } from "./words.js";
+import { ADVICE, ANSWERS, FACTS, KINDS, LABELS, LEVELS, REASONS, TRUST, VALUES } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TONES = { accepted: "low", refused: "high", unknown: "unknown", fresh: "low", due: "medium", old: "high", none: "unknown" };
@@ -83,6 +83,9 @@ export function showAnswer(place, answer, { words, scene, bundle }) {
   for (const [label, text] of factsOf(answer, words, scene, bundle)) {
     if (text) facts.append(make("dt", words.of(LABELS[label])), make("dd", text));
   }
+  for (const [name, value] of Object.entries(answer.facts)) {
+    facts.append(make("dt", words.of(FACTS[name]) || name), make("dd", shown(value, words)));
+  }
   place.replaceChildren(heading, make("p", words.of(ADVICE[answer.answer]), "advice"), reasons, facts);
 }
 
@@ -101,6 +104,9 @@ function factsOf(answer, words, scene, bundle) {
   }
   return [...facts, ["list", bundle && listText(bundle, words, answer.at)]];
 }
+
+/** The value of a fact that the holder discloses: its meaning is the issuer's. */
+const shown = (value, words) => words.of(VALUES[value]) || String(value);
 
 function listText({ number, issuedAt }, words, at) {
   return words.of(LABELS.number).replace("{number}", number).replace("{age}", words.made(at - issuedAt));

@@ -127,6 +127,26 @@ export const LABELS = {
   made: { en: "made {age}", zh: "{age}生成" },
 };
 
+/** Facts that a holder may disclose, where this system names them; others keep the issuer's name. */
+export const FACTS = {
+  "level-reasons": { en: "Rules that gave the level", zh: "得出该等级的规则" },
+  "test-on": { en: "Day of the newest test", zh: "最近一次检测的日期" },
+  "test-disease": { en: "What the newest test looked for", zh: "最近一次检测针对的疾病" },
+  "test-result": { en: "Result of the newest test", zh: "最近一次检测的结果" },
+  "test-negative-on": { en: "Day of the newest test, which was negative", zh: "最近一次检测（结果为阴性）的日期" },
+  "test-positive-on": { en: "Day of the newest test, which was positive", zh: "最近一次检测（结果为阳性）的日期" },
+  "vaccinated-on": { en: "Day of the last vaccination", zh: "最近一次接种的日期" },
+  "vaccinated-against": { en: "What the last vaccination protects from", zh: "最近一次接种所预防的疾病" },
+};
+
+export const VALUES = {
+  true: { en: "yes", zh: "是" },
+  false: { en: "no", zh: "否" },
+  negative: { en: "negative", zh: "阴性" },
+  positive: { en: "positive", zh: "阳性" },
+  indeterminate: { en: "indeterminate", zh: "不确定" },
+};
+
 export const TRUST = {
   fresh: { en: "Up to date", zh: "最新" },
   due: { en: "A newer one is due", zh: "应当更新" },

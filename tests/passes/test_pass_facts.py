@@ -1,0 +1,192 @@
+"""Further facts on a pass: chosen by name, sealed by fresh salts, shown one by one, and never who somebody is."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hutong.errors import BadInput, Refused
+from hutong.node import Node
+from hutong.passes import actions, appeal_queries, batch_actions, held_pass, pass_facts, queries
+from hutong.passes.credential.level_pass import MAX_MINIMAL_TEXT, disclose, read_facts
+from hutong.passes.credential.picture import draw_png, version_of
+from hutong.passes.credential.read import read_pass
+from hutong.passes.documents import shipped_document
+from hutong.passes.recognition import Answer, Scene
+from hutong.passes.verification import verify_pass
+from hutong.trust.authorisation import Actor
+from tests.conftest import NewNode
+from tests.passes import region as regions
+from tests.passes.region import FROM, LI, STEWARD, TO, pseudonym
+
+R6 = Actor("r6", "account", frozenset({"resident"}), "tw")
+NEGATIVE = {"disease": "dengue", "kind": "pcr", "result": "negative"}
+OF_R6 = {
+    "level-reasons": "test-0-7",
+    "residence-risk": "low",
+    "residence-risk-on": "2026-02-28",
+    "positive-test-on": "2026-02-25",
+    "test-on": "2026-02-26",
+    "test-disease": "dengue",
+    "test-result": "negative",
+    "test-negative-on": "2026-02-26",
+    "vaccinated-on": "2026-01-05",
+    "vaccinated-against": "dengue",
+}
+
+
+def fill(node: Node) -> Node:
+    """The small region, and what is known of R6: positive, then negative, with results to come, and vaccinated."""
+    regions.fill(node)
+    name = {"pseudonym": pseudonym(node, "R6")}
+    tests: list[dict[str, Any]] = [
+        {**name, **NEGATIVE, "result": "positive", "sampled_at": datetime(2026, 2, 25, 9, tzinfo=UTC)},
+        {**name, **NEGATIVE, "sampled_at": datetime(2026, 2, 26, 9, tzinfo=UTC)},
+        {**name, **NEGATIVE, "result": "pending", "sampled_at": datetime(2026, 2, 27, 9, tzinfo=UTC)},
+        {**name, **NEGATIVE, "result": "positive", "sampled_at": datetime(2027, 1, 1, tzinfo=UTC)},
+        {**NEGATIVE, "pseudonym": pseudonym(node, "R2"), "sampled_at": datetime(2026, 2, 20, tzinfo=UTC)},
+    ]
+    doses = [
+        {**name, "disease": "dengue", "vaccine": "J07BX04", "dose_number": number, "vaccination_date": day}
+        for number, day in enumerate((date(2025, 10, 5), date(2026, 1, 5)), start=1)
+    ]
+    regions._put(node, "test", tests)
+    regions._put(node, "immunization", doses)
+    return node
+
+
+@pytest.fixture
+def region(new_node: NewNode) -> Node:
+    return fill(new_node())
+
+
+def read(node: Node, text: str) -> Any:
+    return read_pass(text, keys=[node.keys.pass_certificate])
+
+
+def test_a_pass_is_minimal_unless_facts_are_chosen(region: Node) -> None:
+    plain = actions.issue_pass(region, by=LI, person="R6")
+    assert (dict(plain.disclosures), read(region, plain.text).claims.digests) == ({}, ())
+    assert len(plain.text) <= MAX_MINIMAL_TEXT
+    assert version_of(plain.text) <= 11
+
+
+def test_chosen_facts_are_sealed_and_shown_one_by_one(region: Node, records: str) -> None:
+    issued = actions.issue_pass(region, by=R6, person="R6", facts=["test-negative-on", "vaccinated-on"])
+    assert set(issued.disclosures) == {"test-negative-on", "vaccinated-on"}
+    sealed = read(region, issued.text)
+    assert (sealed.payload["facts"], len(sealed.claims.digests)) == ({}, 2)
+    shown = disclose(issued.text, [issued.disclosures["vaccinated-on"]])
+    assert read(region, shown).payload["facts"] == {"vaccinated-on": "2026-01-05"}
+    both = disclose(issued.text, list(issued.disclosures.values()))
+    assert read(region, draw_png(both)).payload["facts"] == {
+        "test-negative-on": "2026-02-26",
+        "vaccinated-on": "2026-01-05",
+    }
+    kept = held_pass.held_pass(region, by=R6, text=issued.text, holder_secret=issued.holder_secret)
+    assert dict(kept.disclosures) == {}
+    assert not any(one in repr(issued) for one in issued.disclosures.values())
+
+
+def test_what_is_known_of_a_person_may_be_carried_and_nothing_that_names_them(region: Node) -> None:
+    found = pass_facts.facts_to_carry(region, by=R6, person="R6")
+    assert {one.name: one.value for one in found} == OF_R6
+    assert all({"en", "zh"} <= set(one.meaning) for one in found)
+    issued = actions.issue_pass(region, by=R6, person="R6", facts=[one.name for one in found])
+    told = read_facts(read(region, issued.text).claims, list(issued.disclosures.values()))
+    assert dict(told) == OF_R6
+    assert version_of(disclose(issued.text, list(issued.disclosures.values()))) <= 40
+    for secret in ("R6", "Name of", pseudonym(region, "R6"), regions.QUIET):
+        assert secret not in str(told)
+    other = {one.name: one.value for one in pass_facts.facts_to_carry(region, by=LI, person="R5")}
+    assert (other["symptoms"], other["symptoms-on"]) == (True, "2026-02-25")
+    assert not any(name.startswith(("test", "vaccinated")) for name in other)
+
+
+def test_an_older_negative_test_does_not_hide_a_newer_positive_one(new_node: NewNode) -> None:
+    node = new_node()
+    regions.fill(node)
+    name = {"pseudonym": pseudonym(node, "R6")}
+    at = datetime(2026, 2, 20, 9, tzinfo=UTC)
+    regions._put(
+        node,
+        "test",
+        [
+            {**name, **NEGATIVE, "sampled_at": at},
+            {**name, **NEGATIVE, "result": "positive", "sampled_at": at.replace(day=25)},
+        ],
+    )
+    known = {one.name: one.value for one in pass_facts.facts_to_carry(node, by=R6, person="R6")}
+    assert "test-negative-on" not in known
+    assert (known["test-result"], known["test-positive-on"]) == ("positive", "2026-02-25")
+
+
+def test_a_name_of_nothing_known_is_one_clear_error(region: Node) -> None:
+    before = region.log.size()
+    for name in ("name", "birth_date", "area_code", "test-positive-on", "x" * 200):
+        with pytest.raises(BadInput, match="knows no fact") as refused:
+            actions.issue_pass(region, by=LI, person="R6", facts=["test-on", name])
+        assert refused.value.do == f"Choose from: {', '.join(sorted(OF_R6))}."
+    assert region.log.size() == before
+    for actor in (STEWARD, Actor("r1", "account", frozenset({"resident"}), "tw")):
+        with pytest.raises(Refused):
+            pass_facts.facts_to_carry(region, by=actor, person="R6")
+
+
+def test_a_fact_that_was_chosen_twice_is_carried_once(region: Node) -> None:
+    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-on"] * 40)
+    assert len(read(region, issued.text).claims.digests) == 1
+
+
+def test_scenes_read_what_is_disclosed_and_verifiers_see_it(region: Node) -> None:
+    scenes = shipped_document("scenes/dengue-three-levels", valid_from=FROM, valid_to=TO)
+    rule = {
+        "id": "tested",
+        "condition": {"if": [{"var": "pass.facts.test-negative-on"}, True, False]},
+        "text": {"en": "Show a negative test.", "zh": "请出示阴性检测。"},
+    }
+    scenes["scenes"] = {"border": [rule]}
+    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on", "test-on"])
+    snapshot = queries.trust_snapshot(region)
+
+    def verified(text: str) -> Any:
+        return verify_pass(text, trust=snapshot, rules=scenes, scene=Scene.BORDER, at=region.clock())
+
+    assert verified(issued.text).answer is Answer.REFUSED
+    assert verified(disclose(issued.text, [issued.disclosures["test-on"]])).answer is Answer.REFUSED
+    shown = verified(disclose(issued.text, [issued.disclosures["test-negative-on"]]))
+    assert (shown.answer, dict(shown.facts)) == (Answer.ACCEPTED, {"test-negative-on": "2026-02-26"})
+    assert shown.document()["facts"] == {"test-negative-on": "2026-02-26"}
+    anothers = actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on"])
+    borrowed = verified(disclose(anothers.text, [issued.disclosures["test-negative-on"]]))
+    assert (borrowed.answer, dict(borrowed.facts)) == (Answer.UNKNOWN, {})
+
+
+def test_a_batch_and_a_renewal_stay_minimal(region: Node) -> None:
+    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-on"])
+    assert dict(batch_actions.renew_pass(region, by=LI, pass_id=issued.pass_id).disclosures) == {}
+    for one in batch_actions.issue_batch(region, by=LI, persons=["R6"]).passes:
+        assert read(region, one.text).claims.digests == ()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.lists(st.sampled_from(sorted(OF_R6)), unique=True, min_size=1))
+def test_two_passes_of_one_person_share_nothing_but_issuer_level_version_and_day(
+    region: Node, chosen: list[str]
+) -> None:
+    one, two = (read(region, actions.issue_pass(region, by=LI, person="R6", facts=chosen).text) for _ in range(2))
+    shared = {name for name in one.payload if one.payload[name] == two.payload[name]}
+    assert shared == {"level", "rulebook", "version", "status_list", "facts"}
+    assert not set(one.claims.digests) & set(two.claims.digests)
+    assert one.claims.pass_id != two.claims.pass_id
+
+
+def test_salts_are_fresh_for_each_fact(region: Node) -> None:
+    found = appeal_queries.level_in_force(region, pseudonym(region, "R6"))
+    facts = pass_facts.known_facts(region, pseudonym(region, "R6"), found)
+    sealed = [one for _ in range(20) for one in pass_facts.chosen_facts(region, facts, OF_R6)]
+    assert len({one.salt for one in sealed}) == len(sealed) == 20 * len(OF_R6)
