@@ -13,6 +13,7 @@ import segno
 from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
+from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.web.portal import verifier
 from tests.web.verifier import world
 from tests.web.verifier.world import Site
@@ -95,6 +96,25 @@ def test_what_an_unsigned_pass_says_is_not_shown_as_known(site: Site, open_page:
     assert paste(page, world.make_region("tw", site.now).issue(site.now)) == "unknown"
     shown = page.locator("#answer dt").all_inner_texts()
     assert shown == ["Scene", "Kind", "Says it is from", "Trust list"]
+
+
+@pytest.mark.parametrize(("language", "named"), [("en", "Result of the newest test"), ("zh", "最近一次检测的结果")])
+def test_a_fact_that_the_holder_shows_is_shown_and_no_other(
+    site: Site, open_page: OpenPage, language: str, named: str
+) -> None:
+    page = open_page(language)
+    facts = [Fact("test-result", "negative", bytes(range(16))), Fact("of-another-system", "x", bytes(range(1, 17)))]
+    text = site.regions["tw"].issue(site.now, digests=digests_of(facts))
+    for shown, names in (
+        (text, []),
+        (disclose(text, facts[:1]), [named]),
+        (disclose(text, facts[1:]), [facts[1].name]),
+    ):
+        assert paste(page, shown) == "accepted"
+        assert page.locator("#answer dt").all_inner_texts()[6:] == names
+    forged = world.make_region("tw", site.now).issue(site.now, digests=digests_of(facts))
+    assert paste(page, disclose(forged, facts)) == "unknown"
+    assert named not in page.locator("#answer").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
