@@ -262,6 +262,9 @@ def test_a_pasted_proof_is_checked(client: TestClient) -> None:
     assert (good.status_code, "the entry is in this node" in good.text) == (200, True)
     altered = {**proof, "hashes": proof["hashes"][::-1]}
     other = {**proof, "index": 3}
+    doctored = client.post("/en/log", data={"proof": json.dumps({**proof, "entry": {**proof["entry"], "by": "x"}})})
+    assert doctored.status_code == 422
+    assert "The readable entry is not the one that the log holds." in doctored.text
     for wrong in (json.dumps(altered), json.dumps(other), "{}", "[]", "null", "not json", '{"hashes": 5}'):
         answer = client.post("/en/log", data={"proof": wrong})
         assert (answer.status_code, "The proof does not hold" in answer.text) == (422, True)

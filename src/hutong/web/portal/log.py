@@ -121,11 +121,21 @@ def read_proof(text: str) -> PastedProof:
             hashes=tuple(base64.b64decode(value, validate=True) for value in hashes),
             checkpoint=str(given["checkpoint"]).encode(),
         )
-        if not isinstance(orjson.loads(proof.entry), dict):
+        held = orjson.loads(proof.entry)
+        if not isinstance(held, dict):
             raise BadInput("The entry in the proof is not one.", "Fetch it again.")
+        # The proof is over the bytes; whoever reads the other form must not read something else in it.
+        if "entry" in given and _canonical(given["entry"]) != _canonical(held):
+            raise BadInput(
+                "The readable entry is not the one that the log holds.", "Believe entry_base64 only, or fetch it again."
+            )
         return PastedProof(proof, parse_verifier_key(str(given["verifier_key"])))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
         raise BadInput("This is no proof.", "Paste the whole JSON of an entry's proof.") from error
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def _log_page(
