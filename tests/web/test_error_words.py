@@ -215,8 +215,10 @@ def main_text(page: str) -> str:
 
 READ_BY_ANYBODY = [
     ("/datasets/nowhere", 404, "没有数据集 nowhere。", "There is no dataset nowhere."),
-    ("/log/abc", 422, "须为整数，所填内容无法读作整数。", "unable to parse string as an integer."),
-    ("/log/-1", 422, "须大于或等于 0。", "Input should be greater than or equal to 0."),
+    ("/log/abc", 404, "这里没有这个页面。", "There is no such page here."),
+    ("/log/-1", 404, "这里没有这个页面。", "There is no such page here."),
+    ("/log?before=abc", 422, "须为整数，所填内容无法读作整数。", "unable to parse string as an integer."),
+    ("/log?before=-1", 422, "须大于或等于 0。", "Input should be greater than or equal to 0."),
     ("/catalogue?sort=fate", 422, "query.sort：须为下列之一：", "query.sort: Input should be "),
     ("/no-such-page", 404, "这里没有您要找的内容。", "There is no such thing here."),
     ("/steward", 401, "本页面供处理数据的人员使用。", "This page is for people who work with the data."),
