@@ -471,3 +471,27 @@ def test_what_is_no_row_number(text: str) -> None:
 @given(st.sets(st.integers(1, 10_000), min_size=1, max_size=50))
 def test_row_numbers_are_read_back(rows: set[int]) -> None:
     assert parse_rows(", ".join(str(row) for row in rows)) == frozenset(rows)
+
+
+WRONG_DATES = CASES.replace('{from: onset, date: "%Y-%m-%d"}', '{from: onset, date: "%d.%m.%Y", on_invalid: held}')
+
+
+def test_a_first_try_that_came_to_nothing_is_no_obstacle(node: Node, tmp_path: Path) -> None:
+    """A dry run saves nothing; a file of which nothing was accepted may be taken in under another mapping, once."""
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+
+    def take(mapping: str, **how: bool) -> Receipt:
+        return acquisition.acquire(node, by=STEWARD, source_id="s", path=path, mapping=mapping, **how)
+
+    size = node.log.size()
+    assert (take(CASES, dry_run=True).accepted, node.log.size()) == (2, size)
+    wrong = take(WRONG_DATES)
+    assert (wrong.accepted, wrong.held) == (0, 7)
+    with pytest.raises(Conflict, match="another mapping"):
+        take(CASES)
+    for rule in held_queries.held_rules(node, wrong.id):
+        decide_held(node, by=STEWARD, receipt_id=wrong.id, rule=rule.rule, outcome="discarded", reason="Wrong mapping.")
+    assert take(CASES).accepted == 2
+    with pytest.raises(Conflict, match="another mapping"):
+        take(CASES.replace("version: 1", "version: 2"))

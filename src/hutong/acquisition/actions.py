@@ -94,8 +94,11 @@ def acquire(
     path: Path,
     mapping: str,
     progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Receipt:
     """Take in one file under a mapping (the YAML text of its file): every row accepted, held or rejected.
+
+    With ``dry_run`` nothing is saved: the receipt says what would come of the file.
 
     On return all of it is durable, with its receipt; ``Node.move_inbox`` then moves what was accepted to the lake. The
     same file again adds nothing and gives the first receipt. ``progress`` is told the rows done so far.
@@ -119,12 +122,14 @@ def acquire(
     mapping_sha256 = hashlib.sha256(mapping.encode()).hexdigest()
     earlier = queries.receipt_of_file(node, source_id, reader.sha256, wanted.table.name)
     if earlier is not None:
-        if earlier.mapping_sha256 != mapping_sha256:
+        if earlier.mapping_sha256 == mapping_sha256:
+            return replace(earlier, repeated=True)
+        if not dry_run and not queries.came_to_nothing(node, earlier):
             raise Conflict(
                 f"{path.name} was acquired under another mapping (receipt {earlier.id}).",
-                "Correct single rows instead; taking the file in twice would count everyone twice.",
+                "Taking it in twice would count people twice. If no row was accepted, discard the held ones first "
+                "(hutong held discard); try a mapping without saving anything with --dry-run.",
             )
-        return replace(earlier, repeated=True)
     known_at = node.clock()
     boundary = queries.boundary_in_force(node, wanted.table.name, on=known_at.date())
     submission = Submission(source_id, node.new_id(), reader.sha256, known_at)
@@ -147,6 +152,8 @@ def acquire(
             salt=node.random(16).hex(),
             seconds=time.monotonic() - started,
         )
+        if dry_run:
+            return receipt
         with node.change(by) as change:
             batches = _unspool(spool, taken)
             save_receipt(node, change, receipt, items=taken.items, batches=batches, people=taken.people)

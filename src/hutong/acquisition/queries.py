@@ -139,15 +139,26 @@ def receipt(node: Node, receipt_id: str) -> Receipt:
 
 
 def receipt_of_file(node: Node, source_id: str, file_sha256: str, table: str) -> Receipt | None:
-    """The receipt of a file that was acquired before, if it was."""
-    query = sa.select(schema.receipt.c.body).where(
-        schema.receipt.c.source == source_id,
-        schema.receipt.c.file_sha256 == file_sha256,
-        schema.receipt.c.table_name == table,
+    """The newest receipt of a file that was acquired before, if it was."""
+    receipt = schema.receipt.c
+    query = sa.select(receipt.body).where(
+        receipt.source == source_id, receipt.file_sha256 == file_sha256, receipt.table_name == table
     )
     with node.records.reading() as connection:
-        body = connection.execute(query).scalar()
+        body = connection.execute(query.order_by(receipt.received_at.desc(), receipt.id.desc()).limit(1)).scalar()
     return None if body is None else read_receipt(body)
+
+
+def came_to_nothing(node: Node, receipt: Receipt) -> bool:
+    """Whether no row of a receipt was accepted or released, and none waits: then nothing would be counted twice."""
+    item, decision = schema.receipt_item, schema.held_decision
+    alive = (
+        sa.select(sa.func.count())
+        .select_from(item.outerjoin(decision, item.c.decision == decision.c.id))
+        .where(item.c.receipt == receipt.id, sa.or_(item.c.sealed.is_not(None), decision.c.outcome == "released"))
+    )
+    with node.records.reading() as connection:
+        return receipt.accepted == 0 and not connection.execute(alive).scalar_one()
 
 
 def receipt_items(

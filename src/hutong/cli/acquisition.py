@@ -76,6 +76,7 @@ def acquire(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
     source_id: Annotated[str, typer.Option("--source", help="Id of the declared source.")],
     mapping: Annotated[Path, typer.Option("--mapping", help="YAML mapping to the data standard.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and save nothing.")] = False,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -90,10 +91,12 @@ def acquire(
             path=file,
             mapping=read_text(mapping, "mapping"),
             progress=tell,
+            dry_run=dry_run,
         )
-        waiting = _move_inbox(opened_node)
+        waiting = "" if dry_run else _move_inbox(opened_node)
         reasons = queries.receipt_reasons(opened_node, receipt.id)
-    lines = [f"Receipt {receipt.id}: {receipt.sentence()} · {receipt.seconds:.1f} s"]
+    name = "Nothing was saved" if dry_run else f"Receipt {receipt.id}"
+    lines = [f"{name}: {receipt.sentence()} · {receipt.seconds:.1f} s"]
     lines += [f"  {outcome} {rows:,} by {rule}: e.g. {reason}" for outcome, rule, reason, rows in reasons]
     lines += [f"  noticed {finding.rule} in {finding.subject}: {finding.rows:,} rows" for finding in receipt.findings]
     lines += [f"  outside the boundary: {name} ({n:,} values)" for name, n in receipt.refused_values.items()]
@@ -256,9 +259,10 @@ def _yaml(file: Path, what: str) -> dict[str, Any]:
     import yaml
 
     from hutong.errors import BadInput
+    from hutong.standard.yaml_text import load_yaml
 
     try:
-        document = yaml.safe_load(read_text(file, what))
+        document = load_yaml(read_text(file, what), str(file))
     except yaml.YAMLError as error:
         raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
     if not isinstance(document, dict):

@@ -159,7 +159,8 @@ receipt = Table(
     Column("rejected", Integer, nullable=False),
     Column("body", sa.JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
-    UniqueConstraint("source", "file_sha256", "table_name"),
+    # What came to nothing under one mapping may be taken in under another one.
+    UniqueConstraint("source", "file_sha256", "table_name", "mapping_sha256"),
     Index("ix_receipt_received_at_id", "received_at", "id"),
 )
 held_decision = Table(

@@ -353,7 +353,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_receipt_source")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
         sa.UniqueConstraint(
-            "source", "file_sha256", "table_name", name=op.f("uq_receipt_source_file_sha256_table_name")
+            "source",
+            "file_sha256",
+            "table_name",
+            "mapping_sha256",
+            name=op.f("uq_receipt_source_file_sha256_table_name_mapping_sha256"),
         ),
     )
     with op.batch_alter_table("receipt", schema=None) as batch_op:
