@@ -476,3 +476,21 @@ def test_records_that_are_no_database(hutong: CommandLine, copy: Path) -> None:
     for beside in copy.glob("records.sqlite-*"):
         beside.unlink()
     require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered, "not a database")
+
+
+@pytest.mark.parametrize("command", [("emergency", "declare"), ("source", "declare"), ("boundary", "set")])
+@pytest.mark.parametrize(("content", "kind"), [
+    ("id: a\nid: b\n", errors.BadInput),
+    ("a: " + "[" * 5000, errors.LimitExceeded),
+    ("a: &a [x]\nb: *a\n", errors.BadInput),
+    ("a: [", errors.BadInput),
+])  # fmt: skip
+def test_yaml_that_misleads(
+    command: tuple[str, ...],
+    content: str,
+    kind: type[errors.HutongError],
+    hutong: CommandLine,
+    ready: Path,
+    files: Files,
+) -> None:
+    require_refused(hutong(*command, files.write("d.yaml", content), "--node", ready, "--json"), kind)

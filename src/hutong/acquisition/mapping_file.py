@@ -45,6 +45,7 @@ from hutong.acquisition.values import Origin
 from hutong.acquisition.weeks import SYSTEMS
 from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.standard import Element, Standard, Table
+from hutong.standard.yaml_text import load_yaml
 
 FILE_BYTES_MAX = 256 * 1024
 _TOP = ("mapping", "version", "table", "format", "nulls", "elements", "levels", "true_from", "rows", "agreements",
@@ -67,8 +68,8 @@ def load_mapping(path: Path, standard: Standard) -> Mapping:
 def read_mapping(text: str, standard: Standard, *, name: str = "mapping") -> Mapping:
     """Read and check the text of a mapping file. Raises BadInput."""
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        document = load_yaml(text, name)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" on line {mark.line + 1}" if mark else ""
         raise BadInput(f"{name} is not YAML{where}.", "Correct its indentation and quotes.") from error
@@ -192,7 +193,8 @@ class _Reader:
         if element.code_list:
             return element.code_list.code(str(value)).value
         expected = {"integer": int, "decimal": int | float, "boolean": bool}.get(element.type, str)
-        if not isinstance(value, expected) or (isinstance(value, bool) and element.type != "boolean"):
+        unfit = not isinstance(value, expected) or (isinstance(value, bool) and element.type != "boolean")
+        if unfit or element.type in ("date", "datetime"):
             raise self._bad(f"{where}: the constant {value!r} is no {element.type} (dates: map a column)")
         return value
 

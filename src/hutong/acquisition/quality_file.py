@@ -12,6 +12,7 @@ from hutong.acquisition.conditions import parse as parse_condition
 from hutong.acquisition.quality import DIMENSIONS, Kind, QualityRule, RuleSet
 from hutong.errors import BadInput
 from hutong.standard import Standard, Table
+from hutong.standard.yaml_text import load_yaml
 
 _WORDS = {
     "id",
@@ -64,7 +65,7 @@ def read_rules(rules: str, weights: str, standard: Standard) -> RuleSet:
 
 def _document(text: str, what: str) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(text)
+        document = load_yaml(text, f"The {what}")
     except yaml.YAMLError as error:
         raise BadInput(f"The {what} are not YAML.", "Correct their indentation and quotes.") from error
     if not isinstance(document, dict):

@@ -32,9 +32,10 @@ def declare(
     from hutong.errors import BadInput
     from hutong.governance import actions
     from hutong.governance.emergency import parse_emergency
+    from hutong.standard.yaml_text import load_yaml
 
     try:
-        document = yaml.safe_load(read_text(file, "emergency"))
+        document = load_yaml(read_text(file, "emergency"), str(file))
     except yaml.YAMLError as error:
         raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
     if not isinstance(document, dict):

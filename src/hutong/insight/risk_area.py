@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
+from hutong.standard.yaml_text import load_yaml
 from hutong.trust.signing import canonical_json
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ def read_rule(text: str) -> RiskRule:
     if len(text) > MAX_BYTES:
         raise LimitExceeded("The risk-area rule is larger than 64 KiB.", "Shorten its texts.")
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        document = load_yaml(text, "The risk-area rule")
+    except yaml.YAMLError as error:
         raise BadInput("The risk-area rule is not YAML.", "Correct its indentation and quotes.") from error
     return parse_rule(document)
 

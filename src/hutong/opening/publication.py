@@ -15,6 +15,7 @@ import yaml
 
 from hutong.errors import BadInput, LimitExceeded
 from hutong.opening.catalogue import SLUG, Contact, Keywords, Text
+from hutong.standard.yaml_text import load_yaml
 
 MAX_BYTES = 128 * 1024
 LONGEST_ID = 80
@@ -88,7 +89,7 @@ def parse_publication(text: str) -> Publication:
     if len(text) > MAX_BYTES:
         raise LimitExceeded("The publication is larger than 128 KiB.", "Shorten its texts.")
     try:
-        given = yaml.load(text, Loader=yaml.CSafeLoader)
+        given = load_yaml(text, "The publication")
     except yaml.YAMLError as error:
         raise BadInput(f"The publication is no YAML: {error}.", "Correct the file.") from error
     if not isinstance(given, dict):

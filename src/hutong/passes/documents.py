@@ -18,6 +18,7 @@ import orjson
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
+from hutong.standard.yaml_text import load_yaml
 from hutong.trust.signing import canonical_json
 
 Document = Mapping[str, Any]
@@ -26,24 +27,9 @@ Texts = Mapping[str, str]
 
 LANGUAGES = ("en", "zh")
 MAX_BYTES = 2**20
-MAX_DEPTH = 100
-MAX_EVENTS = 200_000
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")
 _SEMVER = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML was built with it
-
-
-class _PlainLoader(_Loader):  # type: ignore[misc]
-    """YAML's JSON types only: dates stay text, because a rule reads text and a hash needs one spelling."""
-
-
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,47 +88,18 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
 
     Raises:
         BadInput: not UTF-8, not YAML, no object, aliases or a key twice.
-        LimitExceeded: larger than MAX_BYTES, deeper than MAX_DEPTH.
+        LimitExceeded: larger than MAX_BYTES, or nested too deep.
     """
     if len(raw) > MAX_BYTES:
         raise LimitExceeded(f"{name} is larger than {MAX_BYTES} bytes.", "Split it.")
     try:
         text = raw.decode("utf-8-sig")
-        _bound(text, name)
-        document = yaml.load(text, Loader=_PlainLoader)
+        document = load_yaml(text, name)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise BadInput(f"{name} is neither YAML nor JSON.", "Correct the file; it must be UTF-8.") from error
     if not isinstance(document, dict):
         raise BadInput(f"{name} holds no object.", "Give one document with named fields.")
     return document
-
-
-def _bound(text: str, name: str) -> None:
-    """Walk the parser's events before anything is built: they cost no memory and can't recurse."""
-    depth = 0
-    keys: list[set[str] | None] = []
-    expects_key: list[bool] = []
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if count > MAX_EVENTS or depth > MAX_DEPTH:
-            raise LimitExceeded(f"{name} is too large or nested too deep.", "Split it, or make it flatter.")
-        if isinstance(event, yaml.AliasEvent):
-            raise BadInput(f"{name} uses a YAML alias.", "Write the value out where it is needed.")
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            depth -= 1
-            keys.pop()
-            expects_key.pop()
-            continue
-        is_node = isinstance(event, yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent)
-        if is_node and keys and keys[-1] is not None:
-            if expects_key[-1] and isinstance(event, yaml.ScalarEvent):
-                if event.value in keys[-1]:
-                    raise BadInput(f"{name} has the key {event.value[:40]!r} twice.", "Keep one of them.")
-                keys[-1].add(event.value)
-            expects_key[-1] = not expects_key[-1]
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            depth += 1
-            keys.append(set() if isinstance(event, yaml.MappingStartEvent) else None)
-            expects_key.append(True)
 
 
 def document_hash(document: Document) -> str:
