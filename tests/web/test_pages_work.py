@@ -109,7 +109,9 @@ def test_the_public_is_led_to_the_sign_in_page(client: TestClient, shared: Share
     for path in ("/en/steward", f"/en/requests/{shared.waiting}", f"/en/agreements/{shared.agreement}"):
         answer = client.get(path)
         assert answer.status_code == 401
-        assert "/en/sign-in" in answer.text
+        assert f'href="/en/sign-in?next={path}"' in answer.text
+        assert "Sign in to go on" in answer.text
+        assert "Something went wrong" not in answer.text
 
 
 def test_the_steward_sees_why_rows_were_not_accepted(world: World, person: Callable[[str], Person]) -> None:

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Depends, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -77,10 +78,15 @@ def error_text(request: Request, *, status: int, what: str, do: str) -> str:
     """The error page."""
     code = request.url.path.split("/", 2)[1]
     language = language_of(code) if code in ("en", "zh") else ENGLISH
-    way_out = [(f"/{language.code}/sign-in", translations(language).gettext("Sign in"))] if status == 401 else None
-    return _text(
-        request, language, "error.html", {"status": status, "code": status, "what": what, "do": do, "way_out": way_out}
-    )
+    context: dict[str, Any] = {"status": status, "code": status, "what": what, "do": do}
+    if status == 401:
+        words = translations(language)
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        # The sign-in page checks the address again. What a form was sent to has no page to come back to.
+        following = f"?next={quote(address, safe='/')}" if request.method == "GET" else ""
+        context["way_out"] = [(f"/{language.code}/sign-in{following}", words.gettext("Sign in"))]
+        context["headline"] = words.gettext("Sign in to go on")
+    return _text(request, language, "error.html", context)
 
 
 def words_of(language: Language) -> Translations:
