@@ -75,10 +75,10 @@ def curve_finding(points: Sequence[WeekCount], words: Translations) -> str:
     ratio = None if before.count is None else ratio_beyond_chance(before.count, last.count)
     if ratio is None:
         return words.ngettext(
-            "%(n)s case in the latest week: no clear change",
-            "%(n)s cases in the latest week: no clear change",
+            "%(n)s case in the week of %(week)s, the latest: no clear change",
+            "%(n)s cases in the week of %(week)s, the latest: no clear change",
             last.count,
-        ) % {"n": words.number(last.count)}
+        ) % {"n": words.number(last.count), "week": words.date(last.week)}
     return change_finding(ratio, (last.week - before.week).days, words)
 
 
