@@ -71,17 +71,22 @@ def every_figure(language: Language) -> list[Figure]:
         ((200, 100), "Cases halved in 7 days"),
         ((1000, 1300), "Cases rose by 30% in 7 days"),
         ((1300, 1000), "Cases fell by 23% in 7 days"),
-        ((100, 104), "104 cases in the latest week: no clear change"),
-        ((3, 6), "6 cases in the latest week: no clear change"),
-        ((None, 600), "600 cases in the latest week: no clear change"),
+        ((100, 104), "104 cases in the week of 12 January 2015, the latest: no clear change"),
+        ((3, 6), "6 cases in the week of 12 January 2015, the latest: no clear change"),
+        ((None, 600), "600 cases in the week of 12 January 2015, the latest: no clear change"),
         ((10, 5000, 12), "Cases peaked at 5,000 in the week of 12 January 2015"),
         ((10, 5000, None), "Cases peaked at 5,000 in the week of 12 January 2015"),
         ((None, None), "No weekly number can be shown"),
-        ((0, 0), "0 cases in the latest week: no clear change"),
+        ((0, 0), "0 cases in the week of 12 January 2015, the latest: no clear change"),
     ],
 )
 def test_a_curve_is_called_what_it_shows(counts: tuple[int | None, ...], says: str) -> None:
     assert curve_finding(weeks(*counts), WORDS) == says
+
+
+def test_nearly_all_is_not_called_all() -> None:
+    shown = [WORDS.percent(share) for share in (0.994, 0.9951, 0.999, 0.99996, 1)]
+    assert shown == ["99%", "99.5%", "99.9%", ">99.9%", "100%"]
 
 
 def test_findings_speak_chinese() -> None:

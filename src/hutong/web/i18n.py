@@ -144,7 +144,10 @@ class Translations:
         return str(format_decimal(value, format="#,##0.#", locale=self.locale))
 
     def percent(self, share: float) -> str:
-        """A share (0 to 1) as whole percent."""
+        """A share (0 to 1) as whole percent; what is nearly all is never called all (99.9%, >99.9%)."""
+        if 0.995 <= share < 1:
+            nearly = format_percent(min(int(share * 1000) / 1000, 0.999), format="#,##0.0%", locale=self.locale)
+            return f">{nearly}" if share > 0.999 else str(nearly)
         return str(format_percent(share, format="#,##0%", locale=self.locale))
 
     def date(self, day: Day) -> str:
