@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from hutong.web.i18n import N_, Translations
+from hutong.web.page_words import QUALITY
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "node.initialised": (N_("Node set up"), N_("The node %(node)s was set up for the territory %(territory)s.")),
@@ -237,6 +238,8 @@ def _in_words(name: str, text: str, words: Translations) -> str:
         return words.gettext(SOMEBODY)
     if name == "effect" and text in EFFECTS:
         return words.gettext(EFFECTS[text])
+    if name == "label" and text in QUALITY:
+        return words.gettext(QUALITY[text])
     if name in MOMENTS:
         return words.moment(datetime.fromisoformat(text))
     return _day(text, words) if name in DAYS else text
