@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import signal
@@ -87,7 +88,12 @@ def test_every_row_has_an_answer_and_the_same_file_adds_nothing(demo: Demonstrat
         case = acquired[f"{region}_case"]
         assert case["rows"] == rows == case["accepted"] + case["held"] + case["rejected"]
         assert acquired[f"{region}_again"] == {"receipt": case["id"], "repeated": True}
-        assert acquired[f"{region}_moved_to_lake"]["case"] == case["accepted"]
+        assert acquired[f"{region}_in_lake"]["case"] == case["accepted"]
+        assert "in the lake: " in demo.told
+        assert f"{case['accepted']:,} case rows" in demo.told
+        set_up = demo.facts["set_up"]
+        assert set_up["emergencies"][region] == f"{region}-dengue-exercise"
+        assert set_up["boundaries"][region] == f"{region}-surveillance"
         assert f"acquired {rows:,} case rows: {case['accepted']:,} accepted, {case['held']:,} held" in demo.told
     assert set(acquired["tw_case"]["refused_values"]) == {
         *("infection_area_code", "infection_village_code", "residence_village_code")
@@ -101,6 +107,8 @@ def test_counts_in_the_file_are_those_of_the_nodes(demo: Demonstration) -> None:
         for kind in ("weekly", "records"):
             name = f"{region}-dengue-{kind}"
             release = demo.facts["open"][name]
+            for file in release["files"].values():
+                assert hashlib.sha256(Path(file["path"]).read_bytes()).hexdigest() == file["sha256"]
             page = demo.get(region, f"/en/datasets/{name}").text
             assert f"{release['rows']:,}" in page
             shown = demo.get(region, f"/api/opening/datasets/{name}").json()["releases"][0]
@@ -135,6 +143,8 @@ def test_the_release_was_shared_and_taken_back(demo: Demonstration) -> None:
 def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstration) -> None:
     issued = demo.facts["passes"]["pass"]
     assert picture.read(Path(issued["picture"]).read_bytes()) == issued["text"]
+    assert Path(issued["text_file"]).read_text("ascii") == issued["text"]
+    assert json.loads(Path(demo.facts["passes"]["trust_bundle"]).read_text())["signed"]
     answers = {scene: answer["answer"] for scene, answer in demo.facts["passes"]["verified_by_pe"].items()}
     assert set(answers.values()) == {"accepted", "refused", "unknown"}
     assert demo.facts["passes"]["altered"]["answer"] == "unknown"

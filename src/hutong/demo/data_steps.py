@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from hutong.acquisition import actions as acquisition
 from hutong.opening import actions as opening
+from hutong.opening import queries as opening_queries
 
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
+    from hutong.node import Node
 
 SHAPES = {"good": "●", "fair": "▲", "poor": "■"}
 
@@ -47,12 +49,19 @@ def acquire(demo: Demo) -> None:
             )
             facts[f"{region}_again"] = {"receipt": again.id, "repeated": again.repeated}
             begun = time.monotonic()
-            moved = node.move_inbox()
-            facts[f"{region}_moved_to_lake"] = moved
+            node.move_inbox()  # the rest: the region's own server moves batches too, as they come
+            in_lake = {table: _rows(node, table) for table in line_list.mappings}
+            facts[f"{region}_in_lake"] = in_lake
+            told = ", ".join(f"{rows:,} {table} rows" for table, rows in in_lake.items())
             demo.report.say(
-                f"{region}: the same file again adds nothing; {sum(moved.values()):,} rows moved to the lake",
+                f"{region}: the same file again adds nothing; in the lake: {told}",
                 seconds=time.monotonic() - begun,
             )
+
+
+def _rows(node: Node, table: str) -> int:
+    found = node.engine.table(table)
+    return int(node.engine.to_arrow(found.aggregate(rows=found.count())).to_pylist()[0]["rows"])
 
 
 def assess(demo: Demo) -> None:
@@ -85,7 +94,12 @@ def publish(demo: Demo) -> None:
                     "risk": release.risk,
                     "suppression": release.suppression,
                     "files": {
-                        file.format: {"bytes": file.bytes, "sha256": file.sha256} for file in release.distributions
+                        file.format: {
+                            "path": str(opening_queries.release_file(node, release, file.format)),
+                            "bytes": file.bytes,
+                            "sha256": file.sha256,
+                        }
+                        for file in release.distributions
                     },
                 }
                 demo.report.say(

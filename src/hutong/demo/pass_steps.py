@@ -156,6 +156,7 @@ def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
         "characters": len(issued.text),
         "picture": str(picture),
         "text": issued.text,
+        "text_file": str(demo.folder / "pass.txt"),
     }
     because = "; ".join(reason.texts["en"] for reason in issued.reasons)
     demo.report.say(f"tw issued a pass to resident {resident_number(0)}: level {issued.level}. {because}")
@@ -167,6 +168,7 @@ def _verify(demo: Demo, pe: Node, issued: IssuedPass, facts: dict[str, Any]) -> 
     actions.fetch_party_bundle(pe, by=pe.operator, party_id="tw")
     bundle = demo.folder / "pe-trust-bundle.json"
     bundle.write_bytes(orjson.dumps(queries.bundle_file(pe)))
+    facts["trust_bundle"] = str(bundle)
     # From here on without any network: the bundle's file and the text of the code are all that a verifier has.
     at = pe.clock() + timedelta(seconds=1)
     facts["verified_by_pe"] = {}

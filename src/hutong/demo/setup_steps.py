@@ -44,6 +44,7 @@ boundary keeps it out, and the receipts count what was kept out."""
 def set_up(demo: Demo) -> None:
     """Make the nodes, with accounts, emergency and boundary."""
     with demo.report.step("set_up", "1  Set up") as facts:
+        facts["emergencies"], facts["boundaries"] = {}, {}
         for name, port in demo.ports.items():
             begun = time.monotonic()
             node = init_node(
@@ -64,14 +65,15 @@ def set_up(demo: Demo) -> None:
                     password=demo.password,
                 )
             if name != "hub":
-                _declare(node, demo.lists[name].source.title)
+                declared, boundary = _declare(node, demo.lists[name].source.title)
+                facts["emergencies"][name], facts["boundaries"][name] = declared.id, boundary.id
                 acquisition.declare_source(node, by=node.operator, source=demo.lists[name].source)
             demo.report.say(f"node {name}: keys, records, log, three accounts", seconds=time.monotonic() - begun)
         facts["nodes"] = list(demo.nodes)
         facts["may_be_collected"] = {table: elements.split() for table, elements in MAY_BE_COLLECTED.items()}
 
 
-def _declare(node: Node, title: Mapping[str, str]) -> None:
+def _declare(node: Node, title: Mapping[str, str]) -> tuple[Emergency, Boundary]:
     today = node.clock().date()
     declared = Emergency(
         id=f"{node.id}-dengue-exercise",
@@ -90,7 +92,9 @@ def _declare(node: Node, title: Mapping[str, str]) -> None:
         sunset=today + timedelta(days=90),
     )
     governance.declare_emergency(node, by=node.operator, emergency_=declared)
-    acquisition.set_boundary(node, by=node.operator, boundary=_boundary(node, declared.id, declared.sunset))
+    boundary = _boundary(node, declared.id, declared.sunset)
+    acquisition.set_boundary(node, by=node.operator, boundary=boundary)
+    return declared, boundary
 
 
 def _boundary(node: Node, emergency: str, sunset: date) -> Boundary:
