@@ -44,8 +44,7 @@ CHAPTER = Chapter(
     (
         _case(
             "Every listed area of the rule's level has a level",
-            "No case and four are low; five are medium, fifty are high. Counties and the country are not "
-            "assessed.",
+            "No case and four are low; five are medium, fifty are high. Counties and the country are not assessed.",
             HEADER
             + """
             TW-6703500 | 2015-09-10 | dengue | confirmed | false | 50
