@@ -126,6 +126,7 @@ def test_an_empty_protected_header_is_signed_as_nothing() -> None:
         (None, base64.b64encode(KEY_ID), True),
         (hashlib.sha256(DER).digest(), None, None),
     ],
+    ids=range(9),  # the key is new in every process, and so would its names be
 )
 def test_where_and_how_the_key_is_named(protected: Any, unprotected: Any, valid: bool | None) -> None:
     head = {1: -7} | ({4: protected} if protected else {})
