@@ -288,7 +288,9 @@ def open_page(chromium: Browser, pages: dict[str, str], width: int = 1280, **opt
         else:
             route.abort()
 
-    page = chromium.new_context(viewport={"width": width, "height": 900}, **options).new_page()
+    page = chromium.new_context(
+        **{"viewport": {"width": width, "height": 900}, "reduced_motion": "reduce", **options}
+    ).new_page()
     page.route("**/*", answer)
     return page
 

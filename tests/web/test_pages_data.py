@@ -261,7 +261,7 @@ def test_a_number_leads_to_its_proof_in_the_log(world: World, client: TestClient
     ("path", "status"),
     [
         ("datasets/none", 404),
-        ("datasets/UPPER", 422),
+        ("datasets/UPPER", 404),
         (f"datasets/{WEEKLY}?version=9", 404),
         (f"datasets/{WEEKLY}?version={'x' * 80}", 422),
         (f"datasets/{WEEKLY}?from=yesterday", 422),

@@ -98,11 +98,8 @@ def acquire(
 ) -> Receipt:
     """Take in one file under a mapping (the YAML text of its file): every row accepted, held or rejected.
 
-    With ``dry_run`` nothing is saved: the receipt says what would come of the file.
-
     On return all of it is durable, with its receipt; ``Node.move_inbox`` then moves what was accepted to the lake. The
-    same file again adds nothing and gives the first receipt. ``progress`` is told the rows done so far.
-
+    same file again adds nothing and gives the first receipt. ``dry_run`` saves nothing, and tells what would come.
     Raises ``BadInput`` (the file or the mapping), ``Refused`` (boundary, emergency, policy), ``Conflict`` (the file was
     acquired under another mapping), ``LimitExceeded``, ``Unavailable`` (disk full); then nothing has changed.
     """

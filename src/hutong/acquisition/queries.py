@@ -139,13 +139,13 @@ def receipt(node: Node, receipt_id: str) -> Receipt:
 
 
 def receipt_of_file(node: Node, source_id: str, file_sha256: str, table: str) -> Receipt | None:
-    """The newest receipt of a file that was acquired before, if it was."""
+    """The receipt of a file that was acquired before, if it was: the one with accepted rows, else the newest."""
     receipt = schema.receipt.c
     query = sa.select(receipt.body).where(
         receipt.source == source_id, receipt.file_sha256 == file_sha256, receipt.table_name == table
     )
     with node.records.reading() as connection:
-        body = connection.execute(query.order_by(receipt.received_at.desc(), receipt.id.desc()).limit(1)).scalar()
+        body = connection.execute(query.order_by(receipt.accepted.desc(), receipt.received_at.desc()).limit(1)).scalar()
     return None if body is None else read_receipt(body)
 
 

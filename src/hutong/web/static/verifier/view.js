@@ -83,7 +83,7 @@ export function showAnswer(place, answer, { words, scene, bundle }) {
   for (const [label, text] of factsOf(answer, words, scene, bundle)) {
     if (text) facts.append(make("dt", words.of(LABELS[label])), make("dd", text));
   }
-  for (const [name, value] of Object.entries(answer.facts)) {
+  for (const [name, value] of Object.entries(answer.facts ?? {})) {
     facts.append(make("dt", words.of(FACTS[name]) || name), make("dd", shown(value, words)));
   }
   place.replaceChildren(heading, make("p", words.of(ADVICE[answer.answer]), "advice"), reasons, facts);
