@@ -128,7 +128,7 @@ def new_node(
             tmp_path / node_id,
             node_id=node_id,
             name=settings.get("name", {"en": f"Region {node_id}", "zh": f"地区 {node_id}"}),
-            territory=settings.get("territory", node_id.upper() if len(node_id) == 2 else "ZZ"),
+            territory=settings.get("territory", node_id.upper() if node_id in ("tw", "pe", "cn") else "ZZ"),
             url=settings.get("url", f"http://127.0.0.1/{node_id}"),
             clock=clock,
         )
