@@ -16,7 +16,8 @@ import httpx
 
 from hutong.errors import Conflict, Unavailable
 
-START_SECONDS = 40.0
+START_SECONDS = 180.0
+"""A server is up in seconds; on a machine that is busy with other work, loading the engines may take minutes."""
 
 
 def require_free(port: int, host: str = "127.0.0.1") -> None:
@@ -69,8 +70,9 @@ def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
             return
         except httpx.HTTPError:
             time.sleep(0.1)
-    last = (folder / "server.txt").read_text(errors="replace").strip().splitlines()[-1:]
-    raise Unavailable(f"The server of {folder.name} did not start: {' '.join(last)}", f"See {folder / 'server.txt'}.")
+    told = (folder / "server.txt").read_text(errors="replace").strip().splitlines()
+    last = told[-1] if told else f"no answer within {START_SECONDS:.0f} s."
+    raise Unavailable(f"The server of {folder.name} did not start: {last}", f"See {folder / 'server.txt'}.")
 
 
 def resident_memory_mib(pid: int) -> int:
