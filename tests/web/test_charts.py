@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
 from hutong.web import vega
-from hutong.web.chart_specs import withheld_runs
+from hutong.web.chart_specs import map_spec, withheld_runs
 from hutong.web.charts import Basis, Figure, MatrixCell, bars, epidemic_curve, hexagon_map, matrix, suppression_note
 from hutong.web.findings import (
     Bar,
@@ -140,6 +140,29 @@ def test_a_withheld_week_is_a_hollow_mark_and_a_zero_is_not() -> None:
     zero = epidemic_curve(weeks(10, 0, 40), description="d", basis=BASIS, words=WORDS).svg
     assert "stroke-dasharray" in hidden and "withheld" in hidden
     assert "stroke-dasharray" not in zero and "withheld" not in zero
+
+
+@pytest.mark.parametrize("values", [(0, 0.2, 3, 40, 700), (0,), (5,), (None, 0, 9), (None, 2, 2)])
+def test_the_legend_of_a_map_has_every_class_that_is_drawn(values: tuple[float | None, ...]) -> None:
+    cells = [HexagonValue(cell, v) for cell, v in zip(sorted(h3.grid_disk(MIDDLE, 1)), values, strict=False)]
+    layers = map_spec(cells, [], "u", WORDS)["layer"]
+    drawn = {layer["mark"]["fill"] for layer in layers if layer["mark"]["type"] == "geoshape"}
+    swatches = {
+        layer["mark"]["fill"]: layer["encoding"]["x"]["value"] for layer in layers if layer["mark"]["type"] == "rect"
+    }
+    starts = {
+        layer["encoding"]["x"]["value"]: layer["data"]["values"][0]["says"]
+        for layer in layers
+        if layer["mark"]["type"] == "text"
+        and layer["mark"]["baseline"] == "top"
+        and layer["data"]["values"][0]["says"] != "u"
+    }
+    assert drawn <= set(swatches)
+    # Withheld (no fill) stands in the legend only when a hexagon is withheld; zero has its own swatch, and says 0.
+    assert (None in swatches) == (None in values)
+    assert (0 in values) == ("0" in starts.values())
+    if 0 in values:
+        assert starts[swatches["#f4f6f6"]] == "0"
 
 
 def test_labels_stay_text() -> None:

@@ -15,6 +15,8 @@ from hutong.web.vega import ACCENT, INK, LEVELS, RULE, SEQUENCE, SOFT
 
 MAP_PX: Final = 500
 MOST_BARS: Final = 160
+NOTHING: Final = "#f4f6f6"
+"""Fill of a hexagon without a case."""
 HOLLOW: Final = {"stroke": SOFT, "strokeWidth": 1, "strokeDash": [2, 2], "fill": None}
 # In a long series a dash would be longer than a week.
 FINE_HOLLOW: Final = {"stroke": "#87949a", "strokeWidth": 0.5, "fill": None}
@@ -122,7 +124,7 @@ def map_spec(
     identity = {"type": "identity", "scale": 1, "translate": [0, 0]}
     layers = []
     for kind, shapes in classes.items():
-        paint: dict[str, Any] = {"fill": "#f4f6f6", "stroke": RULE, "strokeWidth": 0.7}
+        paint: dict[str, Any] = {"fill": NOTHING, "stroke": RULE, "strokeWidth": 0.7}
         if kind == "withheld":
             paint = HOLLOW
         elif kind != "none":
@@ -130,7 +132,10 @@ def map_spec(
         if shapes:
             layers.append({**_layer(shapes, {"type": "geoshape", **paint}), "projection": identity})
     layers += _map_labels(labels, places, height)
-    layers += _map_legend(breaks, colours, unit, height + 26, words, withheld=bool(classes["withheld"]))
+    limits = (
+        [(0.0, NOTHING), *zip(breaks, colours, strict=True)] if classes["none"] else zip(breaks, colours, strict=True)
+    )
+    layers += _map_legend(list(limits), unit, height + 26, words, withheld=bool(classes["withheld"]))
     return {"width": MAP_PX, "height": height + 64, "padding": 2, "layer": layers}
 
 
@@ -150,8 +155,9 @@ def _map_labels(
 
 
 def _map_legend(
-    breaks: Sequence[float], colours: Sequence[str], unit: str, top: float, words: Translations, *, withheld: bool
+    limits: Sequence[tuple[float, str]], unit: str, top: float, words: Translations, *, withheld: bool
 ) -> list[dict[str, Any]]:
+    """A swatch for each class that is drawn, with its lowest value; the class of zero has the edge of its hexagons."""
     text = {"type": "text", "fontSize": 12.5, "fill": SOFT, "baseline": "top"}
     step = 52
     layers = [
@@ -159,15 +165,16 @@ def _map_legend(
             [{"says": unit}], {**text, "align": "left", "fill": INK}, text={"field": "says"}, **_pixels(x=0, y=top - 18)
         )
     ]
-    for place, (least, colour) in enumerate(zip(breaks, colours, strict=True)):
-        swatch = {"type": "rect", "fill": colour}
+    for place, (least, colour) in enumerate(limits):
+        edge = {"stroke": RULE, "strokeWidth": 0.7} if colour == NOTHING else {}
+        swatch = {"type": "rect", "fill": colour, **edge}
         layers.append(_layer([{}], swatch, **_pixels(x=place * step, x2=(place + 1) * step, y=top, y2=top + 11)))
         says = [{"says": words.number(least)}]
         layers.append(
             _layer(says, {**text, "align": "left"}, text={"field": "says"}, **_pixels(x=place * step, y=top + 16))
         )
     if withheld:
-        layers += _hollow_legend(words, len(breaks) * step + 24, top + 1)
+        layers += _hollow_legend(words, len(limits) * step + 24, top + 1)
     return layers
 
 
