@@ -7,7 +7,9 @@ import struct
 import xml.etree.ElementTree as ET
 import zlib
 
+import numpy as np
 import pytest
+import zxingcpp
 from PIL import Image
 
 from hutong.errors import BadInput, LimitExceeded
@@ -30,6 +32,14 @@ def test_other_pictures_of_the_code() -> None:
         out = io.BytesIO()
         form.save(out, name)
         assert picture.read(out.getvalue()) == TEXT
+
+
+def test_an_aztec_code_is_read_too() -> None:
+    """Some issuers printed Aztec codes (ISO/IEC 24778) of their certificates beside QR codes."""
+    code = zxingcpp.create_barcode(TEXT, zxingcpp.BarcodeFormat.Aztec)
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(zxingcpp.write_barcode_to_image(code, scale=4))).save(out, "PNG")
+    assert picture.read(out.getvalue()) == TEXT
 
 
 def test_svg_is_one_element_with_a_quiet_zone() -> None:

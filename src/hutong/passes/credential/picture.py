@@ -1,4 +1,4 @@
-"""Pictures of passes: read QR codes from PNG and JPEG with limits, draw them as SVG and PNG."""
+"""Pictures of passes: read QR and Aztec codes from PNG and JPEG with limits, draw QR codes as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORMATS = ("PNG", "JPEG")
 
 
 def read(data: bytes) -> str:
-    """Text of the one QR code in the picture; of several, those that are a pass, one a line.
+    """Text of the one QR or Aztec code in the picture; of several, those that are a pass, one a line.
 
     Raises:
-        BadInput: not a PNG or JPEG picture, or no QR code in it.
+        BadInput: not a PNG or JPEG picture, or no such code in it.
         LimitExceeded: more than 20 MB or 40 million pixels.
     """
     import zxingcpp
@@ -35,7 +35,8 @@ def read(data: bytes) -> str:
         raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError):
         raise BadInput("The picture cannot be read.", "Give a PNG or JPEG picture.") from None
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    wanted = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Aztec])
+    found = zxingcpp.read_barcodes(grey, formats=wanted)
     texts = list(dict.fromkeys(barcode.text for barcode in found if barcode.valid))
     passes = [text for text in texts if text[:4].upper() in ("HC1:", "SHC:")] or texts[:1]
     if not passes:

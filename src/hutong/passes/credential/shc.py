@@ -189,6 +189,8 @@ def _header(part: str, problems: list[Problem]) -> Mapping[str, Any]:
     wanted = header.get("alg") == "ES256" and header.get("zip") == "DEF" and isinstance(header.get("kid"), str)
     if not wanted:
         problems.append(Problem("JWS_HEADER_ERROR", "The header lacks alg ES256, zip DEF or a kid."))
+    if "crit" in header:  # RFC 7515, 4.1.11: what must be understood and is not makes the signature invalid
+        problems.append(Problem("JWS_HEADER_ERROR", "The header demands an extension that is not known."))
     return header
 
 
