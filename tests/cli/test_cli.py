@@ -190,6 +190,8 @@ def test_the_log_is_checked_proved_and_shown(hutong: CommandLine, region: Region
     shown = hutong.ok("log", "show", "--kind", "release.published", "--node", region.node)
     assert [entry["dataset"] for entry in shown] == ["tw-dengue-records", "tw-dengue-weekly"]
     assert hutong("log", "prove", 10_000, "--node", region.node).code in (2, 3)
+    alone = hutong.ok("log", "witness", "--node", region.node)
+    assert (alone["signed_now"], alone["witnesses"], alone["asked"]) == ([], [], 0)
 
 
 def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, partner: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_jobs_and_their_periods() -> None:
         "inbox": 3,
         "levels": 5,
         "trust-list": 60,
+        "witnesses": 60,
         "party-bundles": 20,
         "exposure-batches": 300,
         "exposure-destruction": 300,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+
+if TYPE_CHECKING:
+    from hutong.node import Node
 
 log = typer.Typer(help="Check the log, and prove single entries.", no_args_is_help=True)
 
@@ -38,9 +41,7 @@ def check(
             if earlier.size:
                 verify_consistency(earlier.size, found.size, earlier.root, found.root, proof)
             grown_from = earlier.size
-        witnesses = sorted(
-            line.split()[1] for line in opened_node.log.checkpoint().decode().splitlines() if "/witness " in line
-        )
+        witnesses, asked = _witnesses(opened_node)
         key = str(opened_node.log.key)
     result = {
         "size": found.size,
@@ -52,8 +53,30 @@ def check(
     lines = [f"The log holds {found.size:,} entries; every one is as it was signed. Root {found.root.hex()}"]
     if grown_from is not None:
         lines.append(f"It continues the log of {grown_from:,} entries.")
-    lines.append(f"Witnesses of this checkpoint: {', '.join(witnesses) or 'none yet'}")
+    lines.append(f"Witnesses of this checkpoint: {', '.join(witnesses) or 'none yet'} ({len(witnesses)} of {asked})")
     show(as_json, result, *lines)
+
+
+def _witnesses(node: Node) -> tuple[list[str], int]:
+    """Who cosigned the newest checkpoint, and how many witnesses there are."""
+    from hutong.governance import queries
+
+    size, asked = node.log.size(), queries.witnesses(node)
+    return [queries.cosigner_key(known.party).name for known in asked if known.size == size], len(asked)
+
+
+@log.command("witness")
+def ask_witnesses(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Have the witnesses cosign the newest checkpoint now; a served node asks them every minute by itself."""
+    from hutong.governance import actions
+
+    with opened(node) as opened_node:
+        signed = actions.keep_witnesses(opened_node, by=opened_node.operator)
+        witnesses, asked = _witnesses(opened_node)
+        size = opened_node.log.size()
+    lines = [f"{party} cosigned the log of {size:,} entries." for party in signed]
+    lines.append(f"Witnesses of this checkpoint: {', '.join(witnesses) or 'none yet'} ({len(witnesses)} of {asked})")
+    show(as_json, {"size": size, "signed_now": signed, "witnesses": witnesses, "asked": asked}, *lines)
 
 
 @log.command("prove")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, NotFound, NotSignedIn, Tampered, TooManyRequests
+from hutong.errors import BadInput, Conflict, HutongError, NotFound, NotSignedIn, Tampered, TooManyRequests
 from hutong.governance import queries
 from hutong.governance.account import (
     ACCOUNT_DAYS,
@@ -38,11 +38,12 @@ from hutong.storage.schema import (
 from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.log import witness
 from hutong.trust.log.checkpoint import parse_size
-from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
+from hutong.trust.log.note import parse_verifier_key
 from hutong.trust.signing import read_unverified, verify_assertion
 from hutong.trust.trust_list import Party, TrustList, read_trust_list, sign_trust_list
 
 TRUST_LIST_DAYS = 7
+WITNESS_TRIES = 4
 
 
 def declare_emergency(node: Node, *, by: Actor, emergency_: Emergency) -> None:
@@ -184,11 +185,11 @@ def answer_witness_request(node: Node, *, by: Actor, body: bytes) -> witness.Ans
 def ask_witness(node: Node, *, by: Actor, party: Party) -> int:
     """Have another party's node cosign this node's newest checkpoint; returns the size that it cosigned."""
     node.require(by, "witness")
-    size = node.log.size()
     url = f"{party.url}/log/witness/add-checkpoint"
     old_size = 0
-    for _ in range(2):
-        # The witness answers 409 with the size that it saw last; the second try starts from there.
+    for _ in range(WITNESS_TRIES):
+        # The witness answers 409 with the size that it saw last, and the next try starts from there. Another process of
+        # this node may ask at the same time, so that it has moved on once more.
         proof, checkpoint = node.log.prove_consistency(old_size)
         reply = node.peers.post(url, witness.encode_request(old_size, proof, checkpoint), media_type="text/plain")
         if reply.status != 409:
@@ -200,13 +201,29 @@ def ask_witness(node: Node, *, by: Actor, party: Party) -> int:
         )
     # No event here: the entry would make a new, uncosigned tree.
     with node.records.writing() as connection:
-        node.log.add_cosignature(connection, answer=reply.body, witness=cosigner_key(party), at=node.clock())
-    return size
+        return node.log.add_cosignature(
+            connection, message=checkpoint, answer=reply.body, witness=queries.cosigner_key(party), at=node.clock()
+        )
 
 
-def cosigner_key(party: Party) -> VerifierKey:
-    """The public key with which a party cosigns: its log's key under the cosigner's name and kind."""
-    return VerifierKey(f"{party.id}.hutong/witness", parse_verifier_key(party.log_key).public_key, COSIGNATURE_V1)
+def keep_witnesses(node: Node, *, by: Actor) -> tuple[str, ...]:
+    """Have each witness cosign the newest checkpoint unless it did; returns those that did now.
+
+    One that does not answer, or does not cosign, keeps no other from it; its error is raised when nobody has cosigned.
+    """
+    size = node.log.size()
+    behind = [known.party for known in queries.witnesses(node) if known.size != size]
+    done, failed = [], None
+    for party in behind:
+        try:
+            ask_witness(node, by=by, party=party)
+        except HutongError as error:
+            failed = error
+        else:
+            done.append(party.id)
+    if failed is not None and all(known.size < size for known in queries.witnesses(node)):
+        raise failed
+    return tuple(done)
 
 
 def create_account(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+import hashlib
+from datetime import date, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +14,19 @@ from hutong.governance.emergency import Emergency, parse_emergency
 from hutong.node import Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
+from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
 from hutong.trust.trust_list import Party, TrustList, read_trust_list
+
+MOST_WITNESSES = 8
+"""Each log needs a few witnesses, not all parties of a large list."""
+
+
+class Witness(NamedTuple):
+    """A party that witnesses this node's log: entries in the newest checkpoint that it cosigned (0: none yet), when."""
+
+    party: Party
+    size: int
+    at: datetime | None
 
 
 def emergencies(node: Node) -> list[Emergency]:
@@ -74,6 +88,26 @@ def current_parties(node: Node) -> tuple[Party, ...]:
     except NotFound:
         return ()
     return edition.parties if edition.is_current(node.clock()) else ()
+
+
+def witnesses(node: Node) -> list[Witness]:
+    """Who witnesses this node's log, and how far: at most eight of the other parties whose keys may be relied on.
+
+    Which eight of a longer list follows from both ids, so that all logs together keep all parties equally busy.
+    """
+    others = [party for party in current_parties(node) if party.id != node.id and node.clock() < party.valid_until]
+    others.sort(key=lambda party: hashlib.sha256(f"{node.id} {party.id}".encode()).digest())
+    cosigned = node.log.cosigned()
+    found = []
+    for party in sorted(others[:MOST_WITNESSES], key=lambda party: party.id):
+        newest = cosigned.get(cosigner_key(party).name)
+        found.append(Witness(party, newest.size, newest.at) if newest else Witness(party, 0, None))
+    return found
+
+
+def cosigner_key(party: Party) -> VerifierKey:
+    """The public key with which a party cosigns: its log's key under the cosigner's name and kind."""
+    return VerifierKey(f"{party.id}.hutong/witness", parse_verifier_key(party.log_key).public_key, COSIGNATURE_V1)
 
 
 def account_actor(node: Node, name: str) -> Actor:

@@ -71,6 +71,10 @@ def _keep_party_bundles(node: Node, by: Actor) -> None:
     bundle_actions.keep_party_bundles(node, by=by)
 
 
+def _keep_witnesses(node: Node, by: Actor) -> None:
+    governance_actions.keep_witnesses(node, by=by)
+
+
 def _tidy_lake(node: Node, _by: Actor) -> None:
     node.tidy_lake()
 
@@ -79,6 +83,7 @@ JOBS: Final = (
     Job("inbox", 3.0, _move_inbox),
     Job("levels", 5.0, _follow_evidence),
     Job("trust-list", 60.0, _keep_trust_list),
+    Job("witnesses", 60.0, _keep_witnesses),
     Job("party-bundles", 20.0, _keep_party_bundles),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),

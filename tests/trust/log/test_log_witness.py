@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -273,21 +274,36 @@ def test_an_answer_of_a_stranger_or_for_another_checkpoint_adds_nothing() -> Non
             add_cosignatures(message, answer, [COSIGNER.verifier])
 
 
+def keep_cosignature(node: Node, connection: sa.Connection, message: bytes, answer: bytes) -> int:
+    return node.log.add_cosignature(
+        connection, message=message, answer=answer, witness=COSIGNER.verifier, at=node.clock()
+    )
+
+
 def test_a_node_keeps_of_an_answer_only_the_witness_line(node: Node) -> None:
     """A stranger's line, or a false one in the node's own name, would otherwise spoil its checkpoint for everyone."""
     own = node.log.key
-    text = open_note(node.log.checkpoint(), [own]).text
+    message = node.log.checkpoint()
+    text = open_note(message, [own]).text
     line = COSIGNER.cosign(text, NOW).line()
     false = NoteSignature(own.name, own.key_id, bytes(64)).line()
     strangers = "".join(f"\u2014 stranger.example/{index} {'A' * 96}\n" for index in range(90))
     answer = f"{false}{strangers}{line}".encode()
     with node.records.writing() as connection:
-        node.log.add_cosignature(connection, answer=answer, witness=COSIGNER.verifier, at=node.clock())
+        keep_cosignature(node, connection, message, answer)
     opened = open_note(node.log.checkpoint(), [own, COSIGNER.verifier])
     assert [signature.name for signature in opened.verified] == [own.name, COSIGNER.name]
     assert not opened.unverified
     with node.records.writing() as connection, pytest.raises(Tampered):
-        node.log.add_cosignature(connection, answer=strangers.encode(), witness=COSIGNER.verifier, at=node.clock())
+        keep_cosignature(node, connection, message, strangers.encode())
+
+
+def test_a_cosignature_of_a_checkpoint_that_is_none_of_this_log_is_not_kept(node: Node) -> None:
+    message = sign_checkpoint(head(9), LOG_KEY)
+    good = COSIGNER.cosign(head(9).text, NOW).line().encode()
+    with node.records.writing() as connection, pytest.raises(HutongError):
+        keep_cosignature(node, connection, message, good)
+    assert node.log.cosigned() == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"many", b"-1\n", b"1e3\n", b"9" * 5000, b"\xff", b"999999\n"])

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -87,6 +87,13 @@ class InclusionProof:
         merkle.verify_inclusion(self.index, self.size, leaf_hash(self.entry), self.hashes, checkpoint.root)
 
 
+class Cosigned(NamedTuple):
+    """What a witness has cosigned: the log's size then, and when its answer came."""
+
+    size: int
+    at: datetime
+
+
 class Log:
     """The log of one node."""
 
@@ -158,7 +165,7 @@ class Log:
         """How many entries of each kind there are."""
         query = sa.select(log_entry.c.kind, sa.func.count()).group_by(log_entry.c.kind).order_by(log_entry.c.kind)
         with self._records.reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row.kind: row[1] for row in connection.execute(query)}
 
     def prove(self, index: int) -> InclusionProof:
         """Proof that the entry is in the tree of the newest checkpoint."""
@@ -190,19 +197,30 @@ class Log:
                 return tiles.encode_bundle(connection.execute(query.order_by(log_entry.c.idx)).scalars().all())
             return tiles.tile_content(tile, _reader(connection))
 
-    def add_cosignature(self, connection: sa.Connection, *, answer: bytes, witness: VerifierKey, at: datetime) -> None:
-        """Keep a witness's cosignature of the newest checkpoint. Raises Tampered when it does not fit.
+    def add_cosignature(
+        self, connection: sa.Connection, *, message: bytes, answer: bytes, witness: VerifierKey, at: datetime
+    ) -> int:
+        """Keep a witness's cosignature of the checkpoint in ``message``, in place of its earlier ones; that one's size.
 
-        Lines by others in its answer are left out: in the checkpoint they could spoil what the node signed itself.
+        The log may have grown since it was sent. Raises Tampered when ``message`` is none of this log, or the answer
+        does not fit it. Lines by others in the answer are left out: in the checkpoint they could spoil what the node
+        signed itself.
         """
-        size, note = connection.execute(sa.select(log_head.c.size, log_head.c.note)).one()
-        checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
+        checkpoint = open_checkpoint(message, [self.key], self.key.name).checkpoint
         (cosignature,) = cosignatures_of(checkpoint, answer, [witness])
-        known = sa.and_(log_cosignature.c.size == size, log_cosignature.c.witness == witness.name)
-        connection.execute(log_cosignature.delete().where(known))
+        by_witness = log_cosignature.c.witness == witness.name
+        connection.execute(log_cosignature.delete().where(by_witness, log_cosignature.c.size <= checkpoint.size))
         connection.execute(
-            log_cosignature.insert().values(size=size, witness=witness.name, line=cosignature.line(), at=at)
+            log_cosignature.insert().values(size=checkpoint.size, witness=witness.name, line=cosignature.line(), at=at)
         )
+        return checkpoint.size
+
+    def cosigned(self) -> dict[str, Cosigned]:
+        """The newest checkpoint that each witness cosigned, by the witness's name."""
+        query = sa.select(log_cosignature.c.witness, log_cosignature.c.size, log_cosignature.c.at)
+        with self._records.reading() as connection:
+            rows = connection.execute(query.order_by(log_cosignature.c.size)).all()
+        return {row.witness: Cosigned(row.size, row.at) for row in rows}
 
     def check(self) -> Checkpoint:
         """Recompute the whole tree from the entries and compare it with the signed checkpoint and every stored node.

@@ -17,7 +17,6 @@ from fastapi.responses import HTMLResponse
 
 from hutong.errors import BadInput, HutongError
 from hutong.governance import queries
-from hutong.governance.actions import cosigner_key
 from hutong.node import Node
 from hutong.trust.log.checkpoint import open_checkpoint, verify_cosignature
 from hutong.trust.log.inclusion_steps import inclusion_steps
@@ -200,20 +199,26 @@ def _facts(event: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _checkpoint(node: Node, words: Translations) -> SimpleNamespace:
-    """The newest checkpoint with the witnesses whose cosignatures fit."""
+    """The newest checkpoint, the witnesses whose cosignatures of it fit, and how far the others have come."""
     message = node.log.checkpoint()
-    known = {key.name: key for key in (cosigner_key(party) for party in queries.parties(node))}
+    known = {key.name: key for key in (queries.cosigner_key(party) for party in queries.parties(node))}
     opened = open_checkpoint(message, [node.log.key, *known.values()], node.log.key.name)
-    witnesses = []
+    signed = {}
     for signature in opened.verified:
         key = known.get(signature.name)
         if key is not None and key.kind == COSIGNATURE_V1:
             seconds = verify_cosignature(opened.checkpoint, signature, key)
-            witnesses.append((signature.name.partition(".")[0], words.moment(datetime.fromtimestamp(seconds, UTC))))
+            signed[signature.name.partition(".")[0]] = words.moment(datetime.fromtimestamp(seconds, UTC))
+    behind = [
+        (witness.party.id, witness.size, words.moment(witness.at) if witness.at else "")
+        for witness in queries.witnesses(node)
+        if witness.party.id not in signed
+    ]
     return SimpleNamespace(
         size=opened.checkpoint.size,
         root=opened.checkpoint.root.hex(),
         text=message.decode(),
         key=str(node.log.key),
-        witnesses=witnesses,
+        signed=signed,
+        behind=behind,
     )
