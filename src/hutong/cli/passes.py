@@ -156,13 +156,16 @@ def convert(
 @passes.command("read")
 def read(
     what: Annotated[str, typer.Argument(help="The text of a code, or a file with it: text or picture.")],
-    key: Annotated[list[Path] | None, typer.Option(help="Key or certificate file (DER, PEM, base64, JWK).")] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Key or certificate file (DER, PEM, base64, JWK), or a folder of them; may be given again."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
     from hutong.passes.credential.read import read_pass
 
-    found = read_pass(_given(what), keys=[_key(path) for path in key or []])
+    found = read_pass(_given(what), keys=key or [])
     state = {True: "valid", False: "does not fit", None: "not checked: no key fits"}[found.signature_valid]
     show(
         as_json,
@@ -277,15 +280,3 @@ def _given(what: str) -> str | bytes:
     except OSError:
         is_file = False
     return read_bytes(Path(what), "pass", max_bytes=MAX_PASS_BYTES) if is_file else what
-
-
-def _key(path: Path) -> object:
-    import orjson
-
-    content = read_bytes(path, "key", max_bytes=2**20)
-    if content.lstrip().startswith(b"{"):
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            raise BadInput(f"The key {path} is no JSON.", "Give a JWK, or a certificate.") from error
-    return content if content[:1] == b"\x30" else content.decode("ascii", errors="replace")

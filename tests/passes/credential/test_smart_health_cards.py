@@ -1,10 +1,11 @@
-"""SMART Health Cards made here: which forms of a card are read, and which are refused whoever signed them."""
+"""SMART Health Cards made here: which forms are read, which are refused whoever signed them, and whose keys count."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, NotFound
+from hutong.passes.credential.key_files import issuer_of
 from hutong.passes.credential.keys import encode_base64url, write_jwk
 from hutong.passes.credential.read import read_pass
 
@@ -46,3 +48,62 @@ def test_a_header_that_demands_an_extension_is_refused(change: dict[str, Any]) -
         read_pass(card(header={**HEADER, **change}), keys=[JWK])
     del change["crit"]
     assert read_pass(card(header={**HEADER, **change}), keys=[JWK]).signature_valid is True
+
+
+def put(folder: Path, path: str, content: Any) -> None:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("path", "issuer"),
+    [
+        ("river.example/issuer/.well-known/jwks.json", "https://river.example/issuer"),
+        ("river.example/well-known/jwks.json", "https://river.example"),
+        ("river.example:8443/a/b/.well-known/jwks.json", "https://river.example:8443/a/b"),
+        ("river.example/issuer/jwks.json", None),
+        ("river.example/issuer/.well-known/crl/abc.json", None),
+        ("keys/.well-known/jwks.json", None),
+        (".well-known/jwks.json", None),
+        ("jwks.json", None),
+    ],
+)
+def test_whose_set_it_is_says_where_it_lies(path: str, issuer: str | None) -> None:
+    assert issuer_of(Path(path)) == issuer
+
+
+def test_keys_are_resolved_from_a_local_directory_of_issuers(tmp_path: Path) -> None:
+    put(tmp_path, "river.example/issuer/.well-known/jwks.json", {"keys": [JWK]})
+    put(tmp_path, "river.example/issuer/.well-known/crl/x.json", {"kid": "x", "method": "rid", "ctr": 1, "rids": []})
+    put(tmp_path, "README.txt", "Fetched on Monday.")
+    put(tmp_path, "long.txt", "x" * 100_000)
+    for keys in (tmp_path, [tmp_path], [tmp_path / "river.example" / "issuer" / ".well-known" / "jwks.json"]):
+        assert read_pass(card(), keys=keys).signature_valid is True
+    other = card({**PAYLOAD, "iss": "https://sea.example/issuer"})
+    assert read_pass(other, keys=tmp_path).signature_valid is False  # the river's key, but not the sea's
+    with pytest.raises(NotFound):
+        read_pass(card(), keys=[tmp_path / "none"])
+    with pytest.raises(NotFound, match="No file"):
+        read_pass(card(), keys=tmp_path / "river.example" / "issuer" / ".well-known" / "crl")
+    with pytest.raises(BadInput):
+        read_pass(card(), keys=tmp_path / "README.txt")
+
+
+def test_keys_of_a_directory_document_belong_to_their_issuer() -> None:
+    """The form of VCI's snapshots of all issuers."""
+    entry = {"issuer": {"iss": ISSUER, "name": "River"}, "keys": [JWK], "crls": []}
+    assert read_pass(card(), keys={"issuerInfo": [entry]}).signature_valid is True
+    assert read_pass(card(), keys=json.dumps({"issuerInfo": [entry]})).signature_valid is True
+    other = card({**PAYLOAD, "iss": "https://sea.example/issuer"})
+    assert read_pass(other, keys={"issuerInfo": [entry]}).signature_valid is False
+    for broken in (1, {}, {"issuer": {}, "keys": [JWK]}, {"issuer": {"iss": ISSUER}}):
+        with pytest.raises(BadInput):
+            read_pass(card(), keys={"issuerInfo": [broken]})
+
+
+def test_keys_may_come_as_one_list() -> None:
+    for keys in ([[JWK]], json.dumps([JWK]), json.dumps([JWK]).encode()):
+        assert read_pass(card(), keys=keys).signature_valid is True
+    with pytest.raises(BadInput):
+        read_pass(card(), keys=json.dumps([[JWK]]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -85,26 +86,28 @@ class KeyRing:
     _nameless: tuple[VerificationKey, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, keys: KeyRing | Iterable[Any]) -> KeyRing:
+    def of(cls, keys: KeyRing | Iterable[Any] | Path) -> KeyRing:
         """Ring of certificates, public keys, JWKs, JWK sets or ready keys.
 
         Args:
             keys: X.509 certificates and SubjectPublicKeyInfos as DER, base64 or PEM (one or several), JSON Web Keys
-                and sets as mappings or as their text, DID documents of the WHO network.
+                and sets as mappings or as their text, directories of card issuers with their keys (``issuerInfo``),
+                DID documents of the WHO network, lists of these, and paths of files or folders of them.
 
         Raises:
             BadInput: something that is none of these.
             LimitExceeded: more than 100,000 keys.
+            NotFound, Unavailable: a path where nothing can be read.
         """
         if isinstance(keys, KeyRing):
             return keys
-        if isinstance(keys, str | bytes | bytearray | memoryview | Mapping):
+        if isinstance(keys, str | bytes | bytearray | memoryview | Mapping | Path):
             keys = (keys,)
         if not isinstance(keys, Iterable):
             raise BadInput("Keys are one key, several, or a ring of them.", "Give an empty list where there are none.")
         found: list[VerificationKey] = []
         for key in keys:
-            found.extend(_read_keys(key))
+            found.extend(read_keys(key))
             if len(found) > MAX_KEYS:
                 raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
         index: dict[bytes, tuple[VerificationKey, ...]] = {}
@@ -136,11 +139,18 @@ class KeyRing:
         return (False if named else None), None
 
 
-def _read_keys(key: Any) -> tuple[VerificationKey, ...]:
+def read_keys(key: Any) -> tuple[VerificationKey, ...]:
+    """Keys of one source in any form that :meth:`KeyRing.of` takes. Raises as it does."""
     if isinstance(key, VerificationKey):
         return (key,)
     if isinstance(key, Mapping):
         return _read_document(key)
+    if isinstance(key, list | tuple):
+        return _read_list(key)
+    if isinstance(key, Path):
+        from hutong.passes.credential.key_files import read_key_files
+
+        return read_key_files(key)
     if isinstance(key, bytearray | memoryview):
         key = bytes(key)
     if isinstance(key, bytes | str):
@@ -152,25 +162,48 @@ def _read_text(source: bytes | str) -> tuple[VerificationKey, ...]:
     if isinstance(source, bytes) and source[:1] == b"\x30":
         return (_certified_key(source),)
     text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
-    if text.lstrip(" \t\r\n\ufeff").startswith("{"):
+    if text.lstrip(" \t\r\n\ufeff").startswith(("{", "[")):
         try:
-            return _read_document(orjson.loads(text.lstrip("\ufeff")))
+            return read_keys(orjson.loads(text.lstrip("\ufeff")))
         except (orjson.JSONDecodeError, UnicodeEncodeError):
             raise BadInput("A key set is not JSON.", "Fetch it again.") from None
     return tuple(_certified_key(block) for block in split_pem(text)[: MAX_KEYS + 1])
 
 
+def _read_list(sources: Sequence[Any]) -> tuple[VerificationKey, ...]:
+    found: list[VerificationKey] = []
+    for source in sources[: MAX_KEYS + 1]:
+        if isinstance(source, list | tuple):
+            raise BadInput("A list of keys holds a list.", "Give one list of certificates and JSON Web Keys.")
+        found.extend(read_keys(source))
+    return tuple(found)
+
+
 def _read_document(document: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
-    """Keys of a JWK, a JWK set, or a DID document."""
+    """Keys of a JWK, a JWK set, a directory of issuers, or a DID document."""
     members = document.get("keys")
     if isinstance(members, list):
         issuer = document.get("issuer")
         return _read_set(members, issuer if isinstance(issuer, str) else None)
+    if isinstance(document.get("issuerInfo"), list):
+        return _read_directory(document["issuerInfo"])
     if "verificationMethod" in document:
         from hutong.passes.credential import gdhcn
 
         return gdhcn.load(document).ring().keys
     return (read_jwk(document),)
+
+
+def _read_directory(entries: list[Any]) -> tuple[VerificationKey, ...]:
+    """Keys of a directory of card issuers (the form of VCI's snapshots): each belongs to its issuer alone."""
+    found: list[VerificationKey] = []
+    for entry in entries[: MAX_KEYS + 1]:
+        issuer = entry.get("issuer") if isinstance(entry, Mapping) else None
+        address = issuer.get("iss") if isinstance(issuer, Mapping) else None
+        if not isinstance(address, str) or not isinstance(entry.get("keys"), list):
+            raise BadInput("An entry of a directory of issuers names no issuer or no keys.", "Fetch it again.")
+        found.extend(_read_set(entry["keys"], address))
+    return tuple(found)
 
 
 def _read_set(members: list[Any], issuer: str | None) -> tuple[VerificationKey, ...]:

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hutong.errors import BadInput, LimitExceeded
@@ -54,16 +55,18 @@ class ReadPass:
     claims: level_pass.LevelPass | None = None
 
 
-def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] = ()) -> ReadPass:
+def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] | Path = ()) -> ReadPass:
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
     Args:
         text: the text that a QR code holds, a file's content, or the bytes of a PNG or JPEG picture.
-        keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, or a ready :class:`KeyRing`.
+        keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, paths of files or folders of them
+            (:meth:`KeyRing.of` takes more), or a ready :class:`KeyRing`.
 
     Raises:
-        BadInput: not a pass, or not well formed.
+        BadInput: not a pass, or not well formed; something among the keys that is none.
         LimitExceeded: longer, deeper or larger inflated than allowed.
+        NotFound, Unavailable: a path among the keys where nothing can be read.
     """
     ring = KeyRing.of(keys)
     text = text_of(text)

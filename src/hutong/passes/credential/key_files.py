@@ -1,0 +1,91 @@
+"""Keys kept in files: one file, or a directory of issuers in which each key is looked up without a network.
+
+A directory may hold certificates, JSON Web Keys, sets and trust documents under any names. A set that lies as its
+issuer serves it, ``<host>/<path>/.well-known/jwks.json``, belongs to that issuer alone (SMART Health Cards,
+"Determining keys associated with an issuer"): its keys verify no card of another one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
+from hutong.passes.credential.keys import MAX_KEYS, VerificationKey, read_keys
+
+MAX_BYTES = 50_000_000
+MAX_FILES = 10_000
+_SET_NAMES = ("jwks.json", "jwks.public.json")
+_SET_FOLDERS = (".well-known", "well-known")
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?")
+
+
+def read_key_files(path: Path) -> tuple[VerificationKey, ...]:
+    """Keys of a file, or of all files in a folder and below it; files of a folder that hold no key are passed over.
+
+    Raises:
+        NotFound: no such file, or no key in the folder.
+        BadInput: a file that holds no key.
+        LimitExceeded: more than 50 MB, 10,000 files or 100,000 keys.
+        Unavailable: the disk does not let it be read.
+    """
+    if not path.is_dir():
+        return read_keys(_content(path, MAX_BYTES))
+    found: list[VerificationKey] = []
+    left = MAX_BYTES
+    for file in _files(path):
+        content = _content(file, left)
+        left -= len(content)
+        found += _keys_of(content, issuer_of(file.relative_to(path)))
+        if len(found) > MAX_KEYS:
+            raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
+    if not found:
+        raise NotFound(f"No file in {path} holds a key.", "Give a folder of certificates or of key sets.")
+    return tuple(found)
+
+
+def issuer_of(path: Path) -> str | None:
+    """Address of the issuer whose key set lies at this path below a directory of issuers; None for other files."""
+    parts = path.parts
+    if len(parts) < 3 or parts[-1] not in _SET_NAMES or parts[-2] not in _SET_FOLDERS or not _HOST.fullmatch(parts[0]):
+        return None
+    return "https://" + "/".join(parts[:-2])
+
+
+def _keys_of(content: bytes, issuer: str | None) -> tuple[VerificationKey, ...]:
+    try:
+        keys = read_keys(content)
+    except (BadInput, LimitExceeded):
+        return ()
+    return keys if issuer is None else tuple(replace(key, issuer=issuer) for key in keys)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files in the order of their names; links to folders are not followed."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            count += 1
+            if count > MAX_FILES:
+                raise LimitExceeded(
+                    f"The folder holds more than {MAX_FILES} files.", "Give the folder of fewer issuers."
+                )
+            if (Path(place) / name).is_file():
+                yield Path(place) / name
+
+
+def _content(path: Path, limit_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except FileNotFoundError:
+        raise NotFound(f"There is no key file at {path}.", "Check the path.") from None
+    except OSError as error:
+        raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
+    if len(content) > limit_bytes:
+        raise LimitExceeded("The key files hold more than 50 MB.", "Give the keys of fewer issuers.")
+    return content
