@@ -216,6 +216,9 @@ def test_a_preview_shows_the_rows_that_are_asked_for(world: World, client: TestC
         if row["area_code"] == "TW" and weeks[1] <= str(row["period_start"]) <= weeks[3]
     ]
     assert preview.count("<tr>") == len(rows) + 1 == 4
+    chinese = client.get(f"/zh/datasets/{WEEKLY}", params=asked).text
+    assert "国家 <code class=soft>country</code>" in chinese
+    assert "起始日 <code class=soft>period_start</code>" in chinese
     assert preview.count('class="withheld"') == sum(row["value"] is None for row in rows)
     for row in rows:
         assert f"<td>{row['period_start']}</td>" in preview

@@ -234,7 +234,9 @@ def test_only_the_asking_party_sees_and_takes_back_its_request(shared: Shared, w
 def test_the_log_is_read_in_sentences(client: TestClient, shared: Shared) -> None:
     text = client.get("/en/log").text
     assert "900 rows for the table case came from tw-dengue: 891 accepted, 9 held, 0 rejected." in text
-    assert "the purpose HMB" in text
+    assert "for the purpose Health, medical or biomedical research (HMB)" in text
+    chinese = client.get("/zh/log").text
+    assert "健康、医学或生物医学研究（HMB）" in chinese and "病例" in chinese and "表 case" not in chinese
     only = client.get("/zh/log?kind=receipt.issued").text
     assert only.count('<li class="hit">') == 2
     assert client.get("/en/log/99999").status_code == 404

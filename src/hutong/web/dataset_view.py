@@ -14,7 +14,7 @@ from hutong.opening.catalogue import Dataset, Release
 from hutong.opening.preview import Rows
 from hutong.opening.released_counts import is_counts
 from hutong.standard import Element
-from hutong.web import page_words
+from hutong.web import code_words, page_words
 from hutong.web.charts import Column
 from hutong.web.i18n import Language, Translations, translations
 
@@ -224,18 +224,25 @@ def examples(node: Node, release: Release, filters: dict[str, str], *, is_open: 
     ]
 
 
-def preview_table(rows: Rows) -> tuple[list[Column], list[list[str | None]]]:
-    """Columns and cells for the table: a withheld value is None, anything else absent is a dash."""
-    columns = [Column(name, numeric=name in ("value", "case_count")) for name in rows.columns]
+def preview_table(node: Node, rows: Rows, language: Language) -> tuple[list[Column], list[list[str | None]]]:
+    """Columns and cells for the table: titles and codes in words beside what stands in the files.
+
+    A withheld value is None, anything else absent is a dash.
+    """
+    words = translations(language)
+    titles = {name: title for name, title, _ in dictionary(node, rows.columns, language)}
+    columns = [
+        Column(code_words.beside(titles[name], name), numeric=name in ("value", "case_count")) for name in rows.columns
+    ]
+    tables = page_words.COLUMN_TABLES[is_counts(rows.columns)]
+    elements = {name: _element(node, name, tables) for name in rows.columns}
     cells = [
         [
-            None if row[name] is None and name == "value" and row.get("status") == "withheld" else _shown(row[name])
+            None
+            if row[name] is None and name == "value" and row.get("status") == "withheld"
+            else code_words.cell(elements[name], row[name], words)
             for name in rows.columns
         ]
         for row in rows.rows
     ]
     return columns, cells
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
+from hutong.web import code_words
 from hutong.web.i18n import N_, Translations
 from hutong.web.page_words import QUALITY
 
@@ -203,6 +204,15 @@ EFFECTS: Final[Mapping[str, str]] = {
 }
 """What a version of a rulebook does to people's levels."""
 
+CODES: Final[Mapping[str, Callable[[str, Translations], str]]] = {
+    "indicator": code_words.indicator,
+    "purpose": code_words.purpose,
+    "roles": code_words.role,
+    "table": code_words.table,
+    "territory": code_words.territory,
+}
+"""Facts that are codes, and what says them in words."""
+
 ACCOUNTS: Final = frozenset({"party", "recipient"})
 SOMEBODY: Final = N_("somebody with an account here")
 
@@ -229,7 +239,7 @@ def _shown(name: str, value: Any, words: Translations) -> str:
     if isinstance(value, int | float):
         return words.number(value)
     if isinstance(value, list):
-        return ", ".join(str(part) for part in value[:20]) + (" …" if len(value) > 20 else "")
+        return ", ".join(_in_words(name, str(part), words) for part in value[:20]) + (" …" if len(value) > 20 else "")
     return _in_words(name, str(value), words)
 
 
@@ -240,6 +250,8 @@ def _in_words(name: str, text: str, words: Translations) -> str:
         return words.gettext(EFFECTS[text])
     if name == "label" and text in QUALITY:
         return words.gettext(QUALITY[text])
+    if name in CODES:
+        return CODES[name](text, words)
     if name in MOMENTS:
         return words.moment(datetime.fromisoformat(text))
     return _day(text, words) if name in DAYS else text

@@ -13,6 +13,7 @@ from hutong.sharing import queries
 from hutong.sharing.agreement import KeptAgreement
 from hutong.sharing.delivery import Delivery
 from hutong.sharing.demand import PURPOSES, PurposeCode, Request
+from hutong.web import code_words
 from hutong.web.i18n import N_, Language
 from hutong.web.portal.page import text_in, words_of
 
@@ -112,7 +113,11 @@ def purpose_words(code: PurposeCode, language: Language) -> SimpleNamespace:
     """A purpose: its name, what it means, and its term."""
     term = PURPOSES[code]
     return SimpleNamespace(
-        label=text_in(term.label, language), meaning=text_in(term.meaning, language), id=term.id, uri=term.uri
+        label=text_in(term.label, language),
+        coded=code_words.purpose(code, words_of(language)),
+        meaning=text_in(term.meaning, language),
+        id=term.id,
+        uri=term.uri,
     )
 
 

@@ -112,7 +112,7 @@ def _own(
         "figure": curve,
         "figure_about": f"/{language.code}/about/{found.name}/curve?version={release.version}",
         "downloads": dataset_view.downloads(node, release),
-        "preview": _preview(node, release, wanted, may_read=may_read, words=words),
+        "preview": _preview(node, release, wanted, may_read=may_read, language=language),
         "may_filter": "area_code" in columns and "period_start" in columns and may_read,
         "areas": _area_options(node, language, words) if is_counts and may_read else [],
         "dictionary": dataset_view.dictionary(node, columns, language),
@@ -144,12 +144,14 @@ def _harvested(node: Node, found: Dataset, language: Language) -> dict[str, Any]
     }
 
 
-def _preview(node: Node, release: Release, wanted: dict[str, str], *, may_read: bool, words: Translations) -> Preview:
+def _preview(node: Node, release: Release, wanted: dict[str, str], *, may_read: bool, language: Language) -> Preview:
     if not may_read:
-        return Preview(None, words.gettext("Its rows are not shown here, because they are not open to everyone."))
+        return Preview(
+            None, words_of(language).gettext("Its rows are not shown here, because they are not open to everyone.")
+        )
     asked = Wanted(wanted.get("area"), _day(wanted.get("from")), _day(wanted.get("to")))
     rows = preview(opening.release_file(node, release, "parquet"), asked, limit=PREVIEW_ROWS)
-    return Preview(dataset_view.preview_table(rows))
+    return Preview(dataset_view.preview_table(node, rows, language))
 
 
 def _day(text: str | None) -> date | None:

@@ -23,9 +23,10 @@ from hutong.trust.log.inclusion_steps import inclusion_steps
 from hutong.trust.log.journal import Entry, InclusionProof
 from hutong.trust.log.merkle import leaf_hash
 from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
+from hutong.web import code_words
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import Language, Translations
-from hutong.web.log_sentences import kind_name, sentence
+from hutong.web.log_sentences import CODES, kind_name, sentence
 from hutong.web.portal.page import PageLanguage, page, words_of
 
 router = APIRouter()
@@ -81,7 +82,7 @@ def show_entry(
         language,
         "log_entry.html",
         entry=_shown(entry, words),
-        facts=_facts(entry.event),
+        facts=_facts(entry.event, words),
         raw=orjson.dumps(entry.event, option=orjson.OPT_INDENT_2).decode(),
         proof=proof,
         leaf=leaf.hex(),
@@ -191,11 +192,16 @@ def _shown(entry: Entry, words: Translations) -> SimpleNamespace:
     )
 
 
-def _facts(event: Mapping[str, Any]) -> list[tuple[str, str]]:
-    def told(value: Any) -> str:
+def _facts(event: Mapping[str, Any], words: Translations) -> list[tuple[str, str]]:
+    """Every fact as it stands in the entry, a code with its word before it."""
+
+    def told(name: str, value: Any) -> str:
+        if name in CODES and isinstance(value, str):
+            label = CODES[name](value, words)
+            return label if value in label else code_words.beside(label, value)
         return value if isinstance(value, str) else orjson.dumps(value).decode()
 
-    return [(name, told(value)) for name, value in sorted(event.items()) if name not in COMMON]
+    return [(name, told(name, value)) for name, value in sorted(event.items()) if name not in COMMON]
 
 
 def _checkpoint(node: Node, words: Translations) -> SimpleNamespace:
