@@ -18,9 +18,11 @@ from hutong.acquisition.source import Source
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, queries
 from hutong.passes.documents import shipped_document
-from hutong.passes.level_queries import update_latency
+from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.queries import update_latency
+from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.rights import vault
 from hutong.standard import arrow_schema
 from hutong.trust.authorisation import Actor
@@ -52,7 +54,7 @@ def run(folder: Path) -> Iterator[Figure]:
     today = node.clock().date()
     names = _fill(node, today)
     _publish(node, today)
-    full = actions.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)
+    full = level_actions.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)
     yield Figure(PART, f"full run over {full.persons:,} persons, stored", full.seconds, "s")
     taken = []
     for number in range(RUNS):
@@ -62,8 +64,8 @@ def run(folder: Path) -> Iterator[Figure]:
         started = time.perf_counter()
         receipt = acquisition.acquire(node, by=node.operator, source_id="lab", path=path, mapping=MAPPING)
         assert receipt.accepted == 1, receipt.findings
-        update = actions.update_levels(node, by=node.operator, rulebook_id="dengue-3")
-        status = queries.person_status(node, names[number])
+        update = level_actions.update_levels(node, by=node.operator, rulebook_id="dengue-3")
+        status = level_queries.person_status(node, names[number])
         taken.append(time.perf_counter() - started)
         assert not update.full
         assert (update.persons, status.level) == (4, "high")
@@ -131,4 +133,4 @@ def _publish(node: Node, today: date) -> None:
     end = datetime.combine(today + timedelta(days=60), datetime.min.time()).isoformat() + "+00:00"
     document = shipped_document("dengue-three-levels", valid_from=midnight, valid_to=end, emergency=EMERGENCY)
     insight.assess_risk_areas(node, by=node.operator, rule=shipped_rule(), as_of=today)
-    actions.publish_rulebook(node, by=node.operator, second=SECOND, document=document)
+    rulebook_actions.publish_rulebook(node, by=node.operator, second=SECOND, document=document)

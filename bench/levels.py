@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from bench.figure import Figure, rate, seconds
 from hutong.passes.certlogic.evaluate import evaluate
 from hutong.passes.documents import shipped_document
-from hutong.passes.rulebook import Rulebook, decide_level, parse_rulebook
+from hutong.passes.rulebook.rulebook import Rulebook, decide_level, parse_rulebook
 
 PART = "levels"
 SIZES = (100_000, 1_000_000, 10_000_000)
@@ -124,7 +124,7 @@ def _connected(threads: int) -> Any:
 def _query(path: Path, database: Any) -> str:
     import ibis
 
-    from hutong.passes.population import level_expression
+    from hutong.passes.level.population import level_expression
 
     database.execute(f"CREATE OR REPLACE VIEW facts AS SELECT * FROM read_parquet('{path}')")
     facts = ibis.table(ibis.memtable(pq.read_schema(path).empty_table()).schema(), name="facts")

@@ -17,9 +17,13 @@ from hutong.demo.lists import MAPPINGS, line_lists
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, actions_pass, queries
 from hutong.passes.documents import shipped_document
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Actor
 
 PART = "passes"
@@ -32,10 +36,10 @@ def run(folder: Path) -> Iterator[Figure]:
     """Issue through a node; verify offline."""
     node = make_node(folder, "tw")
     _prepare(node, folder)
-    issued = rate(lambda _: actions_pass.issue_pass(node, by=node.operator, person="R0001"), ISSUED, rounds=1)
+    issued = rate(lambda _: pass_actions.issue_pass(node, by=node.operator, person="R0001"), ISSUED, rounds=1)
     yield Figure(PART, "issue through a node: record, log entry, full sync", issued, "passes/s")
-    text = actions_pass.issue_pass(node, by=node.operator, person="R0001").text
-    trust = queries.trust_snapshot(node)
+    text = pass_actions.issue_pass(node, by=node.operator, person="R0001").text
+    trust = bundle_queries.trust_snapshot(node)
     at = node.clock() + timedelta(seconds=1)
     answer = verify_pass(text, trust=trust, scene="workplace", at=at)
     assert answer.answer == "accepted", answer
@@ -78,12 +82,12 @@ def _prepare(node: Node, folder: Path) -> None:
     }
     name = "dengue-three-levels"
     rulebook = shipped_document(name, emergency=EMERGENCY, **days)
-    actions.publish_rulebook(node, by=node.operator, second=SECOND, document=rulebook)
-    actions.publish_crosswalk(
+    rulebook_actions.publish_rulebook(node, by=node.operator, second=SECOND, document=rulebook)
+    recognition_actions.publish_crosswalk(
         node, by=node.operator, second=SECOND, document=shipped_document(f"crosswalks/{name}", **days)
     )
-    actions.publish_acceptance(
+    recognition_actions.publish_acceptance(
         node, by=node.operator, second=SECOND, document=shipped_document(f"scenes/{name}", **days)
     )
     insight.assess_risk_areas(node, by=node.operator, rule=shipped_rule(), as_of=today)
-    actions.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)
+    level_actions.decide_levels(node, by=node.operator, rulebook_id="dengue-3", as_of=today)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hutong.opening.actions import publish
     from hutong.passes.certlogic.evaluate import evaluate
     from hutong.passes.credential.read import read_pass
-    from hutong.passes.verification import verify_pass
+    from hutong.passes.recognition.verification import verify_pass
     from hutong.trust.authorisation import Actor
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ _HOME = {
     "open_node": "hutong.node",
     "publish": "hutong.opening.actions",
     "read_pass": "hutong.passes.credential.read",
-    "verify_pass": "hutong.passes.verification",
+    "verify_pass": "hutong.passes.recognition.verification",
 }
 
 

@@ -12,8 +12,8 @@ from hutong.acquisition.boundary import Boundary
 from hutong.acquisition.declarations import CORRECTION, HealthStatement, Row, Statement, TripStatement, declare
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.node import Node
-from hutong.passes import actions as passes
-from hutong.passes import appeal_queries
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.level import actions as level_actions
 from hutong.storage import inbox
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
@@ -44,7 +44,7 @@ def health(clock: Clock, *symptoms: str, temperature: float | None = None) -> He
 
 
 def level(node: Node, number: str) -> str:
-    passes.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     return appeal_queries.level_in_force(node, region.pseudonym(node, number)).level
 
 

@@ -12,7 +12,7 @@ import pytest
 from hutong.errors import Tampered, Unavailable
 from hutong.governance import actions, queries
 from hutong.node import Node
-from hutong.passes.queries import trust_snapshot
+from hutong.passes.trust_bundle.queries import trust_snapshot
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.sharing.conftest import introduce, served

@@ -12,8 +12,10 @@ from hutong.governance.emergency import Emergency
 from hutong.insight.actions import assess_risk_areas
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions
 from hutong.passes.documents import shipped_document
+from hutong.passes.level import actions as level_actions
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.rights import vault
 from hutong.standard import arrow_schema
 from hutong.trust.authorisation import Actor
@@ -117,9 +119,9 @@ def rules(node: Node, name: str = "dengue-three-levels") -> None:
     """Publish rulebook, crosswalk and scenes by two persons."""
     period = {"valid_from": FROM, "valid_to": TO}
     both = {"by": LI, "second": WANG}
-    actions.publish_rulebook(node, **both, document=shipped_document(name, **period))
-    actions.publish_crosswalk(node, **both, document=shipped_document(f"crosswalks/{name}", **period))
-    actions.publish_acceptance(node, **both, document=shipped_document(f"scenes/{name}", **period))
+    rulebook_actions.publish_rulebook(node, **both, document=shipped_document(name, **period))
+    recognition_actions.publish_crosswalk(node, **both, document=shipped_document(f"crosswalks/{name}", **period))
+    recognition_actions.publish_acceptance(node, **both, document=shipped_document(f"scenes/{name}", **period))
 
 
 def fill(node: Node) -> None:
@@ -128,4 +130,4 @@ def fill(node: Node) -> None:
     fill_lake(node)
     rules(node)
     assess_risk_areas(node, by=LI, rule=shipped_rule(), as_of=AS_OF)
-    actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded
 from hutong.governance.emergency import APPEAL_HOURS, Emergency, parse_emergency
-from hutong.passes import appeal as rules
-from hutong.passes.appeal import (
+from hutong.passes.appeal import appeal as rules
+from hutong.passes.appeal.appeal import (
     MAX_MESSAGES,
     OPEN_STATES,
     STEPS,

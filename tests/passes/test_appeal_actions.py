@@ -11,14 +11,20 @@ from sqlalchemy.exc import IntegrityError
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, appeal_queries, queries, rulebook_queries
-from hutong.passes import appeal_actions as appeals
-from hutong.passes import correction_actions as corrections
-from hutong.passes.appeal import Appeal, Outcome, State, Subject
-from hutong.passes.correction import GROUNDS, LevelChange
+from hutong.passes.appeal import actions as appeals
+from hutong.passes.appeal import correction_actions as corrections
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Appeal, Outcome, State, Subject
+from hutong.passes.appeal.correction import GROUNDS, LevelChange
 from hutong.passes.documents import shipped_document
-from hutong.passes.rulebook import UNKNOWN
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.rulebook import UNKNOWN
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.storage import schema
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
@@ -103,10 +109,10 @@ def test_an_appeal_goes_its_whole_way_and_every_step_is_in_the_log(node: Node, c
     ):
         assert secret not in log
 
-    issued = actions.issue_pass(node, by=resident("R5"), person="R5")
+    issued = pass_actions.issue_pass(node, by=resident("R5"), person="R5")
     assert (issued.level, [one.rule_id for one in issued.reasons]) == ("low", ["appeal-upheld"])
     assert (
-        queries.person_status(node, region.pseudonym(node, "R5")).level == "high"
+        level_queries.person_status(node, region.pseudonym(node, "R5")).level == "high"
     )  # what the rules give is not edited
 
 
@@ -119,9 +125,9 @@ def test_the_level_is_under_review_while_the_authority_is_late(node: Node, clock
     appeals.acknowledge_appeal(node, by=LI, appeal_id=filed.id)
     assert level(node, "R5") == "under-review"  # a late step does not undo the delay
 
-    issued = actions.issue_pass(node, by=resident("R5"), person="R5")
+    issued = pass_actions.issue_pass(node, by=resident("R5"), person="R5")
     assert (issued.level, [one.rule_id for one in issued.reasons]) == ("under-review", ["under-review"])
-    trust = queries.trust_snapshot(node)
+    trust = bundle_queries.trust_snapshot(node)
     # As shipped, nobody is worse off for the delay than with medium risk, and care is never refused.
     shipped = {"workplace": "accepted", "medical": "accepted", "closed-setting": "unknown"}
     for scene, expected in shipped.items():
@@ -133,10 +139,10 @@ def test_the_level_is_under_review_while_the_authority_is_late(node: Node, clock
         "condition": {"in": [{"var": "pass.scale"}, ["low", "under-review"]]},
         "text": {"en": "Low risk, or under review, may work.", "zh": "低风险或复核中的人员可以上班。"},
     }
-    actions.publish_acceptance(
+    recognition_actions.publish_acceptance(
         node, by=LI, second=WANG, document=scenes | {"scenes": scenes["scenes"] | {"workplace": [named]}}
     )
-    trust = queries.trust_snapshot(node)
+    trust = bundle_queries.trust_snapshot(node)
     answers = {
         scene: verify_pass(issued.text, trust=trust, scene=scene, at=clock()).answer
         for scene in ("workplace", "school", "closed-setting")
@@ -311,7 +317,7 @@ def test_an_override_stands_until_its_end_or_until_the_rules_say_worse(node: Nod
     assert kept.stands(rulebook_queries.rulebook(node, "dengue-3"), "medium", clock())
     assert not kept.stands(rulebook_queries.rulebook(node, "dengue-3"), "high", clock())
     assert len(events(node, "level.overridden")) == 3
-    actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert level(node, "R3") == "low"  # a new run neither loses nor edits it
     governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
     with pytest.raises(Refused):

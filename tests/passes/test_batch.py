@@ -12,13 +12,17 @@ import sqlalchemy as sa
 from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, batch_actions, correction_actions, queries
-from hutong.passes.correction import LevelChange
+from hutong.passes.appeal import correction_actions
+from hutong.passes.appeal.correction import LevelChange
 from hutong.passes.credential.keys import decode_base64url
 from hutong.passes.credential.level_pass import is_held_by
 from hutong.passes.credential.read import read_pass
-from hutong.passes.recognition import Answer
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import batch_actions
+from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.storage import schema
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
@@ -44,14 +48,14 @@ def entries(node: Node, kind: str) -> list[dict[str, Any]]:
 
 
 def answer(node: Node, text: str) -> tuple[Answer, str]:
-    found = verify_pass(text, trust=queries.trust_snapshot(node), scene="workplace", at=node.clock())
+    found = verify_pass(text, trust=bundle_queries.trust_snapshot(node), scene="workplace", at=node.clock())
     return found.answer, found.reasons[0].rule_id
 
 
 def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clock) -> None:
     change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", clock() + timedelta(days=7))
     correction_actions.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
-    singly = {number: actions.issue_pass(node, by=LI, person=number) for number in KNOWN}
+    singly = {number: pass_actions.issue_pass(node, by=LI, person=number) for number in KNOWN}
     before = node.log.size()
     batch = batch_actions.issue_batch(node, by=LI, persons=[*RESIDENTS, "nobody", " r1 "])
     assert node.log.size() == before + 1
@@ -67,7 +71,7 @@ def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clo
             *(single.level, single.rulebook, single.expires_at),
         )
         assert is_held_by(read.claims, decode_base64url(one.holder_secret, "a secret"))
-        assert queries.pass_record(node, one.pass_id).level == one.level
+        assert pass_queries.pass_record(node, one.pass_id).level == one.level
     assert len({one.pass_id for one in batch.passes}) == len(batch.passes) == len(KNOWN)
     assert answer(node, batch.passes[0].text)[0] is Answer.ACCEPTED
     (event,) = entries(node, "passes.issued")
@@ -105,7 +109,7 @@ def test_batches_that_are_none(node: Node, clock: Clock) -> None:
 
 
 def test_renewing_is_one_call_and_leaves_the_old_one(node: Node, clock: Clock) -> None:
-    old = actions.issue_pass(node, by=resident("R2"), person="R2", hours=1)
+    old = pass_actions.issue_pass(node, by=resident("R2"), person="R2", hours=1)
     clock.advance(hours=2)
     assert answer(node, old.text) == (Answer.REFUSED, "expired")
     new = batch_actions.renew_pass(node, by=resident("R2"), pass_id=old.pass_id, hours=2)
@@ -130,4 +134,4 @@ def test_the_table_says_which_key_signed(node: Node) -> None:
     batch_actions.issue_batch(node, by=LI, persons=["R1", "R2"])
     with node.records.reading() as connection:
         keys = set(connection.execute(sa.select(schema.issued_pass.c.key_id)).scalars())
-    assert keys == {node.keys.pass_key_id} == {queries.pass_key_id(node).hex()}
+    assert keys == {node.keys.pass_key_id} == {pass_queries.pass_key_id(node).hex()}

@@ -13,10 +13,11 @@ from hutong.governance import actions as governance
 from hutong.insight.actions import assess_risk_areas
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, level_queries
 from hutong.passes.documents import shipped_document
-from hutong.passes.level_actions import follow_evidence
-from hutong.passes.level_update import HISTORY
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.actions import follow_evidence
+from hutong.passes.level.update import HISTORY
+from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.web import jobs
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
@@ -65,7 +66,7 @@ def test_it_is_by_the_version_that_holds(region: Node, clock: Clock) -> None:
     document = copy.deepcopy(shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.1.0"))
     next(rule for rule in document["rules"] if rule["id"] == "contact")["level"] = "high"
     document["tests"] = document["tests"][:1]
-    actions.publish_rulebook(region, by=LI, second=WANG, document=document)
+    rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=document)
     assert follow(region) is None
     assert level(region, "R8") == "medium"
     clock.advance(hours=24)

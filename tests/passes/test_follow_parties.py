@@ -10,8 +10,10 @@ import pytest
 
 from hutong.errors import Unavailable
 from hutong.node import Node
-from hutong.passes import actions, queries
-from hutong.passes.bundle_actions import keep_party_bundles
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.actions import keep_party_bundles
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.sharing.conftest import served
@@ -41,7 +43,7 @@ def keep(node: Node) -> tuple[str, ...]:
 def test_a_revocation_reaches_the_other_region(two: Regions) -> None:
     fake = two.issue()
     assert keep(two.pe) == ()
-    actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
+    pass_actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
     two.clock.advance(seconds=20)
     assert says(two.at_pe(fake.text))[0] == "accepted"
     assert keep(two.pe) == ("tw",)
@@ -63,6 +65,8 @@ def test_long_before_its_signatures_are_too_old_it_is_taken_over_anew(two: Regio
 
 
 def test_a_party_that_does_not_answer_is_told_after_all_were_asked(two: Regions) -> None:
-    actions.adopt_party_bundle(two.tw, by=two.tw.operator, party_id="pe", signed=queries.pass_bundle(two.pe))
+    bundle_actions.adopt_party_bundle(
+        two.tw, by=two.tw.operator, party_id="pe", signed=bundle_queries.pass_bundle(two.pe)
+    )
     with pytest.raises(Unavailable, match="pe"):
         keep(two.tw)

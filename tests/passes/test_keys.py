@@ -11,13 +11,17 @@ import pytest
 from hutong.errors import NotFound, Refused, Tampered
 from hutong.governance import actions as governance
 from hutong.node import Node, open_node
-from hutong.passes import actions, batch_actions, key_actions, key_queries, queries
 from hutong.passes.credential import status_list
 from hutong.passes.credential.level_pass import LevelPass, issue
 from hutong.passes.credential.read import read_pass
-from hutong.passes.recognition import Answer
-from hutong.passes.trust_bundle import TrustSnapshot, _issuer
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import batch_actions, key_actions, key_queries
+from hutong.passes.recognition import queries as recognition_queries
+from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.trust_bundle import TrustSnapshot, _issuer
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
 from tests.passes import region
@@ -32,7 +36,7 @@ def node(new_node: NewNode) -> Node:
 
 
 def shown(node: Node, text: str, bundle: TrustSnapshot | None = None) -> tuple[Answer, str]:
-    bundle = bundle or queries.trust_snapshot(node)
+    bundle = bundle or bundle_queries.trust_snapshot(node)
     found = verify_pass(text, trust=bundle, scene="workplace", at=node.clock())
     return found.answer, found.reasons[0].rule_id
 
@@ -43,10 +47,10 @@ def private_files(node: Node) -> list[str]:
 
 def test_a_pass_of_a_retired_key_verifies_until_it_ends(node: Node, clock: Clock) -> None:
     old_key, old_file = node.keys.pass_key_id, private_files(node)
-    before = actions.issue_pass(node, by=LI, person="R1", hours=48)
+    before = pass_actions.issue_pass(node, by=LI, person="R1", hours=48)
     new_key = key_actions.rotate_pass_key(node, by=LI)
     assert node.keys.pass_key_id == new_key != old_key
-    after = actions.issue_pass(node, by=LI, person="R1", hours=48)
+    after = pass_actions.issue_pass(node, by=LI, person="R1", hours=48)
     assert shown(node, before.text)[0] is shown(node, after.text)[0] is Answer.ACCEPTED
     assert [(one.key_id, one.state) for one in node.keys.pass_keys] == [(new_key, "in-use"), (old_key, "retired")]
     # The old private key is gone, and the new one is for its owner only.
@@ -67,7 +71,7 @@ def test_another_process_signs_with_the_new_key_at_once(node: Node, clock: Clock
     key_actions.rotate_pass_key(node, by=LI)
     assert other.keys.pass_key_id == node.keys.pass_key_id != before
     assert other.keys.passes.private_numbers() == node.keys.passes.private_numbers()
-    assert shown(node, actions.issue_pass(other, by=LI, person="R1").text)[0] is Answer.ACCEPTED
+    assert shown(node, pass_actions.issue_pass(other, by=LI, person="R1").text)[0] is Answer.ACCEPTED
     other.close()
 
 
@@ -93,10 +97,10 @@ def forged(node: Node, key: object, key_id: str, at: datetime) -> str:
 
 def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(node: Node, clock: Clock) -> None:
     stolen, key_id = node.keys.passes, node.keys.pass_key_id
-    good = [actions.issue_pass(node, by=LI, person=number, hours=48) for number in ("R1", "R2")]
-    short = actions.issue_pass(node, by=LI, person="R3", hours=1)
-    revoked = actions.issue_pass(node, by=LI, person="R7", hours=48)
-    actions.revoke_pass(node, by=LI, second=WANG, pass_id=revoked.pass_id, rule_id="holder-asked", reason="Lost.")
+    good = [pass_actions.issue_pass(node, by=LI, person=number, hours=48) for number in ("R1", "R2")]
+    short = pass_actions.issue_pass(node, by=LI, person="R3", hours=1)
+    revoked = pass_actions.issue_pass(node, by=LI, person="R7", hours=48)
+    pass_actions.revoke_pass(node, by=LI, second=WANG, pass_id=revoked.pass_id, rule_id="holder-asked", reason="Lost.")
     clock.advance(hours=2)
     fake = forged(node, stolen, key_id, clock() - timedelta(hours=1))
     assert shown(node, fake)[0] is Answer.ACCEPTED
@@ -132,19 +136,19 @@ def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(node:
 def test_a_status_list_of_a_compromised_key_clears_nothing(node: Node, clock: Clock) -> None:
     stolen, key_id = node.keys.passes, node.keys.pass_key_id
     key_actions.end_pass_key(node, by=LI, second=WANG, key_id=key_id)
-    payload = queries.trust_snapshot(node)
+    payload = bundle_queries.trust_snapshot(node)
     real = payload.issuers["tw"].status_lists[0]
     lying = status_list.sign(real, stolen, bytes.fromhex(key_id))
 
-    entry = queries._own_entry(node)
+    entry = bundle_queries._own_entry(node)
     with pytest.raises(Tampered):
         _issuer(entry, [], [base64.b64encode(lying).decode()])
 
 
 def test_a_verifier_that_knows_no_compromised_keys_accepts_nothing_of_them(node: Node) -> None:
-    issued = actions.issue_pass(node, by=LI, person="R1", hours=48)
+    issued = pass_actions.issue_pass(node, by=LI, person="R1", hours=48)
     key_actions.end_pass_key(node, by=LI, second=WANG, key_id=node.keys.pass_key_id)
-    entry = {name: value for name, value in queries._own_entry(node).items() if name != "compromised"}
+    entry = {name: value for name, value in bundle_queries._own_entry(node).items() if name != "compromised"}
     certificates = [base64.b64decode(one) for one in entry["passes"]]
     assert len(certificates) == 1
 
@@ -153,9 +157,9 @@ def test_a_verifier_that_knows_no_compromised_keys_accepts_nothing_of_them(node:
 
 def test_a_retired_key_can_be_compromised_while_the_new_one_goes_on(node: Node) -> None:
     old = node.keys.pass_key_id
-    before = actions.issue_pass(node, by=LI, person="R1", hours=48)
+    before = pass_actions.issue_pass(node, by=LI, person="R1", hours=48)
     new = key_actions.rotate_pass_key(node, by=LI)
-    after = actions.issue_pass(node, by=LI, person="R1", hours=48)
+    after = pass_actions.issue_pass(node, by=LI, person="R1", hours=48)
     assert key_actions.end_pass_key(node, by=LI, second=WANG, key_id=old) == 1
     assert node.keys.pass_key_id == new
     assert shown(node, before.text) == (Answer.REFUSED, "key-compromised")
@@ -187,19 +191,19 @@ def test_another_region_follows_rotation_and_end_before_the_trust_list_does(new_
     parties = [governance.describe_self(one, kind="region") for one in (tw, pe)]
     signed = governance.publish_trust_list(pe, by=pe.operator, parties=parties)
     governance.adopt_trust_list(tw, by=tw.operator, signed=signed, issuer_key=pe.keys.public["signing"])
-    rules = queries.acceptance(tw)
+    rules = recognition_queries.acceptance(tw)
     assert rules is not None
 
     def there(text: str) -> tuple[Answer, str]:
-        actions.adopt_party_bundle(pe, by=pe.operator, party_id="tw", signed=queries.pass_bundle(tw))
-        found = verify_pass(text, trust=queries.trust_snapshot(pe), rules=rules, scene="workplace", at=clock())
+        bundle_actions.adopt_party_bundle(pe, by=pe.operator, party_id="tw", signed=bundle_queries.pass_bundle(tw))
+        found = verify_pass(text, trust=bundle_queries.trust_snapshot(pe), rules=rules, scene="workplace", at=clock())
         return found.answer, found.reasons[0].rule_id
 
-    first = actions.issue_pass(tw, by=LI, person="R2", hours=48)
+    first = pass_actions.issue_pass(tw, by=LI, person="R2", hours=48)
     assert there(first.text)[0] is Answer.ACCEPTED
     old = tw.keys.pass_key_id
     key_actions.rotate_pass_key(tw, by=LI)
-    second = actions.issue_pass(tw, by=LI, person="R2", hours=48)
+    second = pass_actions.issue_pass(tw, by=LI, person="R2", hours=48)
     assert there(first.text)[0] is there(second.text)[0] is Answer.ACCEPTED
     key_actions.end_pass_key(tw, by=LI, second=WANG, key_id=old)
     assert there(first.text) == (Answer.REFUSED, "key-compromised")
@@ -209,4 +213,4 @@ def test_another_region_follows_rotation_and_end_before_the_trust_list_does(new_
 def test_a_key_that_has_ended_issues_nothing(node: Node, clock: Clock) -> None:
     clock.now = datetime(2027, 3, 2, tzinfo=UTC)
     with pytest.raises(Refused):
-        actions.issue_pass(node, by=LI, person="R1")
+        pass_actions.issue_pass(node, by=LI, person="R1")

@@ -14,9 +14,10 @@ from hutong.errors import Conflict, Refused
 from hutong.insight.actions import assess_risk_areas
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, queries
-from hutong.passes.level_queries import status_history, update_latency
-from hutong.passes.level_update import HISTORY
+from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.queries import status_history, update_latency
+from hutong.passes.level.update import HISTORY
 from hutong.standard import arrow_schema
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
@@ -55,18 +56,18 @@ def meet(node: Node, index: str, contact: str, how: str = "proximity") -> None:
 
 
 def update(node: Node) -> Any:
-    return actions.update_levels(node, by=LI, rulebook_id="dengue-3")
+    return level_actions.update_levels(node, by=LI, rulebook_id="dengue-3")
 
 
 def level(node: Node, number: str) -> str:
-    return queries.person_status(node, pseudonym(node, number)).level
+    return level_queries.person_status(node, pseudonym(node, number)).level
 
 
 def state(node: Node) -> dict[str, tuple[Any, ...]]:
     """Level, rules and facts of everybody whom the region knows."""
     found = {}
     for number in NUMBERS:
-        one = queries.person_status(node, pseudonym(node, number))
+        one = level_queries.person_status(node, pseudonym(node, number))
         found[number] = (one.level, one.rule_ids, dict(one.facts), dict(one.evidence_dates), one.as_of, one.version)
     return found
 
@@ -123,7 +124,7 @@ def test_history_keeps_each_level_and_latency_is_measured(region: Node, clock: C
     clock.advance(seconds=40)
     update(region)
     clock.advance(hours=1)
-    actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)  # nothing new: no row more
+    level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)  # nothing new: no row more
     newest, oldest = status_history(region, person)
     assert oldest == first
     assert (newest.level, newest.previous_level, newest.rule_ids) == ("high", "low", ("test-0-7",))
@@ -142,7 +143,7 @@ def test_a_full_run_measures_too_and_wins_over_what_was_before(region: Node, clo
     update(region)
     positive(region, "R7")
     clock.advance(seconds=5)
-    run = actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    run = level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert (run.full, run.changed, run.persons) == (True, 1, len(NUMBERS))
     assert (level(region, "R2"), level(region, "R7")) == ("high", "high")
     newest = status_history(region, pseudonym(region, "R7"))[0]
@@ -167,7 +168,7 @@ def test_a_new_day_is_a_full_run(region: Node, clock: Clock) -> None:
     tomorrow = AS_OF + timedelta(days=1)
     assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=tomorrow)
     assert update(region).full
-    assert queries.person_status(region, pseudonym(region, "R6")).as_of == tomorrow
+    assert level_queries.person_status(region, pseudonym(region, "R6")).as_of == tomorrow
     assert len(status_history(region, pseudonym(region, "R6"))) == 1
 
 
@@ -176,9 +177,9 @@ def test_a_crash_between_history_and_state_is_right_afterwards(region: Node, mon
     with monkeypatch.context() as patch:
         patch.setattr(type(region.lake), "replace", _break)
         with pytest.raises(OSError, match="the disk is full"):
-            actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+            level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert level(region, "R2") == "high"
-    actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert len(status_history(region, pseudonym(region, "R2"))) == 2
 
 
@@ -197,7 +198,7 @@ def test_who_may_not_and_what_was_never_decided(new_node: NewNode) -> None:
     with pytest.raises(Conflict, match="never decided"):
         update(node)
     with pytest.raises(Refused):
-        actions.update_levels(node, by=STEWARD, rulebook_id="dengue-3")
+        level_actions.update_levels(node, by=STEWARD, rulebook_id="dengue-3")
     assert status_history(node, "nobody") == []
     assert update_latency(node).p95_seconds is None
 
@@ -274,7 +275,7 @@ def test_incremental_is_full_over_generated_evidence(region: Node, clock: Clock,
         assert not update(region).full
     incremental = state(region)
     before = region.lake.high_water(HISTORY)
-    run = actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    run = level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert (run.full, run.changed) == (True, 0)
     assert state(region) == incremental
     assert region.lake.high_water(HISTORY) == before + 1

@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Conflict
 from hutong.node import Node
-from hutong.passes import actions, notice, queries, rulebook_queries
 from hutong.passes.documents import shipped_document
-from hutong.passes.notice import Because, Effect
-from hutong.passes.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.rulebook import notice
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.notice import Because, Effect
+from hutong.passes.rulebook.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
 from tests.passes.region import AS_OF, FROM, LI, TO, WANG, pseudonym
@@ -216,16 +221,16 @@ def region(new_node: NewNode) -> Node:
 
 
 def publish(node: Node, document: Document) -> dict[str, Any]:
-    actions.publish_rulebook(node, by=LI, second=WANG, document=document)
+    rulebook_actions.publish_rulebook(node, by=LI, second=WANG, document=document)
     return dict(node.log.entries(kind="rulebook.published", limit=1)[0].event)
 
 
 def decide(node: Node) -> str:
-    return actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF).version
+    return level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF).version
 
 
 def level(node: Node, number: str) -> str:
-    return queries.person_status(node, pseudonym(node, number)).level
+    return level_queries.person_status(node, pseudonym(node, number)).level
 
 
 def test_the_first_under_an_emergency_holds_at_once(region: Node, clock: Clock) -> None:
@@ -245,12 +250,12 @@ def test_what_tightens_waits_for_its_notice(region: Node, clock: Clock, records:
     # Levels and passes keep to the older one, to the last second.
     clock.now = begins - timedelta(seconds=1)
     assert decide(region) == "1.0.0"
-    assert actions.issue_pass(region, by=LI, person="R1").version == "1.0.0"
+    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.0.0"
     clock.now = begins
     assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"
     assert rulebook_queries.coming(versions, clock()) == []
     assert decide(region) == "1.1.0"
-    assert actions.issue_pass(region, by=LI, person="R1").version == "1.1.0"
+    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.1.0"
     region.log.check()
 
 

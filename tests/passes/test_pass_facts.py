@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Refused
 from hutong.node import Node
-from hutong.passes import actions, appeal_queries, batch_actions, held_pass, pass_facts, queries
+from hutong.passes.appeal import queries as appeal_queries
 from hutong.passes.credential.level_pass import MAX_MINIMAL_TEXT, disclose, read_facts
 from hutong.passes.credential.picture import draw_png, version_of
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
-from hutong.passes.recognition import Answer, Scene
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import batch_actions, held_pass, pass_facts
+from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Actor
 from tests.conftest import NewNode
 from tests.passes import region as regions
@@ -69,14 +72,14 @@ def read(node: Node, text: str) -> Any:
 
 
 def test_a_pass_is_minimal_unless_facts_are_chosen(region: Node) -> None:
-    plain = actions.issue_pass(region, by=LI, person="R6")
+    plain = pass_actions.issue_pass(region, by=LI, person="R6")
     assert (dict(plain.disclosures), read(region, plain.text).claims.digests) == ({}, ())
     assert len(plain.text) <= MAX_MINIMAL_TEXT
     assert version_of(plain.text) <= 11
 
 
 def test_chosen_facts_are_sealed_and_shown_one_by_one(region: Node, records: str) -> None:
-    issued = actions.issue_pass(region, by=R6, person="R6", facts=["test-negative-on", "vaccinated-on"])
+    issued = pass_actions.issue_pass(region, by=R6, person="R6", facts=["test-negative-on", "vaccinated-on"])
     assert set(issued.disclosures) == {"test-negative-on", "vaccinated-on"}
     sealed = read(region, issued.text)
     assert (sealed.payload["facts"], len(sealed.claims.digests)) == ({}, 2)
@@ -96,7 +99,7 @@ def test_what_is_known_of_a_person_may_be_carried_and_nothing_that_names_them(re
     found = pass_facts.facts_to_carry(region, by=R6, person="R6")
     assert {one.name: one.value for one in found} == OF_R6
     assert all({"en", "zh"} <= set(one.meaning) for one in found)
-    issued = actions.issue_pass(region, by=R6, person="R6", facts=[one.name for one in found])
+    issued = pass_actions.issue_pass(region, by=R6, person="R6", facts=[one.name for one in found])
     told = read_facts(read(region, issued.text).claims, list(issued.disclosures.values()))
     assert dict(told) == OF_R6
     assert version_of(disclose(issued.text, list(issued.disclosures.values()))) <= 40
@@ -129,7 +132,7 @@ def test_a_name_of_nothing_known_is_one_clear_error(region: Node) -> None:
     before = region.log.size()
     for name in ("name", "birth_date", "area_code", "test-positive-on", "x" * 200):
         with pytest.raises(BadInput, match="knows no fact") as refused:
-            actions.issue_pass(region, by=LI, person="R6", facts=["test-on", name])
+            pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-on", name])
         assert refused.value.do == f"Choose from: {', '.join(sorted(OF_R6))}."
     assert region.log.size() == before
     for actor in (STEWARD, Actor("r1", "account", frozenset({"resident"}), "tw")):
@@ -138,7 +141,7 @@ def test_a_name_of_nothing_known_is_one_clear_error(region: Node) -> None:
 
 
 def test_a_fact_that_was_chosen_twice_is_carried_once(region: Node) -> None:
-    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-on"] * 40)
+    issued = pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-on"] * 40)
     assert len(read(region, issued.text).claims.digests) == 1
 
 
@@ -150,8 +153,8 @@ def test_scenes_read_what_is_disclosed_and_verifiers_see_it(region: Node) -> Non
         "text": {"en": "Show a negative test.", "zh": "请出示阴性检测。"},
     }
     scenes["scenes"] = {"border": [rule]}
-    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on", "test-on"])
-    snapshot = queries.trust_snapshot(region)
+    issued = pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on", "test-on"])
+    snapshot = bundle_queries.trust_snapshot(region)
 
     def verified(text: str) -> Any:
         return verify_pass(text, trust=snapshot, rules=scenes, scene=Scene.BORDER, at=region.clock())
@@ -161,13 +164,13 @@ def test_scenes_read_what_is_disclosed_and_verifiers_see_it(region: Node) -> Non
     shown = verified(disclose(issued.text, [issued.disclosures["test-negative-on"]]))
     assert (shown.answer, dict(shown.facts)) == (Answer.ACCEPTED, {"test-negative-on": "2026-02-26"})
     assert shown.document()["facts"] == {"test-negative-on": "2026-02-26"}
-    anothers = actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on"])
+    anothers = pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-negative-on"])
     borrowed = verified(disclose(anothers.text, [issued.disclosures["test-negative-on"]]))
     assert (borrowed.answer, dict(borrowed.facts)) == (Answer.UNKNOWN, {})
 
 
 def test_a_batch_and_a_renewal_stay_minimal(region: Node) -> None:
-    issued = actions.issue_pass(region, by=LI, person="R6", facts=["test-on"])
+    issued = pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-on"])
     assert dict(batch_actions.renew_pass(region, by=LI, pass_id=issued.pass_id).disclosures) == {}
     for one in batch_actions.issue_batch(region, by=LI, persons=["R6"]).passes:
         assert read(region, one.text).claims.digests == ()
@@ -178,7 +181,7 @@ def test_a_batch_and_a_renewal_stay_minimal(region: Node) -> None:
 def test_two_passes_of_one_person_share_nothing_but_issuer_level_version_and_day(
     region: Node, chosen: list[str]
 ) -> None:
-    one, two = (read(region, actions.issue_pass(region, by=LI, person="R6", facts=chosen).text) for _ in range(2))
+    one, two = (read(region, pass_actions.issue_pass(region, by=LI, person="R6", facts=chosen).text) for _ in range(2))
     shared = {name for name in one.payload if one.payload[name] == two.payload[name]}
     assert shared == {"level", "rulebook", "version", "status_list", "facts"}
     assert not set(one.claims.digests) & set(two.claims.digests)

@@ -19,9 +19,9 @@ from hutong.passes.certlogic.to_ibis import compile_expression, compile_to_ibis
 from hutong.passes.certlogic.validate import data_accesses
 from hutong.passes.certlogic.values import truth
 from hutong.passes.documents import shipped_document
-from hutong.passes.evidence import Evidence
-from hutong.passes.population import SEPARATOR, level_expression, require_compilable
-from hutong.passes.rulebook import Rule, Rulebook, decide_level, parse_rulebook
+from hutong.passes.level.population import SEPARATOR, level_expression, require_compilable
+from hutong.passes.rulebook.evidence import Evidence
+from hutong.passes.rulebook.rulebook import Rule, Rulebook, decide_level, parse_rulebook
 
 CODES = ("low", "medium", "high")
 TYPES = {

@@ -10,11 +10,11 @@ import pytest
 import vl_convert
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from hutong.passes import printable
-from hutong.passes.actions_pass import IssuedPass
 from hutong.passes.credential.level_pass import LevelPass, issue
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import Reason
+from hutong.passes.issuance import printable
+from hutong.passes.issuance.actions import IssuedPass
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 ISSUER = {"en": "Tainan <data> & node", "zh": "台南健康数据节点"}

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput
-from hutong.passes.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk
 from hutong.passes.documents import shipped_document
-from hutong.passes.recognition import (
+from hutong.passes.recognition.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk
+from hutong.passes.recognition.recognition import (
     AcceptanceRules,
     Answer,
     Scene,
@@ -22,7 +22,7 @@ from hutong.passes.recognition import (
     parse_acceptance,
     recognition_matrix,
 )
-from hutong.passes.rulebook import UNKNOWN, parse_rulebook
+from hutong.passes.rulebook.rulebook import UNKNOWN, parse_rulebook
 
 from .deployed_levels import LISTS, crosswalk_document
 

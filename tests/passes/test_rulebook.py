@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound
 from hutong.passes.documents import document_hash, parse_document, read_document, shipped_document
-from hutong.passes.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook, require_successor
+from hutong.passes.rulebook.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook, require_successor
 
 NAMES = ("dengue-three-levels", "dengue-four-levels")
 BOOKS = {name: parse_rulebook(shipped_document(name)) for name in NAMES}

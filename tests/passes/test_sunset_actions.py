@@ -20,22 +20,22 @@ from hutong.errors import NotFound, Refused
 from hutong.governance import actions as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Node
-from hutong.passes import (
-    actions,
-    appeal_actions,
-    appeal_queries,
-    correction_actions,
-    exposure_actions,
-    queries,
-    sunset_actions,
-    sunset_queries,
-)
-from hutong.passes.appeal import Outcome, Subject
-from hutong.passes.correction import LevelChange
+from hutong.passes.appeal import actions as appeal_actions
+from hutong.passes.appeal import correction_actions
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Outcome, Subject
+from hutong.passes.appeal.correction import LevelChange
+from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.exposure.key import DAY_INTERVALS, ExposureKey, interval_number
-from hutong.passes.recognition import Answer
-from hutong.passes.trust_bundle import TrustSnapshot
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.level import actions as level_actions
+from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.sunset import actions as sunset_actions
+from hutong.passes.sunset import queries as sunset_queries
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.trust_bundle import TrustSnapshot
 from hutong.rights import vault
 from hutong.rights.person import known_pseudonym
 from hutong.rights.sunset import Destruction, Kind
@@ -96,7 +96,7 @@ def set_boundary(node: Node, name: str, emergency: str, until: date) -> None:
     acquisition.set_boundary(node, by=LI, boundary=Boundary(name, emergency, "Levels", allowed, until))
 
 
-def live(node: Node, clock: Clock) -> actions.IssuedPass:
+def live(node: Node, clock: Clock) -> pass_actions.IssuedPass:
     """All that can come to be known of people under an emergency."""
     region.fill(node)
     acquisition.declare_source(node, by=STEWARD, source=SOURCE)
@@ -133,7 +133,7 @@ def live(node: Node, clock: Clock) -> actions.IssuedPass:
         ends_at=clock() + timedelta(days=9),
     )
     expose(node)
-    return actions.issue_pass(node, by=LI, person="R2", hours=168)
+    return pass_actions.issue_pass(node, by=LI, person="R2", hours=168)
 
 
 def expose(node: Node) -> None:
@@ -174,7 +174,7 @@ def end(node: Node) -> tuple[Destruction, ...]:
 
 
 def trust(node: Node) -> TrustSnapshot:
-    return queries.trust_snapshot(node)
+    return bundle_queries.trust_snapshot(node)
 
 
 def shown(node: Node, text: str, bundle: TrustSnapshot | None = None) -> tuple[Answer, str]:
@@ -228,12 +228,12 @@ def test_after_the_sunset_nothing_about_a_person_is_left(new_node: NewNode, cloc
     node.log.check()
 
 
-def refuses(node: Node, issued: actions.IssuedPass, gate: TrustSnapshot) -> None:
+def refuses(node: Node, issued: pass_actions.IssuedPass, gate: TrustSnapshot) -> None:
     """Neither issue nor renewal, nor a level; a gate that is offline or not says that the pass has expired."""
     for act in (
-        lambda: actions.issue_pass(node, by=LI, person="R2"),
-        lambda: actions.issue_pass(node, by=resident("R2"), person="R2"),
-        lambda: actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=date(2026, 4, 1)),
+        lambda: pass_actions.issue_pass(node, by=LI, person="R2"),
+        lambda: pass_actions.issue_pass(node, by=resident("R2"), person="R2"),
+        lambda: level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=date(2026, 4, 1)),
         lambda: appeal_actions.file_appeal(
             node, by=resident("R2"), person="R2", subject=Subject.FACT, statement="Still?"
         ),
@@ -242,7 +242,7 @@ def refuses(node: Node, issued: actions.IssuedPass, gate: TrustSnapshot) -> None
         with pytest.raises((Refused, NotFound)):
             act()
     with pytest.raises(Refused, match="No emergency is in force"):
-        actions.issue_pass(node, by=LI, person="R2")
+        pass_actions.issue_pass(node, by=LI, person="R2")
     assert shown(node, issued.text, gate) == (Answer.REFUSED, "expired")
     assert shown(node, issued.text) == (Answer.REFUSED, "expired")
 
@@ -282,7 +282,7 @@ def test_an_emergency_that_is_ended_early_takes_its_passes_along(new_node: NewNo
     (done,) = end(node)
     assert (done.because, done.ended_at) == ("ended", clock.now)
     assert shown(node, issued.text) == (Answer.REFUSED, "revoked")
-    record = queries.pass_record(node, issued.pass_id)
+    record = pass_queries.pass_record(node, issued.pass_id)
     assert record.revoked_by_rule == "emergency-over"
     assert traces(node) == []
     # Once it has expired, the row that the status list needed goes as well.
@@ -290,7 +290,7 @@ def test_an_emergency_that_is_ended_early_takes_its_passes_along(new_node: NewNo
     (rest,) = end(node)
     assert dict(rest.counts) == {"issued_pass": 1}
     with pytest.raises(NotFound):
-        queries.pass_record(node, issued.pass_id)
+        pass_queries.pass_record(node, issued.pass_id)
     assert end(node) == ()
 
 

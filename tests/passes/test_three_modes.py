@@ -12,13 +12,20 @@ from fastapi.testclient import TestClient
 from hutong.errors import BadInput, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, queries, rulebook_queries
-from hutong.passes.conversion_actions import convert_pass
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
-from hutong.passes.recognition import Answer, Scene
-from hutong.passes.recognition_queries import matrix
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition import queries as recognition_queries
+from hutong.passes.recognition.conversion_actions import convert_pass
+from hutong.passes.recognition.matrix_queries import matrix
+from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Actor
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
@@ -43,9 +50,11 @@ class Hub:
             regions.declare(node)
         both: dict[str, Any] = {"by": HU, "second": BO}
         four = "dengue-four-levels"
-        actions.publish_rulebook(self.cn, **both, document=shipped_document(four, **PERIOD))
-        actions.publish_crosswalk(self.cn, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD))
-        actions.publish_acceptance(self.cn, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
+        rulebook_actions.publish_rulebook(self.cn, **both, document=shipped_document(four, **PERIOD))
+        recognition_actions.publish_crosswalk(
+            self.cn, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD)
+        )
+        recognition_actions.publish_acceptance(self.cn, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
         parties = [governance.describe_self(node, kind="region") for node in (self.tw, self.pe, self.cn)]
         signed = governance.publish_trust_list(self.cn, by=self.cn.operator, parties=parties)
         for node in (self.tw, self.pe):
@@ -56,9 +65,9 @@ class Hub:
         self.share(self.cn, self.pe, MARIA)
 
     def share(self, issuer: Node, reader: Node, by: Actor) -> None:
-        actions.adopt_party_bundle(reader, by=by, party_id=issuer.id, signed=queries.pass_bundle(issuer))
+        bundle_actions.adopt_party_bundle(reader, by=by, party_id=issuer.id, signed=bundle_queries.pass_bundle(issuer))
 
-    def convert(self, issued: actions.IssuedPass, **changes: Any) -> Any:
+    def convert(self, issued: pass_actions.IssuedPass, **changes: Any) -> Any:
         given = {"text": issued.text, "holder_secret": issued.holder_secret, "rulebook_id": "dengue-4", **changes}
         return convert_pass(self.cn, **{"by": HU, **given})
 
@@ -68,12 +77,12 @@ def hub(new_node: NewNode) -> Hub:
     return Hub(new_node)
 
 
-def issue(hub: Hub, person: str, hours: int = 24) -> actions.IssuedPass:
-    return actions.issue_pass(hub.tw, by=LI, person=person, hours=hours)
+def issue(hub: Hub, person: str, hours: int = 24) -> pass_actions.IssuedPass:
+    return pass_actions.issue_pass(hub.tw, by=LI, person=person, hours=hours)
 
 
 def at(node: Node, text: str, scene: str = "transport") -> tuple[str, str | None]:
-    found = verify_pass(text, trust=queries.bundle_file(node), scene=scene, at=node.clock())
+    found = verify_pass(text, trust=bundle_queries.bundle_file(node), scene=scene, at=node.clock())
     return found.answer, found.level
 
 
@@ -95,12 +104,12 @@ def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
     # pe knows the hub only: the original is unknown to it, and the converted pass is not.
     hub.share(hub.cn, hub.pe, MARIA)
     rules = shipped_document("scenes/dengue-four-levels", **PERIOD)
-    here = {"trust": queries.bundle_file(hub.pe), "rules": rules, "scene": "transport", "at": clock()}
+    here = {"trust": bundle_queries.bundle_file(hub.pe), "rules": rules, "scene": "transport", "at": clock()}
     assert verify_pass(shown.text, **here).answer == "unknown"
     assert verify_pass(made.text, **here).answer == "accepted"
     (entry,) = hub.cn.log.entries(kind="pass.converted", limit=5)
     assert (entry.event["origin"], entry.event["pass_id"]) == ("tw", made.pass_id)
-    record = queries.pass_record(hub.cn, made.pass_id)
+    record = pass_queries.pass_record(hub.cn, made.pass_id)
     assert record.level == "low"
 
 
@@ -127,7 +136,7 @@ def test_conversion_has_a_door(hub: Hub) -> None:
 @pytest.mark.parametrize(("person", "level"), [("R2", "low"), ("R1", "medium"), ("R6", "high")])
 def test_conversion_never_raises_nor_forgets_a_level(hub: Hub, person: str, level: str) -> None:
     made = hub.convert(issue(hub, person))
-    walks = {one.rulebook: one for one in queries.crosswalks(hub.cn)}
+    walks = {one.rulebook: one for one in recognition_queries.crosswalks(hub.cn)}
     assert walks["dengue-4"].to_scale(made.level) == level
 
 
@@ -145,7 +154,7 @@ def test_what_is_not_converted(hub: Hub, clock: Clock) -> None:
     with pytest.raises(Refused, match="of this node itself"):
         own = hub.convert(issued)
         hub.convert(replace(issued, text=own.text, holder_secret=own.holder_secret))
-    actions.revoke_pass(
+    pass_actions.revoke_pass(
         hub.tw, by=LI, second=regions.WANG, pass_id=issued.pass_id, rule_id="forged", reason="A copy was sold."
     )
     hub.share(hub.tw, hub.cn, HU)
@@ -158,7 +167,7 @@ def test_what_is_not_converted(hub: Hub, clock: Clock) -> None:
 
 def test_three_adopt_the_hubs_rulebook(hub: Hub) -> None:
     document = rulebook_queries.rulebook(hub.cn, "dengue-4").document
-    adopted = actions.publish_rulebook(hub.pe, by=MARIA, second=JOSE, document=document)
+    adopted = rulebook_actions.publish_rulebook(hub.pe, by=MARIA, second=JOSE, document=document)
     assert adopted.hash == rulebook_queries.rulebook(hub.cn, "dengue-4").hash
     assert adopted == rulebook_queries.rulebook(hub.pe, "dengue-4")
 

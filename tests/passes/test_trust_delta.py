@@ -21,10 +21,14 @@ from hypothesis import strategies as st
 from hutong.errors import BadInput, Conflict, HutongError, Tampered, Unavailable
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, bundle_queries, queries, trust_delta
 from hutong.passes.documents import shipped_document
-from hutong.passes.trust_bundle import read_payload
-from hutong.passes.trust_poller import TrustPoller
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.trust_bundle import delta as trust_delta
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.poller import TrustPoller
+from hutong.passes.trust_bundle.trust_bundle import read_payload
 from hutong.trust.signing import read_unverified
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
@@ -117,8 +121,8 @@ def delta_of(node: Node, since: int) -> dict[str, Any]:
 
 
 def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
-    edition = queries.pass_payload(region)
-    own_list = {trust_delta.part_hash(part) for part in queries.pass_payload(region)["status_lists"]["tw"]}
+    edition = bundle_queries.pass_payload(region)
+    own_list = {trust_delta.part_hash(part) for part in bundle_queries.pass_payload(region)["status_lists"]["tw"]}
     quiet = delta_of(region, edition["number"])
     assert len(quiet["parts"]) == len(own_list) == 1
     assert len(delta_of(region, 0)["parts"]) == len(trust_delta.parts_of(edition)) == 5
@@ -126,23 +130,23 @@ def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
     document = shipped_document(
         "scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="1.1.0"
     )
-    actions.publish_acceptance(region, by=LI, second=WANG, document=document)
+    recognition_actions.publish_acceptance(region, by=LI, second=WANG, document=document)
     changed = delta_of(region, edition["number"])
     assert len(changed["parts"]) == 2
     assert changed["acceptance"] in changed["parts"]
     whole = trust_delta.apply_delta(
         edition, bundle_queries.bundle_delta(region, edition["number"]), issuer_key=region.keys.public["signing"]
     )
-    now = queries.pass_payload(region)
+    now = bundle_queries.pass_payload(region)
     assert {**whole, "status_lists": None} == {**now, "status_lists": None}  # a list is signed anew, and never the same
 
 
 def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node, clock: Clock) -> None:
-    edition = queries.pass_payload(region)
+    edition = bundle_queries.pass_payload(region)
     document = shipped_document("dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="2.0.0")
     meaning = {**document["levels"][0]["meaning"], "en": "Stay at home."}
     document["levels"] = [{**document["levels"][0], "meaning": meaning}, *document["levels"][1:]]
-    actions.publish_rulebook(region, by=LI, second=WANG, document=document)
+    rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=document)
     signed = bundle_queries.bundle_delta(region, edition["number"])
     changed = delta_of(region, edition["number"])
     assert len(changed["parts"]) == 3  # what this node says of its versions, and the status list that is always there
@@ -152,17 +156,17 @@ def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node
     assert read_payload(whole).issuers["tw"].rulebooks[1].effective_from == clock() + timedelta(hours=24)
     # The crosswalk for the next major version does not take the place of the one by which passes are read now.
     walk = shipped_document("crosswalks/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO)
-    actions.publish_crosswalk(region, by=LI, second=WANG, document={**walk, "version": "2.0.0", "major": 2})
-    issuer = queries.trust_snapshot(region).issuers["tw"]
+    recognition_actions.publish_crosswalk(region, by=LI, second=WANG, document={**walk, "version": "2.0.0", "major": 2})
+    issuer = bundle_queries.trust_snapshot(region).issuers["tw"]
     assert {issuer.crosswalk("dengue-3", major, clock()).major for major in (1, 2)} == {1, 2}  # type: ignore[union-attr]
     clock.advance(hours=24)
-    assert [one.version for one in queries.trust_snapshot(region).issuers["tw"].rulebooks] == ["2.0.0"]
+    assert [one.version for one in bundle_queries.trust_snapshot(region).issuers["tw"].rulebooks] == ["2.0.0"]
     older = {name: part for name, part in whole.items() if name != "rulebooks"}
     assert read_payload(older).issuers["tw"].rulebooks == ()
 
 
 def test_what_is_over_leaves_the_edition_without_an_event(region: Node, clock: Clock) -> None:
-    edition = queries.pass_payload(region)
+    edition = bundle_queries.pass_payload(region)
     assert edition["crosswalks"]["tw"]
     clock.now = clock.now.replace(month=4, day=2)
     assert date(2026, 4, 2) > regions.SUNSET
@@ -215,7 +219,7 @@ def test_a_revocation_takes_effect_within_a_period(
     region: Node, clock: Clock, served: tuple[str, uvicorn.Server]
 ) -> None:
     """Periods here are of half a second; the default of 30 s and 20 s in caches leave 10 s of 60 for the rest."""
-    issued = actions.issue_pass(region, by=LI, person="R2")
+    issued = pass_actions.issue_pass(region, by=LI, person="R2")
     poller = TrustPoller(served[0], region.keys.public["signing"], period_seconds=0.5, clock=clock)
     with pytest.raises(Unavailable):
         poller.verify(issued.text, scene="workplace")
@@ -223,7 +227,7 @@ def test_a_revocation_takes_effect_within_a_period(
     try:
         until(lambda: poller.snapshot is not None)
         assert poller.verify(issued.text, scene="workplace").answer == "accepted"
-        actions.revoke_pass(
+        pass_actions.revoke_pass(
             region, by=LI, second=WANG, pass_id=issued.pass_id, rule_id="forged", reason="A copy was sold."
         )
         taken = until(lambda: poller.verify(issued.text, scene="workplace").answer == "refused")
@@ -236,7 +240,7 @@ def test_a_revocation_takes_effect_within_a_period(
 def test_without_a_network_it_keeps_what_it_has_until_that_is_too_old(
     region: Node, clock: Clock, served: tuple[str, uvicorn.Server]
 ) -> None:
-    issued = actions.issue_pass(region, by=LI, person="R2", hours=100)
+    issued = pass_actions.issue_pass(region, by=LI, person="R2", hours=100)
     poller = TrustPoller(served[0], region.keys.public["signing"], timeout_seconds=5, clock=clock)
     assert poller.poll()
     assert not poller.poll()

@@ -21,12 +21,17 @@ from hutong.governance import actions as governance
 from hutong.governance import queries as governance_queries
 from hutong.governance.queries import signed_trust_list
 from hutong.node import Node
-from hutong.passes import actions, queries
 from hutong.passes.credential import base45
 from hutong.passes.documents import shipped_document
-from hutong.passes.recognition import Answer, Scene
-from hutong.passes.trust_bundle import TrustSnapshot, read_bundle, read_trust, sign_bundle
-from hutong.passes.verification import Verification, verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.verification import Verification, verify_pass
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.trust_bundle import TrustSnapshot, read_bundle, read_trust, sign_bundle
 from hutong.trust.authorisation import Actor
 from hutong.trust.signing import read_unverified
 from hutong.web.app import create_app
@@ -50,9 +55,11 @@ class Regions:
         regions.declare(self.pe)
         four = "dengue-four-levels"
         both: dict[str, Any] = {"by": MARIA, "second": JOSE}
-        actions.publish_rulebook(self.pe, **both, document=shipped_document(four, **PERIOD))
-        actions.publish_crosswalk(self.pe, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD))
-        actions.publish_acceptance(self.pe, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
+        rulebook_actions.publish_rulebook(self.pe, **both, document=shipped_document(four, **PERIOD))
+        recognition_actions.publish_crosswalk(
+            self.pe, **both, document=shipped_document(f"crosswalks/{four}", **PERIOD)
+        )
+        recognition_actions.publish_acceptance(self.pe, **both, document=shipped_document(f"scenes/{four}", **PERIOD))
         parties = [governance.describe_self(node, kind="region") for node in (self.tw, self.pe)]
         governance.publish_trust_list(self.tw, by=self.tw.operator, parties=parties)
         self.share()
@@ -66,13 +73,13 @@ class Regions:
             signed=signed_trust_list(self.tw),
             issuer_key=self.tw.keys.public["signing"],
         )
-        actions.adopt_party_bundle(self.pe, by=MARIA, party_id="tw", signed=queries.pass_bundle(self.tw))
+        bundle_actions.adopt_party_bundle(self.pe, by=MARIA, party_id="tw", signed=bundle_queries.pass_bundle(self.tw))
 
-    def issue(self, person: str = "R1", hours: int = 24) -> actions.IssuedPass:
-        return actions.issue_pass(self.tw, by=LI, person=person, hours=hours)
+    def issue(self, person: str = "R1", hours: int = 24) -> pass_actions.IssuedPass:
+        return pass_actions.issue_pass(self.tw, by=LI, person=person, hours=hours)
 
     def at_pe(self, text: str | bytes, scene: str = "transport") -> Verification:
-        return verify_pass(text, trust=queries.bundle_file(self.pe), scene=scene, at=self.clock())
+        return verify_pass(text, trust=bundle_queries.bundle_file(self.pe), scene=scene, at=self.clock())
 
 
 @pytest.fixture
@@ -97,7 +104,7 @@ def test_another_region_answers_by_its_own_rules(two: Regions) -> None:
     assert says(two.at_pe(medium, "community")) == ("unknown", ["no-rule-for-scene"])
     assert says(two.at_pe(medium, "the moon")) == ("unknown", ["no-rule-for-scene"])
     assert says(two.at_pe(two.issue("R6").text, "transport"))[0] == "refused"
-    own = verify_pass(medium, trust=queries.trust_snapshot(two.tw), scene="community", at=two.clock())
+    own = verify_pass(medium, trust=bundle_queries.trust_snapshot(two.tw), scene="community", at=two.clock())
     assert says(own) == ("accepted", ["community-level"])
 
 
@@ -114,7 +121,7 @@ def test_the_answer_tells_kind_level_issuer_and_ages(two: Regions) -> None:
 
 def test_it_works_from_files_and_from_the_public_name(two: Regions, tmp_path: Path) -> None:
     trust = tmp_path / "trust.json"
-    trust.write_bytes(orjson.dumps(queries.bundle_file(two.pe)))
+    trust.write_bytes(orjson.dumps(bundle_queries.bundle_file(two.pe)))
     text = two.issue().text
     known: dict[str, Any] = {"scene": Scene.TRANSPORT, "at": two.clock()}
     for source in (trust, trust.read_text(), orjson.loads(trust.read_bytes()), read_trust(trust)):
@@ -131,9 +138,9 @@ def test_what_can_not_be_known_is_unknown(two: Regions, new_node: NewNode) -> No
     text = two.issue().text
     stranger = new_node("xx")
     regions.fill(stranger)
-    foreign = actions.issue_pass(stranger, by=LI, person="R1").text
+    foreign = pass_actions.issue_pass(stranger, by=LI, person="R1").text
     assert says(two.at_pe(foreign)) == ("unknown", ["no-key"])
-    bare = read_trust(queries.bundle_file(stranger))
+    bare = read_trust(bundle_queries.bundle_file(stranger))
     assert verify_pass(text, trust=bare, scene="transport", at=two.clock()).answer == Answer.UNKNOWN
     for shown in ("", "HC1:", "HC1:NCF", "hello", "https://example.org", "shc:/123", b"\xff\xfe", text[:-20], text * 2):
         answer = two.at_pe(shown)
@@ -142,7 +149,7 @@ def test_what_can_not_be_known_is_unknown(two: Regions, new_node: NewNode) -> No
 
 def test_without_a_crosswalk_a_list_or_rules_it_is_unknown(two: Regions) -> None:
     text = two.issue().text
-    whole = read_trust(queries.bundle_file(two.pe))
+    whole = read_trust(bundle_queries.bundle_file(two.pe))
     tw = whole.issuers["tw"]
 
     def ask(**changes: Any) -> tuple[str, list[str]]:
@@ -159,7 +166,7 @@ def test_without_a_crosswalk_a_list_or_rules_it_is_unknown(two: Regions) -> None
 
 
 def test_any_moment_has_an_answer_and_nothing_else_is_one(two: Regions) -> None:
-    text, trust = two.issue().text, read_trust(queries.bundle_file(two.pe))
+    text, trust = two.issue().text, read_trust(bundle_queries.bundle_file(two.pe))
     for year, answer in ((9999, "expired"), (1, "not-yet-valid")):
         at = datetime(year, 12 if year > 1 else 1, 31, 23, 59, 59, tzinfo=UTC)
         assert says(verify_pass(text, trust=trust, scene="transport", at=at)) == ("refused", [answer])
@@ -181,7 +188,7 @@ def test_any_moment_has_an_answer_and_nothing_else_is_one(two: Regions) -> None:
 
 def test_lists_grow_old_and_passes_end(two: Regions) -> None:
     text = two.issue(hours=168).text
-    kept = queries.bundle_file(two.pe)
+    kept = bundle_queries.bundle_file(two.pe)
 
     def later(**delta: float) -> tuple[str, list[str]]:
         return says(verify_pass(text, trust=kept, scene="transport", at=two.clock() + timedelta(**delta)))
@@ -191,7 +198,7 @@ def test_lists_grow_old_and_passes_end(two: Regions) -> None:
     assert later(hours=168, seconds=1) == ("refused", ["expired"])
     assert later(minutes=-6) == ("refused", ["not-yet-valid"])
     two.clock.advance(hours=1)
-    fresh = queries.bundle_file(two.pe)  # pe's own bundle is new, what it holds of tw is an hour older
+    fresh = bundle_queries.bundle_file(two.pe)  # pe's own bundle is new, what it holds of tw is an hour older
     at = two.clock() + timedelta(hours=23, minutes=30)
     assert says(verify_pass(text, trust=fresh, scene="transport", at=at)) == ("unknown", ["status-list-too-old"])
     before = two.clock() - timedelta(minutes=30)
@@ -204,10 +211,10 @@ def test_after_the_end_nothing_is_accepted(two: Regions, clock: Clock) -> None:
     clock.now = datetime(2026, 3, 31, 1, tzinfo=UTC)
     two.share()
     assert says(two.at_pe(text)) == ("refused", ["expired"])
-    claims_still_good = replace(read_trust(queries.bundle_file(two.pe)))
+    claims_still_good = replace(read_trust(bundle_queries.bundle_file(two.pe)))
     assert not any(one.period.holds(clock()) for one in claims_still_good.issuers["tw"].crosswalks)
     clock.now = datetime(2026, 4, 1, tzinfo=UTC)
-    assert queries.trust_snapshot(two.tw).issuers["tw"].crosswalks == ()
+    assert bundle_queries.trust_snapshot(two.tw).issuers["tw"].crosswalks == ()
     with pytest.raises(Refused):
         two.issue()
 
@@ -222,14 +229,16 @@ def test_when_an_emergency_is_ended_early_its_levels_mean_nothing(two: Regions) 
 
 def test_a_revoked_pass_is_refused_by_all_and_its_sibling_is_not(two: Regions) -> None:
     fake, sibling = two.issue(), two.issue()
-    actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
+    pass_actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
     assert two.at_pe(fake.text).answer == Answer.ACCEPTED  # pe has not fetched the news yet
     two.share()
     for scene in Scene:
         assert says(two.at_pe(fake.text, scene)) == ("refused", ["revoked"])
     assert two.at_pe(sibling.text).answer == Answer.ACCEPTED
     old = two.clock() + timedelta(hours=23)
-    assert ids(verify_pass(fake.text, trust=queries.bundle_file(two.pe), scene="transport", at=old)) == ["revoked"]
+    assert ids(verify_pass(fake.text, trust=bundle_queries.bundle_file(two.pe), scene="transport", at=old)) == [
+        "revoked"
+    ]
 
 
 def test_a_pass_signed_by_another_party_in_this_partys_name_is_refused(two: Regions) -> None:
@@ -238,9 +247,9 @@ def test_a_pass_signed_by_another_party_in_this_partys_name_is_refused(two: Regi
 
     good = read_pass(two.issue().text).claims
     assert good is not None
-    forged = issue(good, two.pe.keys.passes, queries.pass_key_id(two.pe))
+    forged = issue(good, two.pe.keys.passes, pass_queries.pass_key_id(two.pe))
     assert says(two.at_pe(forged)) == ("refused", ["issuer-mismatch"])
-    wrong_key = issue(good, two.pe.keys.passes, queries.pass_key_id(two.tw))
+    wrong_key = issue(good, two.pe.keys.passes, pass_queries.pass_key_id(two.tw))
     assert says(two.at_pe(wrong_key)) == ("refused", ["signature-invalid"])
 
 
@@ -262,8 +271,8 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Altered:
         clock=clock,
     )
     regions.fill(node)
-    snapshot = queries.trust_snapshot(node)
-    text = actions.issue_pass(node, by=LI, person="R2").text
+    snapshot = bundle_queries.trust_snapshot(node)
+    text = pass_actions.issue_pass(node, by=LI, person="R2").text
     assert verify_pass(text, trust=snapshot, scene="medical", at=clock()).answer == Answer.ACCEPTED
     message = zlib.decompress(base45.decode(text.removeprefix("HC1:")))
 
@@ -301,7 +310,7 @@ def test_whatever_is_shown_there_is_an_answer(altered: Altered, text: str) -> No
 
 
 def test_a_bundle_altered_or_of_another_is_not_read(two: Regions) -> None:
-    signed = queries.pass_bundle(two.tw)
+    signed = bundle_queries.pass_bundle(two.tw)
     key = two.tw.keys.public["signing"]
     head, payload, signature = signed.split(".")
     flipped = payload[:100] + ("A" if payload[100] != "A" else "B") + payload[101:]
@@ -320,13 +329,13 @@ def test_a_bundle_altered_or_of_another_is_not_read(two: Regions) -> None:
     with pytest.raises(LimitExceeded):
         read_trust("x" * (9 * 2**20))
     with pytest.raises(BadInput, match="zone"):
-        verify_pass("", trust=queries.bundle_file(two.tw), scene="border", at=datetime(2026, 3, 1))  # noqa: DTZ001
+        verify_pass("", trust=bundle_queries.bundle_file(two.tw), scene="border", at=datetime(2026, 3, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("what", ["crosswalks", "status_lists"])
 def test_nobody_can_put_words_into_another_partys_mouth(two: Regions, what: str) -> None:
     """pe's own bundle with pe's crosswalk or status list under tw's name: the signature inside does not fit."""
-    _, payload = read_unverified(queries.pass_bundle(two.pe))
+    _, payload = read_unverified(bundle_queries.pass_bundle(two.pe))
     payload[what]["tw"] = payload[what]["pe"]
     forged = sign_bundle(payload, key=two.pe.keys.signing, kid="pe")
     with pytest.raises(Tampered):
@@ -348,33 +357,33 @@ def test_nobody_can_put_words_into_another_partys_mouth(two: Regions, what: str)
     ],
 )
 def test_a_bundle_that_is_misstated_is_refused(two: Regions, change: dict[str, Any]) -> None:
-    _, payload = read_unverified(queries.pass_bundle(two.pe))
+    _, payload = read_unverified(bundle_queries.pass_bundle(two.pe))
     forged = sign_bundle({**payload, **change}, key=two.pe.keys.signing, kid="pe")
     with pytest.raises((BadInput, LimitExceeded)):
         read_bundle(forged, issuer_key=two.pe.keys.public["signing"])
 
 
 def test_adopting_a_bundle(two: Regions, records: str, new_node: NewNode) -> None:
-    old = queries.pass_bundle(two.tw)
+    old = bundle_queries.pass_bundle(two.tw)
     two.issue()
     two.share()
     for signed, party, error in (
         (old, "tw", Conflict),
-        (queries.pass_bundle(two.pe), "tw", Tampered),
-        (queries.pass_bundle(two.tw), "xx", NotFound),
-        (queries.pass_bundle(two.pe), "pe", BadInput),
+        (bundle_queries.pass_bundle(two.pe), "tw", Tampered),
+        (bundle_queries.pass_bundle(two.tw), "xx", NotFound),
+        (bundle_queries.pass_bundle(two.pe), "pe", BadInput),
     ):
         with pytest.raises(error):
-            actions.adopt_party_bundle(two.pe, by=MARIA, party_id=party, signed=signed)
+            bundle_actions.adopt_party_bundle(two.pe, by=MARIA, party_id=party, signed=signed)
     before = two.pe.log.size()
     two.share()
     assert two.pe.log.size() == before  # nothing new, nothing to tell
     with pytest.raises(Refused):
-        actions.adopt_party_bundle(two.pe, by=regions.STEWARD, party_id="tw", signed=old)
-    stale = queries.pass_bundle(two.tw)
+        bundle_actions.adopt_party_bundle(two.pe, by=regions.STEWARD, party_id="tw", signed=old)
+    stale = bundle_queries.pass_bundle(two.tw)
     two.clock.advance(hours=25)
     with pytest.raises(Conflict, match="too far"):
-        actions.adopt_party_bundle(two.pe, by=MARIA, party_id="tw", signed=stale)
+        bundle_actions.adopt_party_bundle(two.pe, by=MARIA, party_id="tw", signed=stale)
 
 
 def test_a_verifying_region_fetches_the_news_over_http(new_node: NewNode, clock: Clock) -> None:
@@ -383,28 +392,30 @@ def test_a_verifying_region_fetches_the_news_over_http(new_node: NewNode, clock:
         pe = new_node("pe")
         regions.fill(tw)
         introduce(tw, pe)
-        text = actions.issue_pass(tw, by=LI, person="R2").text
+        text = pass_actions.issue_pass(tw, by=LI, person="R2").text
         rules = shipped_document("scenes/dengue-four-levels", **PERIOD)
 
         def ask() -> tuple[str, list[str]]:
-            return says(verify_pass(text, trust=queries.trust_snapshot(pe), rules=rules, scene="school", at=clock()))
+            return says(
+                verify_pass(text, trust=bundle_queries.trust_snapshot(pe), rules=rules, scene="school", at=clock())
+            )
 
         assert ask() == ("unknown", ["no-status-list"])
         with served(create_app(tw), listening):
-            fetched = actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
+            fetched = bundle_actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
         assert fetched.issuer == "tw"
         assert ask() == ("accepted", ["school-level"])
         with pytest.raises(Unavailable):
-            actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
+            bundle_actions.fetch_party_bundle(pe, by=MARIA, party_id="tw")
         assert ask() == ("accepted", ["school-level"])
 
 
 def test_the_bundle_of_a_node_alone_holds_itself(new_node: NewNode, clock: Clock) -> None:
     node: Node = new_node("tw")
-    snapshot = queries.trust_snapshot(node)
+    snapshot = bundle_queries.trust_snapshot(node)
     assert (list(snapshot.issuers), snapshot.acceptance) == (["tw"], None)
     regions.fill(node)
     assert clock().date() > AS_OF
-    later = queries.trust_snapshot(node)
+    later = bundle_queries.trust_snapshot(node)
     assert later.number > snapshot.number
     assert [one.id for one in later.issuers["tw"].crosswalks] == ["dengue-3-crosswalk"]

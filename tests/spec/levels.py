@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 from hutong.passes.documents import shipped_document
-from hutong.passes.population import level_expression
-from hutong.passes.rulebook import parse_rulebook
-from hutong.passes.status import Evidences, facts_of_population
+from hutong.passes.level.population import level_expression
+from hutong.passes.level.status import Evidences, facts_of_population
+from hutong.passes.rulebook.rulebook import parse_rulebook
 
 from .specification import Case, Chapter, Inputs
 

@@ -121,9 +121,9 @@ def test_declare_query_make_verify(here: Region) -> None:
 
 
 def decide(node: Node) -> None:
-    from hutong.passes import actions
+    from hutong.passes.level import actions as level_actions
 
-    actions.decide_levels(node, by=region.LI, rulebook_id="dengue-3", as_of=date(2026, 2, 28))
+    level_actions.decide_levels(node, by=region.LI, rulebook_id="dengue-3", as_of=date(2026, 2, 28))
 
 
 def test_an_application_is_let_in_and_out_and_told_the_level_only(here: Region) -> None:

@@ -13,7 +13,10 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
-from hutong.passes import actions, exposure_actions, key_queries, queries
+from hutong.passes.exposure import actions as exposure_actions
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import key_queries
+from hutong.passes.issuance import queries as pass_queries
 from hutong.trust.authorisation import PUBLIC
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
@@ -51,7 +54,7 @@ def test_a_pass_is_printed_by_its_holder_only(doors: Doors) -> None:
     assert browser.post("/en/pass/print", data=wrong).status_code == 403
     assert browser.post("/en/pass/print", data={**given, "text": "HC1:nothing"}).status_code == 422
     assert browser.post("/en/pass/print", data={**given, "csrf": "guess"}).status_code == 403
-    other = actions.issue_pass(doors.node, by=LI, person="R2")
+    other = pass_actions.issue_pass(doors.node, by=LI, person="R2")
     anothers = {"csrf": secret, "text": other.text, "holder_secret": other.holder_secret}
     assert browser.post("/en/pass/print", data=anothers).status_code == 403
     li = doors.client("li")
@@ -84,7 +87,7 @@ def test_the_way_to_appeals_is_on_the_page_and_in_the_navigation(doors: Doors) -
 
 
 def revocation(doors: Doors, **given: str) -> dict[str, str]:
-    issued = actions.issue_pass(doors.node, by=LI, person="R1")
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R1")
     form = {"which": issued.pass_id, "rule_id": "forged", "reason": "A copy was sold.", "second": "wang"}
     return {**form, "password": PASSWORD, **given}
 
@@ -92,7 +95,7 @@ def revocation(doors: Doors, **given: str) -> dict[str, str]:
 @pytest.mark.parametrize("by", ["number", "index"])
 def test_two_persons_revoke_a_pass_on_the_page(doors: Doors, by: str) -> None:
     li = doors.client("li")
-    issued = actions.issue_pass(doors.node, by=LI, person="R1")
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R1")
     which = issued.pass_id.upper() if by == "number" else str(issued.status_index)
     form = {**revocation(doors), "csrf": csrf(li, "/en/pass/keys"), "which": which}
     answer = li.post("/en/pass/keys/revocation", data=form)
@@ -103,7 +106,7 @@ def test_two_persons_revoke_a_pass_on_the_page(doors: Doors, by: str) -> None:
     done = li.get(answer.headers["location"]).text
     assert "The pass was revoked" in done
     assert ">forged<" not in done
-    assert queries.pass_record(doors.node, issued.pass_id).revoked_by_rule == "forged"
+    assert pass_queries.pass_record(doors.node, issued.pass_id).revoked_by_rule == "forged"
     (one,) = key_queries.revocations(doors.node)
     assert (one.pass_id, one.by, one.second) == (issued.pass_id, "li", "wang")
     again = li.post("/en/pass/keys/revocation", data=form)
@@ -228,11 +231,11 @@ def test_axe_finds_nothing(doors: Doors, hub: modes.Hub, chromium: Browser, widt
     li, resident, hu, shown = doors.client("li"), doors.client("R1"), desk(hub), modes.issue(hub, "R2")
     codes = {"csrf": csrf(li), "emergency": "dengue-2015", "report_type": "confirmed_test", "number": "2"}
     order = {"csrf": csrf(hu), "text": shown.text, "holder_secret": shown.holder_secret, "rulebook": "dengue-4"}
-    actions.revoke_pass(
+    pass_actions.revoke_pass(
         doors.node,
         by=LI,
         second=WANG,
-        pass_id=actions.issue_pass(doors.node, by=LI, person="R2").pass_id,
+        pass_id=pass_actions.issue_pass(doors.node, by=LI, person="R2").pass_id,
         rule_id="forged",
         reason="A copy was sold.",
     )

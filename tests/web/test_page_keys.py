@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import actions, key_actions
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import key_actions
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from tests.conftest import Clock
@@ -58,8 +59,8 @@ def test_before_anything_happened_it_says_what_would_be_here(node: Node, door: T
 
 def test_keys_and_revocations_with_who_when_and_rule(node: Node, door: TestClient, clock: Clock) -> None:
     region.fill(node)
-    issued = actions.issue_pass(node, by=LI, person="R5")
-    actions.revoke_pass(
+    issued = pass_actions.issue_pass(node, by=LI, person="R5")
+    pass_actions.revoke_pass(
         node, by=LI, second=WANG, pass_id=issued.pass_id, rule_id="forged", reason="Sold to the neighbour."
     )
     old = node.keys.pass_key_id

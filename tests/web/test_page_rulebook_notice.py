@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hutong.passes import actions
 from hutong.passes.documents import shipped_document
+from hutong.passes.rulebook import actions as rulebook_actions
 from tests.passes.region import FROM, LI, TO, WANG
 from tests.web.test_pages_passes import Doors, make, words
 
@@ -23,7 +23,7 @@ def doors(tmp_path: Any) -> Iterator[Doors]:
     )
     next(rule for rule in document["rules"] if rule["id"] == "fever")["level"] = "high"
     document["tests"] = document["tests"][:1]
-    actions.publish_rulebook(made.node, by=LI, second=WANG, document=document)
+    rulebook_actions.publish_rulebook(made.node, by=LI, second=WANG, document=document)
     yield made
     made.node.close()
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
-from hutong.passes import appeal_queries
-from hutong.passes.appeal import Appeal, State
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Appeal, State
 from hutong.storage.schema import session
 from tests.conftest import Clock
 from tests.passes import region

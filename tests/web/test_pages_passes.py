@@ -16,10 +16,11 @@ from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
 from hutong.node import Node, init_node
-from hutong.passes import actions, rulebook_queries
 from hutong.passes.credential import status_list
-from hutong.passes.recognition import Scene
-from hutong.passes.trust_bundle import read_bundle
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.trust_bundle.trust_bundle import read_bundle
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from hutong.web.portal.passes import SCENES
@@ -212,7 +213,7 @@ def test_a_resident_does_not_get_anothers_and_a_steward_none(doors: Doors) -> No
 
 
 def test_the_verifier_learns_the_answer_and_nothing_else(doors: Doors) -> None:
-    issued = actions.issue_pass(doors.node, by=LI, person="R1")
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R1")
     browser = doors.client()
     size = doors.node.log.size()
     answers = {}
@@ -231,7 +232,7 @@ def test_the_verifier_learns_the_answer_and_nothing_else(doors: Doors) -> None:
 
 
 def test_a_picture_is_verified_and_nonsense_is_unknown(doors: Doors) -> None:
-    issued = actions.issue_pass(doors.node, by=LI, person="R2")
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R2")
     browser = doors.client()
 
     def shown(picture: bytes, language: str = "en") -> str:
@@ -333,7 +334,7 @@ def test_the_api_issues_verifies_and_revokes(doors: Doors) -> None:
 
 
 def test_the_api_verifies_pictures_and_refuses_what_is_no_request(doors: Doors) -> None:
-    issued = actions.issue_pass(doors.node, by=LI, person="R2")
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R2")
     picture = base64.b64encode(issued.qr_png()).decode()
     browser = doors.client()
     answer = browser.post("/api/passes/verify", json={"picture": picture, "scene": "school"})
@@ -367,7 +368,7 @@ def test_what_verifiers_download_is_signed(doors: Doors) -> None:
 def rendered(doors: Doors) -> dict[str, str]:
     """Every state of every page, as the browser gets it."""
     anyone, li = doors.client(), doors.client("li")
-    issued = actions.issue_pass(doors.node, by=LI, person="R1").text
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R1").text
     pages = {}
     for code in ("en", "zh"):
         for path in (*PAGES, TRY, "rulebooks/dengue-3?symptoms=maybe"):

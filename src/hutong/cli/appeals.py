@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, show
-from hutong.passes.appeal import Outcome, Subject
+from hutong.passes.appeal.appeal import Outcome, Subject
 
 if TYPE_CHECKING:
-    from hutong.passes.appeal import Appeal
+    from hutong.passes.appeal.appeal import Appeal
 
 appeals = typer.Typer(help="Appeals of residents against their level, or a fact behind it.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def file(
     as_json: JsonOption = False,
 ) -> None:
     """File an appeal; the dates of all its steps are fixed from now."""
-    from hutong.passes import appeal_actions
+    from hutong.passes.appeal import actions as appeal_actions
 
     with opened(node) as opened_node:
         filed = appeal_actions.file_appeal(
@@ -41,7 +41,7 @@ def file(
 @appeals.command("list")
 def waiting(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Appeals that wait for the authority, the earliest date first."""
-    from hutong.passes import appeal_queries
+    from hutong.passes.appeal import queries as appeal_queries
 
     with opened(node) as opened_node:
         found = appeal_queries.appeals_by_deadline(opened_node, opened_node.operator)
@@ -51,7 +51,7 @@ def waiting(node: NodeOption = None, as_json: JsonOption = False) -> None:
 @appeals.command("acknowledge")
 def acknowledge(appeal_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Say that the authority has read it."""
-    from hutong.passes import appeal_actions
+    from hutong.passes.appeal import actions as appeal_actions
 
     with opened(node) as opened_node:
         found = appeal_actions.acknowledge_appeal(opened_node, by=opened_node.operator, appeal_id=appeal_id)
@@ -66,7 +66,7 @@ def evidence(
     as_json: JsonOption = False,
 ) -> None:
     """Look at the evidence, and ask the resident for more where something is missing."""
-    from hutong.passes import appeal_actions
+    from hutong.passes.appeal import actions as appeal_actions
 
     with opened(node) as opened_node:
         found = appeal_actions.take_evidence(
@@ -86,7 +86,7 @@ def decide(
 ) -> None:
     """Decide an appeal; two persons stand behind it."""
     from hutong.governance import queries as governance
-    from hutong.passes import appeal_actions
+    from hutong.passes.appeal import actions as appeal_actions
 
     with opened(node) as opened_node:
         found = appeal_actions.decide_appeal(
@@ -103,7 +103,7 @@ def decide(
 @appeals.command("notify")
 def notify(appeal_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Confirm that the resident was told of the decision."""
-    from hutong.passes import appeal_actions
+    from hutong.passes.appeal import actions as appeal_actions
 
     with opened(node) as opened_node:
         found = appeal_actions.notify_appeal(opened_node, by=opened_node.operator, appeal_id=appeal_id)
@@ -113,7 +113,7 @@ def notify(appeal_id: str, node: NodeOption = None, as_json: JsonOption = False)
 @appeals.command("statistics")
 def statistics(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """How many appeals there are, how they end and how long they take."""
-    from hutong.passes import appeal_queries
+    from hutong.passes.appeal import queries as appeal_queries
 
     with opened(node) as opened_node:
         found = asdict(appeal_queries.appeal_statistics(opened_node))

@@ -128,7 +128,7 @@ def export_list(file: Path, node: NodeOption = None, as_json: JsonOption = False
 
     from hutong.errors import NotFound
     from hutong.governance import queries
-    from hutong.passes.queries import bundle_file
+    from hutong.passes.trust_bundle.queries import bundle_file
 
     require_place(file)
     with opened(node) as opened_node:

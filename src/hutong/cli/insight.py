@@ -11,7 +11,7 @@ import typer
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
 
 if TYPE_CHECKING:
-    from hutong.passes.status import LevelRun
+    from hutong.passes.level.status import LevelRun
 
 risk = typer.Typer(help="Risk areas.", no_args_is_help=True)
 levels = typer.Typer(help="Levels of the population.", no_args_is_help=True)
@@ -49,10 +49,10 @@ def decide(
     as_json: JsonOption = False,
 ) -> None:
     """Give everybody a level by the newest version of a rulebook."""
-    from hutong.passes import actions
+    from hutong.passes.level import actions as level_actions
 
     with opened(node) as opened_node:
-        run = actions.decide_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook, as_of=_day(as_of))
+        run = level_actions.decide_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook, as_of=_day(as_of))
     _show_run(as_json, run)
 
 
@@ -63,10 +63,10 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """Decide again those whom evidence concerns that became known since the last run."""
-    from hutong.passes import actions
+    from hutong.passes.level import actions as level_actions
 
     with opened(node) as opened_node:
-        run = actions.update_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook)
+        run = level_actions.update_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook)
     _show_run(as_json, run)
 
 

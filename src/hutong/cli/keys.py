@@ -48,7 +48,7 @@ def rotate(
 ) -> None:
     """Sign passes with a new key from now on; passes of the old one verify until they end."""
     from hutong.errors import BadInput
-    from hutong.passes import key_actions
+    from hutong.passes.issuance import key_actions
 
     if which != "passes":
         raise BadInput(f"The key {which[:40]!r} can't be rotated.", "Rotate: passes. The signing key names the node.")
@@ -66,7 +66,7 @@ def compromise(
 ) -> None:
     """End a key that somebody else may have, at once: every pass that it signed is refused."""
     from hutong.governance import queries as governance
-    from hutong.passes import key_actions
+    from hutong.passes.issuance import key_actions
 
     with opened(node) as opened_node:
         stopped = key_actions.end_pass_key(
@@ -91,7 +91,8 @@ def sunset(
     as_json: JsonOption = False,
 ) -> None:
     """Destroy what emergencies that are over let this node know about persons, and show what ends when."""
-    from hutong.passes import sunset_actions, sunset_queries
+    from hutong.passes.sunset import actions as sunset_actions
+    from hutong.passes.sunset import queries as sunset_queries
 
     with opened(node) as opened_node:
         done = (

@@ -13,7 +13,7 @@ from hutong.cli.keys import keys
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
 
 if TYPE_CHECKING:
-    from hutong.passes.batch_actions import BatchPass, IssuedBatch
+    from hutong.passes.issuance.batch_actions import BatchPass, IssuedBatch
 
 MAX_LIST_BYTES = 16 * 2**20
 FileArgument = Annotated[Path, typer.Argument(help="Where to write the passes, one JSON object a line.")]
@@ -38,7 +38,7 @@ def renew(
 ) -> None:
     """Issue a new pass in place of one, for the same person, with the level of today."""
     from hutong.governance import queries as governance
-    from hutong.passes import batch_actions
+    from hutong.passes.issuance import batch_actions
 
     with opened(node) as opened_node:
         agrees = governance.token_actor(opened_node, second_token) if second_token else None
@@ -71,7 +71,7 @@ def batch(
     as_json: JsonOption = False,
 ) -> None:
     """Issue a pass for each resident in a file. The result holds secrets: hand them over, then delete it."""
-    from hutong.passes import batch_actions
+    from hutong.passes.issuance import batch_actions
 
     require_place(out, folder=pictures)
     named = [line.strip() for line in read_text(persons, "list", max_bytes=MAX_LIST_BYTES).splitlines()]
@@ -91,7 +91,7 @@ def reissue(
     as_json: JsonOption = False,
 ) -> None:
     """Issue again the passes that a compromised key had signed and that were valid, signed by the new key."""
-    from hutong.passes import batch_actions
+    from hutong.passes.issuance import batch_actions
 
     require_place(out, folder=pictures)
     with opened(node) as opened_node:

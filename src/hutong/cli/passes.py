@@ -12,7 +12,7 @@ import typer
 from hutong.cli import pass_batches, trust_bundles  # noqa: F401 - it adds its commands to hutong trust
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput
-from hutong.passes.recognition import Scene
+from hutong.passes.recognition.recognition import Scene
 
 passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
@@ -38,11 +38,12 @@ def issue(
     as_json: JsonOption = False,
 ) -> None:
     """Issue a pass with the level that was decided last."""
-    from hutong.passes import actions_pass, printable
+    from hutong.passes.issuance import actions as pass_actions
+    from hutong.passes.issuance import printable
 
     require_place(picture, pdf, wallet)
     with opened(node) as opened_node:
-        issued = actions_pass.issue_pass(
+        issued = pass_actions.issue_pass(
             opened_node, by=opened_node.operator, person=person, hours=hours, facts=fact or ()
         )
         issuer = opened_node.settings.name
@@ -119,7 +120,7 @@ def convert(
     as_json: JsonOption = False,
 ) -> None:
     """Issue a pass of this node for a level that another region of the trust list gave."""
-    from hutong.passes import conversion_actions
+    from hutong.passes.recognition import conversion_actions
 
     require_place(picture)
     shown, said = _given(what), _given(secret)
@@ -197,14 +198,14 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Verify a pass: accepted, refused or unknown, with the reasons. Exits with 0 whatever the answer is."""
-    from hutong.passes import queries
-    from hutong.passes.verification import verify_pass
+    from hutong.passes.recognition.verification import verify_pass
+    from hutong.passes.trust_bundle import queries as bundle_queries
 
     when = _instant(at)
     if trust is None:
         with opened(node) as opened_node:
             answer = verify_pass(
-                _given(what), trust=queries.trust_snapshot(opened_node), rules=rules, scene=scene.value, at=when
+                _given(what), trust=bundle_queries.trust_snapshot(opened_node), rules=rules, scene=scene.value, at=when
             )
     else:
         answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene.value, at=when)
@@ -225,10 +226,10 @@ def revoke(
 ) -> None:
     """Revoke one pass; its siblings stay valid."""
     from hutong.governance import queries as governance
-    from hutong.passes import actions_pass
+    from hutong.passes.issuance import actions as pass_actions
 
     with opened(node) as opened_node:
-        actions_pass.revoke_pass(
+        pass_actions.revoke_pass(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
@@ -248,11 +249,11 @@ def bundle(
     """Write the signed trust bundle that a verifier keeps."""
     import orjson
 
-    from hutong.passes import queries
+    from hutong.passes.trust_bundle import queries as bundle_queries
 
     require_place(file)
     with opened(node) as opened_node:
-        content = queries.bundle_file(opened_node)
+        content = bundle_queries.bundle_file(opened_node)
     file.write_bytes(orjson.dumps(content))
     show(as_json, {"file": str(file)}, f"Wrote {file}.")
 

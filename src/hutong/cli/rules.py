@@ -11,7 +11,7 @@ import typer
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, show
 
 if TYPE_CHECKING:
-    from hutong.passes.notice import Verdict
+    from hutong.passes.rulebook.notice import Verdict
 
 rules = typer.Typer(help="Rules in CertLogic, and rulebooks.", no_args_is_help=True)
 MAX_BYTES = 16 * 2**20
@@ -46,8 +46,8 @@ def check(
 ) -> None:
     """Check a rulebook: its texts, its CertLogic, its end date, and the tests that ship with it."""
     from hutong.passes.documents import read_document
-    from hutong.passes.notice import compare
-    from hutong.passes.rulebook import parse_rulebook
+    from hutong.passes.rulebook.notice import compare
+    from hutong.passes.rulebook.rulebook import parse_rulebook
 
     checked = parse_rulebook(read_document(file))
     verdict = compare(parse_rulebook(read_document(after)), checked) if after else None
@@ -102,11 +102,12 @@ def publish(
 ) -> None:
     """Publish a rulebook; two persons are needed. What may raise anybody's level holds after its notice only."""
     from hutong.governance import queries as governance
-    from hutong.passes import actions, rulebook_queries
     from hutong.passes.documents import read_document
+    from hutong.passes.rulebook import actions as rulebook_actions
+    from hutong.passes.rulebook import queries as rulebook_queries
 
     with opened(node) as opened_node:
-        published = actions.publish_rulebook(
+        published = rulebook_actions.publish_rulebook(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
@@ -136,11 +137,11 @@ def crosswalk(
 ) -> None:
     """Publish how the levels of a rulebook read on the common scale, for other regions."""
     from hutong.governance import queries as governance
-    from hutong.passes import actions
     from hutong.passes.documents import read_document
+    from hutong.passes.recognition import actions as recognition_actions
 
     with opened(node) as opened_node:
-        published = actions.publish_crosswalk(
+        published = recognition_actions.publish_crosswalk(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
@@ -162,11 +163,11 @@ def scenes(
 ) -> None:
     """Publish which passes are accepted at which scene."""
     from hutong.governance import queries as governance
-    from hutong.passes import actions
     from hutong.passes.documents import read_document
+    from hutong.passes.recognition import actions as recognition_actions
 
     with opened(node) as opened_node:
-        published = actions.publish_acceptance(
+        published = recognition_actions.publish_acceptance(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),

@@ -15,7 +15,7 @@ from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, requi
 from hutong.errors import BadInput, HutongError
 
 if TYPE_CHECKING:
-    from hutong.passes.trust_poller import TrustPoller
+    from hutong.passes.trust_bundle.poller import TrustPoller
 
 BUNDLE_PATH = "/passes/trust-bundle"
 MAX_KEY_BYTES = 2**16
@@ -59,8 +59,8 @@ def poll(
 
 def _poller(url: str, to: Path, key: Path | None) -> TrustPoller:
     """With the edition that the file holds, so that a restart takes no older one."""
-    from hutong.passes.trust_bundle import read_object
-    from hutong.passes.trust_poller import TrustPoller
+    from hutong.passes.trust_bundle.poller import TrustPoller
+    from hutong.passes.trust_bundle.trust_bundle import read_object
 
     held: Any = read_object(to, "trust bundle") if to.exists() else {}
     if key is not None:
@@ -103,10 +103,10 @@ def adopt(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch what a listed party says of its levels, keys and revocations, and take it over."""
-    from hutong.passes import actions
+    from hutong.passes.trust_bundle import actions as bundle_actions
 
     with opened(node) as opened_node:
-        found = actions.fetch_party_bundle(opened_node, by=opened_node.operator, party_id=party)
+        found = bundle_actions.fetch_party_bundle(opened_node, by=opened_node.operator, party_id=party)
     issuer = found.issuers.get(party)
     walks = [f"{one.rulebook} {one.major}.x" for one in issuer.crosswalks] if issuer else []
     show(

@@ -19,13 +19,18 @@ from hutong.governance import queries as governance
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes import actions, actions_pass, queries
 from hutong.passes.documents import shipped_document
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.rulebook import actions as rulebook_actions
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
 
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
-    from hutong.passes.actions_pass import IssuedPass
+    from hutong.passes.issuance.actions import IssuedPass
 
 AS_OF = date(2015, 9, 15)
 MOST_TOWNSHIPS = 22
@@ -126,16 +131,16 @@ def _publish_rules(node: Node, name: str) -> None:
     }
 
     rulebook = shipped_document(name, emergency=emergency.id, **days)
-    actions.publish_rulebook(node, by=node.operator, second=second, document=rulebook)
+    rulebook_actions.publish_rulebook(node, by=node.operator, second=second, document=rulebook)
     crosswalk = shipped_document(f"crosswalks/{name}", **days)
-    actions.publish_crosswalk(node, by=node.operator, second=second, document=crosswalk)
-    actions.publish_acceptance(
+    recognition_actions.publish_crosswalk(node, by=node.operator, second=second, document=crosswalk)
+    recognition_actions.publish_acceptance(
         node, by=node.operator, second=second, document=shipped_document(f"scenes/{name}", **days)
     )
 
 
 def _decide(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
-    run = actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=as_of)
+    run = level_actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=as_of)
     facts["levels"] = {"persons": run.persons, "by_level": dict(run.levels), "seconds": run.seconds}
     counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items() if number)
     demo.report.say(
@@ -144,7 +149,7 @@ def _decide(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
 
 
 def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
-    issued = actions_pass.issue_pass(tw, by=tw.operator, person=resident_number(0), hours=24)
+    issued = pass_actions.issue_pass(tw, by=tw.operator, person=resident_number(0), hours=24)
     picture = demo.folder / "pass.png"
     picture.write_bytes(issued.qr_png())
     (demo.folder / "pass.txt").write_text(issued.text, encoding="ascii")
@@ -165,9 +170,9 @@ def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
 
 
 def _verify(demo: Demo, pe: Node, issued: IssuedPass, facts: dict[str, Any]) -> None:
-    actions.fetch_party_bundle(pe, by=pe.operator, party_id="tw")
+    bundle_actions.fetch_party_bundle(pe, by=pe.operator, party_id="tw")
     bundle = demo.folder / "pe-trust-bundle.json"
-    bundle.write_bytes(orjson.dumps(queries.bundle_file(pe)))
+    bundle.write_bytes(orjson.dumps(bundle_queries.bundle_file(pe)))
     facts["trust_bundle"] = str(bundle)
     # From here on without any network: the bundle's file and the text of the code are all that a verifier has.
     at = pe.clock() + timedelta(seconds=1)

@@ -77,7 +77,7 @@ def shipped_document(name: str, **fields: Any) -> dict[str, Any]:
     Raises:
         NotFound: no such document.
     """
-    folder = Path(__file__).parent / "rulebooks"
+    folder = Path(__file__).parent / "shipped"
     if not all(_ID.fullmatch(part) for part in name.split("/")):
         raise NotFound("No document of this name comes with the package.", "Look into the folder rulebooks.")
     return read_document(folder / f"{name}.yaml") | fields

@@ -12,7 +12,7 @@ from hutong.rights import sunset
 from hutong.trust.authorisation import Actor, Resource
 
 from .documents import Period
-from .rulebook import Rulebook
+from .rulebook.rulebook import Rulebook
 
 
 def require_two(node: Node, by: Actor, second: Actor, action: str, resource: Resource) -> None:

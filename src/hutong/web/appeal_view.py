@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 from hutong.errors import NotFound
 from hutong.node import Node
-from hutong.passes import appeal_queries, rulebook_queries
-from hutong.passes.appeal import Appeal, Outcome, State, Subject, Task
-from hutong.passes.correction import GROUNDS
-from hutong.passes.rulebook import UNDER_REVIEW, UNKNOWN
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Appeal, Outcome, State, Subject, Task
+from hutong.passes.appeal.correction import GROUNDS
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.rulebook import UNDER_REVIEW, UNKNOWN
 from hutong.rights.person import pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.i18n import N_, Language, Translations

@@ -34,7 +34,7 @@ MOST_SENTENCES: Final = 12
 MOST_TEXTS: Final = 200
 """Texts within one sentence that are compared with the shapes."""
 
-RULEBOOKS: Final = Path(documents.__file__).parent / "rulebooks"
+RULEBOOKS: Final = Path(documents.__file__).parent / "shipped"
 
 _PLACEHOLDER: Final = re.compile(r"\{(\d+)(:words)?\}")
 _WORD: Final = re.compile(r"\w{2,}")

@@ -20,7 +20,10 @@ from hutong.errors import HutongError
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import bundle_actions, exposure_actions, level_actions, sunset_actions
+from hutong.passes.exposure import actions as exposure_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.sunset import actions as sunset_actions
+from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20

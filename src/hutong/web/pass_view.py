@@ -9,11 +9,12 @@ from typing import Any
 from hutong.errors import NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import level_queries, rulebook_queries
-from hutong.passes.actions_pass import IssuedPass
-from hutong.passes.conversion_actions import ConvertedPass
-from hutong.passes.level_queries import LevelChange
-from hutong.passes.rulebook import UNKNOWN, Rulebook
+from hutong.passes.issuance.actions import IssuedPass
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.queries import LevelChange
+from hutong.passes.recognition.conversion_actions import ConvertedPass
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.rulebook import UNKNOWN, Rulebook
 from hutong.trust.authorisation import Actor
 from hutong.web.i18n import Language, Translations
 from hutong.web.portal.page import text_in, words_of

@@ -12,7 +12,7 @@ import pytest
 from hutong.governance import actions as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Node
-from hutong.passes import exposure_actions as actions
+from hutong.passes.exposure import actions
 from hutong.passes.exposure.key import DAY_INTERVALS, ExposureKey, interval_number
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import NewNode

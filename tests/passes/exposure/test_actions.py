@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from hutong.errors import BadInput, NotFound, Refused, TooManyRequests
 from hutong.governance import actions as governance
 from hutong.node import Node
-from hutong.passes import exposure_actions as actions
-from hutong.passes import exposure_queries as queries
+from hutong.passes.exposure import actions, queries
 from hutong.passes.exposure.code import MOST_OPEN_CODES, MOST_WRONG_CODES
 from hutong.passes.exposure.export import Export, read_archive
 from hutong.passes.exposure.key import FEWEST_KEYS, MORE_KEYS, ExposureKey

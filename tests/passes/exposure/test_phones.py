@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from hutong.errors import Tampered
 from hutong.governance import actions as governance
-from hutong.passes import exposure_actions as actions
+from hutong.passes.exposure import actions
 from hutong.passes.exposure.export import KeyName, write_archive
 from hutong.passes.exposure.key import interval_number
 from hutong.storage import schema

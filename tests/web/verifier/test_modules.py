@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from playwright.sync_api import Page
 
 from hutong.errors import HutongError
-from hutong.passes import recognition, verification
 from hutong.passes.credential import base45, cose, hcert
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.passes.documents import shipped_document
-from hutong.passes.recognition import Scene
-from hutong.passes.verification import verify_pass
+from hutong.passes.recognition import recognition, verification
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verification import verify_pass
 from tests.web.verifier import world
 from tests.web.verifier.world import Region, Site
 

@@ -26,7 +26,7 @@ from hutong.passes.credential import status_list
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.level_pass import LevelPass, issue
 from hutong.passes.documents import shipped_document
-from hutong.passes.trust_bundle import CROSSWALK_KIND, TrustSnapshot, read_bundle, sign_bundle
+from hutong.passes.trust_bundle.trust_bundle import CROSSWALK_KIND, TrustSnapshot, read_bundle, sign_bundle
 from hutong.trust.keys import signing_jwk
 from hutong.trust.signing import sign_document
 from hutong.web import doors

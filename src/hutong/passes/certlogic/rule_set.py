@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
-from hutong.passes.certlogic.datetimes import DateTime, plus_time
-from hutong.passes.certlogic.evaluate import evaluate
-from hutong.passes.certlogic.values import require_bounded
+
+from .datetimes import DateTime, plus_time
+from .evaluate import evaluate
+from .values import require_bounded
 
 MAX_RULES = 10_000
 _LOGIC_NAMES = ("Logic", "logic", "certLogicExpression")

@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from hutong.errors import BadInput
-from hutong.passes.credential import cbor
-from hutong.passes.credential.certificates import KEY_ID_BYTES, key_id_of
-from hutong.passes.credential.keys import KeyRing, VerificationKey
+
+from . import cbor
+from .certificates import KEY_ID_BYTES, key_id_of
+from .keys import KeyRing, VerificationKey
 
 ALGORITHM, KEY_ID, CRITICAL = 1, 4, 2
 CHAIN, THUMBPRINT, SHA_256 = 33, 34, -16

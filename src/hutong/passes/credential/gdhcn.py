@@ -20,7 +20,8 @@ from urllib.parse import unquote
 import orjson
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential.keys import KeyRing, VerificationKey, certified_ids, read_jwk
+
+from .keys import KeyRing, VerificationKey, certified_ids, read_jwk
 
 MAX_BYTES = 50_000_000
 MAX_METHODS = 100_000

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import base45, cbor
+
+from . import base45, cbor
 
 PREFIX = "HC1:"
 MAX_TEXT = 65_536

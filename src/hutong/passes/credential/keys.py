@@ -18,13 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential.certificates import (
-    Certificate,
-    read_certificate,
-    read_public_key,
-    split_pem,
-    to_der,
-)
+
+from .certificates import Certificate, read_certificate, read_public_key, split_pem, to_der
 
 MAX_KEYS = 100_000
 MAX_TRIALS = 16
@@ -188,7 +183,7 @@ def _read_document(document: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
     if isinstance(document.get("issuerInfo"), list):
         return _read_directory(document["issuerInfo"])
     if "verificationMethod" in document:
-        from hutong.passes.credential import gdhcn
+        from . import gdhcn
 
         return gdhcn.load(document).ring().keys
     return (read_jwk(document),)

@@ -29,9 +29,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import cbor, cose, hcert
-from hutong.passes.credential.keys import decode_base64url, encode_base64url
-from hutong.passes.rulebook import UNDER_REVIEW
+
+from ..rulebook.rulebook import UNDER_REVIEW
+from . import cbor, cose, hcert
+from .keys import decode_base64url, encode_base64url
 
 CLAIM = -72
 MAX_MINIMAL_TEXT = 259  # alphanumeric capacity of QR version 11, error correction Q (ISO/IEC 18004, table 7)

@@ -19,10 +19,11 @@ from typing import Any
 import orjson
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import hcert
-from hutong.passes.credential.certificates import key_id_of
-from hutong.passes.credential.keys import KeyRing, VerificationKey, decode_base64url
-from hutong.passes.credential.read import ReadPass
+
+from . import hcert
+from .certificates import key_id_of
+from .keys import KeyRing, VerificationKey, decode_base64url
+from .read import ReadPass
 
 _DIVOC = "B64:"
 _DIVOC_FILE = "certificate.json"

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import cbor, cose, hcert, level_pass, shc, shc_rules
-from hutong.passes.credential.keys import KeyRing, VerificationKey
+
+from . import cbor, cose, hcert, level_pass, shc, shc_rules
+from .keys import KeyRing, VerificationKey
 
 MAX_TEXT = 262_144
 MAX_WARNINGS = 20
@@ -76,7 +77,7 @@ def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] | Path = ()) -
     if shown[:4].upper() == hcert.PREFIX:
         raise BadInput("The prefix HC1: must be upper case.", "Scan the code again.")
     if shown.startswith("B64:") or shown.startswith('{"data"') or re.match(r'\{\s*"data"\s*:', shown):
-        from hutong.passes.credential.other import read_other
+        from .other import read_other
 
         return read_other(shown, ring)
     if shown[:4].lower() == "shc:" or shown.startswith("{") or re.match(r"ey[\w-]+\.", shown):
@@ -96,7 +97,7 @@ def text_of(given: str | bytes) -> str:
 
 def _to_text(data: bytes) -> str:
     if data.startswith(_PICTURES):
-        from hutong.passes.credential import picture
+        from . import picture
 
         return picture.read(data)
     if len(data) > MAX_TEXT:

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
-from hutong.passes.credential import hcert
-from hutong.passes.credential.keys import KeyRing, VerificationKey, decode_base64url
+
+from . import hcert
+from .keys import KeyRing, VerificationKey, decode_base64url
 
 MAX_TEXT = 262_144
 MAX_CARDS = 64

@@ -18,9 +18,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.passes.credential import shc
-from hutong.passes.credential.keys import KeyRing, VerificationKey, encode_base64url, read_jwk
-from hutong.passes.credential.shc import Problem
+
+from . import shc
+from .keys import KeyRing, VerificationKey, encode_base64url, read_jwk
+from .shc import Problem
 
 HEALTH_CARD = "https://smarthealth.cards#health-card"
 MAX_CHAIN = 8

@@ -15,8 +15,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong.errors import BadInput, LimitExceeded, Tampered
-from hutong.passes.credential import cbor, cose, hcert
-from hutong.passes.credential.keys import KeyRing
+
+from . import cbor, cose, hcert
+from .keys import KeyRing
 
 CONTENT_TYPE = "application/statuslist+cwt"
 STATUS_LIST, TIME_TO_LIVE = 65533, 65534

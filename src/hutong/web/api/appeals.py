@@ -9,11 +9,9 @@ from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, Field
 
 from hutong.governance import queries as governance
-from hutong.passes import appeal_actions as actions
-from hutong.passes import appeal_queries as queries
-from hutong.passes import correction_actions
-from hutong.passes.appeal import Appeal, Outcome, State, Subject, task_list
-from hutong.passes.correction import GROUNDS, LevelChange, LevelOverride
+from hutong.passes.appeal import actions, correction_actions, queries
+from hutong.passes.appeal.appeal import Appeal, Outcome, State, Subject, task_list
+from hutong.passes.appeal.correction import GROUNDS, LevelChange, LevelOverride
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["appeals"])

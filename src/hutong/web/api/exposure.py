@@ -16,8 +16,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from hutong.errors import BadInput
-from hutong.passes import exposure_actions as actions
-from hutong.passes import exposure_queries as queries
+from hutong.passes.exposure import actions, queries
 from hutong.passes.exposure.key import DAY_INTERVALS, MAX_UPLOAD_KEYS, ExposureKey
 from hutong.trust.authorisation import PUBLIC
 from hutong.web.doors import CurrentActor, CurrentNode, problems

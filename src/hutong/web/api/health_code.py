@@ -18,13 +18,17 @@ from hutong.acquisition.declarations import CORRECTION, HealthStatement, Stateme
 from hutong.acquisition.receipt import Receipt
 from hutong.errors import BadInput
 from hutong.node import Node
-from hutong.passes import actions, appeal_actions, appeal_queries, correction_actions, queries
-from hutong.passes.appeal import Subject
-from hutong.passes.appeal_queries import AccessGrant
-from hutong.passes.correction import LevelOverride
+from hutong.passes.appeal import actions as appeal_actions
+from hutong.passes.appeal import correction_actions
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Subject
+from hutong.passes.appeal.correction import LevelOverride
+from hutong.passes.appeal.queries import AccessGrant
 from hutong.passes.documents import Reason
-from hutong.passes.recognition import Scene
-from hutong.passes.verification import verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
@@ -256,7 +260,7 @@ def end_access(
 )
 def issue_code(node: CurrentNode, actor: CurrentActor, given: CodeRequest) -> NewPass:
     person = given.person or actor.id
-    return new_pass(actions.issue_pass(node, by=actor, person=person, hours=given.hours, facts=given.facts))
+    return new_pass(pass_actions.issue_pass(node, by=actor, person=person, hours=given.hours, facts=given.facts))
 
 
 @router.post(
@@ -266,7 +270,7 @@ def issue_code(node: CurrentNode, actor: CurrentActor, given: CodeRequest) -> Ne
     responses=problems(400, 413, 422),
 )
 def verify_code(node: CurrentNode, given: CodeToVerify) -> VerificationAnswer:
-    trust = queries.trust_snapshot(node)
+    trust = bundle_queries.trust_snapshot(node)
     found = verify_pass(given.bizExtData, trust=trust, scene=given.scene, at=node.clock())
     return VerificationAnswer(**found.document())
 

@@ -13,12 +13,16 @@ from pydantic import BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
-from hutong.passes import actions, bundle_queries, conversion_actions, level_queries, queries, recognition_queries
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.documents import Reason as RuleReason
-from hutong.passes.recognition import Answer, Scene
-from hutong.passes.verification import Verification, verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.level import queries as level_queries
+from hutong.passes.recognition import conversion_actions, matrix_queries
+from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.verification import Verification, verify_pass
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import rulebooks
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -189,7 +193,7 @@ class RiskAreas(BaseModel):
     areas: list[AreaRisk]
 
 
-def new_pass(issued: actions.IssuedPass) -> NewPass:
+def new_pass(issued: pass_actions.IssuedPass) -> NewPass:
     """A pass as it is handed over, by whichever route it was asked for."""
     return NewPass(
         pass_id=issued.pass_id,
@@ -210,7 +214,7 @@ def new_pass(issued: actions.IssuedPass) -> NewPass:
 @router.post("/api/passes", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
 def issue_pass(node: CurrentNode, actor: CurrentActor, given: PassRequest) -> NewPass:
     """Issue a pass with the level that was decided last."""
-    return new_pass(actions.issue_pass(node, by=actor, person=given.person, hours=given.hours, facts=given.facts))
+    return new_pass(pass_actions.issue_pass(node, by=actor, person=given.person, hours=given.hours, facts=given.facts))
 
 
 @router.post("/api/passes/conversion", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422))
@@ -245,7 +249,7 @@ def verify(node: CurrentNode, given: ShownPass) -> VerificationAnswer:
     if (given.text is None) == (given.picture is None):
         raise BadInput("Give either the text or a picture of the pass.", "Leave the other one out.")
     shown = given.text if given.text is not None else _picture(given.picture or "")
-    answer = verify_pass(shown, trust=queries.trust_snapshot(node), scene=given.scene, at=node.clock())
+    answer = verify_pass(shown, trust=bundle_queries.trust_snapshot(node), scene=given.scene, at=node.clock())
     return _verification(answer)
 
 
@@ -255,8 +259,8 @@ def revoke_pass(node: CurrentNode, actor: CurrentActor, pass_id: PassId, given: 
     # Who may not revoke is refused before another person's token is looked at.
     node.require(actor, "revoke_pass")
     second = governance.token_actor(node, given.second_token)
-    actions.revoke_pass(node, by=actor, second=second, pass_id=pass_id, rule_id=given.rule_id, reason=given.reason)
-    record = queries.pass_record(node, pass_id)
+    pass_actions.revoke_pass(node, by=actor, second=second, pass_id=pass_id, rule_id=given.rule_id, reason=given.reason)
+    record = pass_queries.pass_record(node, pass_id)
     assert record.revoked_at is not None
     return Revoked(pass_id=pass_id, revoked_at=record.revoked_at, rule_id=given.rule_id)
 
@@ -283,7 +287,7 @@ class Recognition(BaseModel):
 @router.get("/api/passes/recognition-matrix", responses=problems(422))
 def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) -> Recognition:
     """Who recognises whose levels, now, as far as this node knows the rules of the parties in its trust list."""
-    found = recognition_queries.matrix(node, scene)
+    found = matrix_queries.matrix(node, scene)
     cells = [
         RecognitionCell(
             issuer=one.issuer, verifier=one.verifier, rulebook=one.rulebook, answers=one.answers, reason=one.reason
@@ -315,7 +319,7 @@ def get_trust_bundle(
     headers = {"ETag": tag, "Cache-Control": "public, max-age=20"}
     if if_none_match == tag:
         return Response(status_code=304, headers=headers)
-    signed = queries.pass_bundle(node) if since is None else bundle_queries.bundle_delta(node, since)
+    signed = bundle_queries.pass_bundle(node) if since is None else bundle_queries.bundle_delta(node, since)
     return Response(signed, media_type="application/jose", headers=headers)
 
 
@@ -328,7 +332,7 @@ def get_status_list(
     node: CurrentNode, number: Annotated[int, Query(alias="list", ge=0, le=65_535, description="Of which list")] = 0
 ) -> Response:
     """Which passes of a list are revoked: a compressed bit string, signed."""
-    return Response(queries.status_list(node, number), media_type=CONTENT_TYPE, headers=Minute)
+    return Response(pass_queries.status_list(node, number), media_type=CONTENT_TYPE, headers=Minute)
 
 
 @router.get("/api/insight/risk-areas", tags=["insight"], responses=problems(404, 422))

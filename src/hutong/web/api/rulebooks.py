@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from hutong.passes import level_queries, rulebook_queries
-from hutong.passes.notice import Because, Effect
+from hutong.passes.level import queries as level_queries
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.notice import Because, Effect
 from hutong.web.doors import CurrentNode, problems
 
 router = APIRouter()

@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn
 from hutong.node import Node
-from hutong.passes import appeal_actions as actions
-from hutong.passes import appeal_queries
-from hutong.passes.appeal import Appeal, Outcome, Subject, task_list
-from hutong.passes.correction import GROUNDS, LONGEST_LOWERED, LevelChange
+from hutong.passes.appeal import actions
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Appeal, Outcome, Subject, task_list
+from hutong.passes.appeal.correction import GROUNDS, LONGEST_LOWERED, LevelChange
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.appeal_view import (

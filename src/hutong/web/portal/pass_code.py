@@ -12,11 +12,12 @@ from fastapi.responses import HTMLResponse
 
 from hutong.errors import Refused
 from hutong.node import Node
-from hutong.passes import pass_facts, rulebook_queries
 from hutong.passes.credential import picture
 from hutong.passes.credential.level_pass import MAX_FACTS, disclose
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import Texts
+from hutong.passes.issuance import pass_facts
+from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.trust.authorisation import Actor
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import N_, Language, Translations

@@ -12,9 +12,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from hutong.errors import BadInput, HutongError, NotSignedIn
 from hutong.node import Node
-from hutong.passes import conversion_actions, exposure_actions, exposure_queries, held_pass, printable, rulebook_queries
-from hutong.passes.conversion_actions import ConvertedPass
+from hutong.passes.exposure import actions as exposure_actions
+from hutong.passes.exposure import queries as exposure_queries
 from hutong.passes.exposure.code import VerificationCode
+from hutong.passes.issuance import held_pass, printable
+from hutong.passes.recognition import conversion_actions
+from hutong.passes.recognition.conversion_actions import ConvertedPass
+from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
 from hutong.web.error_words import said

@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
 from hutong.node import Node
-from hutong.passes import actions_pass, key_queries
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import key_queries
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
 from hutong.web.error_words import said
@@ -80,7 +81,7 @@ def revoke(
         field = "second"
         agreeing = second_person(node, request, second[:LONGEST_NAME], password[:LONGEST_PASSWORD])
         field = "which"
-        actions_pass.revoke_pass(node, by=actor, pass_id=pass_id, second=agreeing, rule_id=rule_id, reason=reason)
+        pass_actions.revoke_pass(node, by=actor, pass_id=pass_id, second=agreeing, rule_id=rule_id, reason=reason)
     except NotSignedIn:
         told = words_of(language).gettext("The name or the password of the second person is wrong.")
         return _keys_page(request, node, language, actor, given=given, errors={"second": told}, status=422)

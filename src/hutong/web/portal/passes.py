@@ -13,12 +13,14 @@ from markupsafe import Markup
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import actions, actions_pass, queries, rulebook_queries
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
-from hutong.passes.recognition import Scene
-from hutong.passes.rulebook import Rulebook
-from hutong.passes.verification import Verification, verify_pass
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verification import Verification, verify_pass
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.rulebook import Rulebook
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.web.doors import CurrentNode, CurrentSession
 from hutong.web.error_words import said
@@ -68,9 +70,9 @@ def issue_pass(
 ) -> HTMLResponse:
     known: dict[str, Any] = {"actor": actor, "person": person, "facts": facts}
     try:
-        issued = actions.issue_pass(node, by=actor, person=person.strip(), hours=hours, facts=facts)
+        issued = pass_actions.issue_pass(node, by=actor, person=person.strip(), hours=hours, facts=facts)
     except HutongError as error:
-        of_facts = isinstance(error, BadInput) and facts and 1 <= hours <= actions_pass.MAX_HOURS
+        of_facts = isinstance(error, BadInput) and facts and 1 <= hours <= pass_actions.MAX_HOURS
         errors = {"facts": said(language, error.what, error.do)} if of_facts else {"person": _why_not(error, language)}
         return _pass_page(request, node, language, **known, errors=errors, status=error.status)
     return _pass_page(request, node, language, **known, issued=issued)
@@ -102,7 +104,7 @@ def _pass_page(
     actor: Actor,
     person: str,
     facts: tuple[str, ...] = (),
-    issued: actions.IssuedPass | None = None,
+    issued: pass_actions.IssuedPass | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> HTMLResponse:
@@ -133,7 +135,7 @@ def _pass_page(
     return response
 
 
-def rulebook_of(node: Node, issued: actions.IssuedPass) -> Rulebook:
+def rulebook_of(node: Node, issued: pass_actions.IssuedPass) -> Rulebook:
     """The version of a rulebook that gave the level of a pass."""
     return rulebook_queries.rulebook(node, issued.rulebook, issued.version)
 
@@ -160,7 +162,7 @@ def verify(
         errors = {"text": words.gettext("Paste the text of the code, or choose a picture of it.")}
         return _verify_page(request, node, language, scene=scene, errors=errors, status=422)
     shown: str | bytes = content or text
-    found = verify_pass(shown, trust=queries.trust_snapshot(node), scene=scene, at=node.clock())
+    found = verify_pass(shown, trust=bundle_queries.trust_snapshot(node), scene=scene, at=node.clock())
     return _verify_page(request, node, language, scene=scene, found=found)
 
 

@@ -7,9 +7,9 @@ from fastapi.responses import HTMLResponse
 
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import recognition_queries
-from hutong.passes.recognition import Answer, Scene
-from hutong.passes.recognition_queries import RecognitionMatrix
+from hutong.passes.recognition import matrix_queries
+from hutong.passes.recognition.matrix_queries import RecognitionMatrix
+from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.web.charts import Basis, Figure, MatrixCell, matrix
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import N_, Language
@@ -28,7 +28,7 @@ def show_recognition(
 ) -> HTMLResponse:
     """Also served where nobody has published anything yet: then all is unknown, and it says why."""
     words = words_of(language)
-    found = recognition_queries.matrix(node, scene)
+    found = matrix_queries.matrix(node, scene)
     names = _names(node, found, language)
     without_levels = sorted({names[one.issuer] for one in found.cells if one.reason == "no-crosswalk"})
     without_rules = sorted({names[one.verifier] for one in found.cells if one.reason == "no-rules"})

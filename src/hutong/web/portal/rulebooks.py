@@ -12,12 +12,13 @@ from fastapi.responses import HTMLResponse
 
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes import level_queries, rulebook_queries
-from hutong.passes.evidence import Evidence
-from hutong.passes.level_queries import UpdateLatency
-from hutong.passes.notice import Because
-from hutong.passes.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
-from hutong.passes.rulebook_queries import PublishedRulebook
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.queries import UpdateLatency
+from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.rulebook.evidence import Evidence
+from hutong.passes.rulebook.notice import Because
+from hutong.passes.rulebook.queries import PublishedRulebook
+from hutong.passes.rulebook.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, N_, Language, Translations
 from hutong.web.kept import Kept

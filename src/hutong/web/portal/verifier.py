@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
 from hutong.node import Node
-from hutong.passes.recognition import Scene
+from hutong.passes.recognition.recognition import Scene
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, Language, language_of
 from hutong.web.portal.page import PageLanguage, text_in, words_of

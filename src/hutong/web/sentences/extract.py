@@ -27,7 +27,7 @@ SAYING: Final[Mapping[str, int]] = {**dict.fromkeys(ERRORS, 0), "problem_respons
 
 STATES: Final = (
     ("hutong.acquisition.held", "Outcome"),
-    ("hutong.passes.appeal", "State"),
+    ("hutong.passes.appeal.appeal", "State"),
     ("hutong.sharing.demand", "State"),
 )
 """Names of states that sentences contain: an enumeration holds them, so they are in no f-string."""

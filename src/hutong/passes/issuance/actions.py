@@ -1,0 +1,227 @@
+"""Issuing a pass and revoking it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from hutong.errors import BadInput, Conflict, Refused, Unavailable
+from hutong.node import Change, Node
+from hutong.rights.person import owned, pseudonym_of
+from hutong.storage import schema
+from hutong.trust.authorisation import Actor, Resource
+
+from .. import powers
+from ..appeal import queries as appeal_queries
+from ..appeal.queries import LevelInForce
+from ..credential.keys import KeyRing, encode_base64url
+from ..credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, digests_of, issue
+from ..documents import Reason, Texts
+from ..rulebook import queries as rulebook_queries
+from ..rulebook.rulebook import UNKNOWN
+from . import pass_facts
+from . import queries as pass_queries
+
+DEFAULT_HOURS = 24
+MAX_HOURS = 168
+MAX_STATUS_AGE = timedelta(days=7)
+MAX_REASON = 500
+REVOCATION_RULES = ("issued-in-error", "forged", "key-compromised", "level-changed", "appeal-granted", "holder-asked")
+"""Rules by which a pass may be revoked, beside those of its rulebook."""
+
+_TRIALS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPass:
+    """A pass as its holder gets it, once.
+
+    Attributes:
+        pass_id: random, hexadecimal.
+        text: ``HC1:…``; this is all that a verifier sees.
+        holder_secret: base64url; who shows it is the holder. The node does not keep it.
+        meaning: of the level, per language.
+        reasons, evidence_dates: why this level; for the holder, not on the pass.
+        disclosures: name of each fact that it carries to the text that shows it (base64url, see
+            :func:`~.credential.level_pass.disclose`). Without one nobody learns the fact. The node does not keep them.
+    """
+
+    pass_id: str
+    text: str
+    holder_secret: str = field(repr=False)
+    level: str
+    severity: int
+    meaning: Texts
+    reasons: tuple[Reason, ...]
+    evidence_dates: tuple[tuple[str, str], ...]
+    rulebook: str
+    version: str
+    emergency: str
+    issued_at: datetime
+    expires_at: datetime
+    status_index: int
+    disclosures: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def qr_svg(self) -> str:
+        """The QR code as one SVG element."""
+        from ..credential import picture
+
+        return picture.draw_svg(self.text)
+
+    def qr_png(self) -> bytes:
+        """The QR code as a PNG picture."""
+        from ..credential import picture
+
+        return picture.draw_png(self.text)
+
+
+def issue_pass(
+    node: Node, *, by: Actor, person: str, hours: int = DEFAULT_HOURS, facts: Sequence[str] = ()
+) -> IssuedPass:
+    """Issue a pass for one resident, with the level that was decided last. It ends with rulebook, emergency or key.
+
+    Args:
+        person: the resident's number, or the pseudonym.
+        hours: how long it is for showing, 1 to 168.
+        facts: names of further facts that it carries as salted digests (see :mod:`.pass_facts`), by default none: a
+            pass without any is at most 160 bytes and QR version 11-Q, one with facts is larger.
+
+    Raises:
+        Refused: the policy; rulebook or emergency not in force; the level not known, or decided too long ago.
+        NotFound: nobody of that number, or no levels decided yet.
+        BadInput: hours out of range, or a fact that the node does not know of this person.
+    """
+    pseudonym = pseudonym_of(node, person)
+    node.require(by, "issue_pass", owned(node, by, pseudonym))
+    if not 1 <= hours <= MAX_HOURS:
+        raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
+    powers.require_any_emergency(node)
+    found = appeal_queries.level_in_force(node, pseudonym)
+    rulebook = found.rulebook
+    emergency = powers.require_rulebook(node, rulebook)
+    now = node.clock().replace(microsecond=0)
+    require_fresh(found, now)
+    carried = pass_facts.chosen_facts(node, pass_facts.known_facts(node, pseudonym, found), facts) if facts else ()
+    keys = node.keys  # once: another process may rotate them meanwhile
+    (certificate,) = KeyRing.of([keys.pass_certificate]).keys
+    ends = [now + timedelta(hours=hours), rulebook.period.end, powers.end_of(emergency), certificate.not_after]
+    expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
+    pass_id, secret = node.random(8), node.random(16)
+    with node.change(by) as change:
+        claims = LevelPass(
+            issuer=node.id,
+            issued_at=now,
+            expires_at=expires_at,
+            level=found.level,
+            rulebook=rulebook.id,
+            version=rulebook.version,
+            pass_id=pass_id,
+            status_index=free_index(node, change),
+            commitment=commit_holder(pass_id, secret),
+            digests=digests_of(carried),
+        )
+        text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
+        change.execute(
+            schema.issued_pass.insert().values(
+                id=pass_id.hex(),
+                pseudonym=pseudonym,
+                status_index=claims.status_index,
+                level=claims.level,
+                rulebook=f"{rulebook.id}@{rulebook.version}",
+                key_id=keys.pass_key_id,
+                issued_at=now,
+                expires_at=expires_at,
+            )
+        )
+        change.event("pass.issued", pass_id=pass_id.hex(), rulebook=rulebook.id, version=rulebook.version)
+    return _issued(claims, text, encode_base64url(secret), found, carried)
+
+
+def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce, carried: tuple[Fact, ...]) -> IssuedPass:
+    return IssuedPass(
+        pass_id=claims.pass_id.hex(),
+        text=text,
+        holder_secret=secret,
+        level=claims.level,
+        severity=found.severity,
+        meaning=found.meaning,
+        reasons=found.reasons,
+        evidence_dates=found.status.explain(found.rulebook).evidence_dates,
+        rulebook=found.rulebook.id,
+        version=found.rulebook.version,
+        emergency=found.rulebook.emergency,
+        issued_at=claims.issued_at,
+        expires_at=claims.expires_at,
+        status_index=claims.status_index,
+        disclosures={fact.name: fact.disclosure() for fact in carried},
+    )
+
+
+def require_fresh(found: LevelInForce, now: datetime) -> None:
+    """Refuse a level that is not known, was decided too long ago, or by a version that is not in force any more."""
+    status, rulebook = found.status, found.rulebook
+    if status.version != rulebook.version:
+        raise Refused(
+            f"The level was decided by version {status.version}, and {rulebook.version} is in force.",
+            "Decide the levels again.",
+        )
+    if now - status.decided_at > MAX_STATUS_AGE:
+        raise Refused("The level was decided more than seven days ago.", "Decide the levels again.")
+    if found.level == UNKNOWN:
+        reasons = tuple(reason.texts["en"] for reason in found.reasons)
+        raise Refused(f"The level is not known. {' '.join(reasons)}", "Let the missing facts be added.", reasons)
+
+
+def free_index(node: Node, change: Change) -> int:
+    """A random free position of the newest list, so that neighbours say nothing of each other; else of a new list."""
+    column = schema.issued_pass.c.status_index
+    newest = (change.execute(sa.select(sa.func.max(column))).scalar() or 0) >> LIST_BITS
+    for number in (newest, newest + 1):
+        drawn = [(number << LIST_BITS) + position for position in _positions(node)]
+        taken = set(change.execute(sa.select(column).where(column.in_(drawn))).scalars())
+        for index in drawn:
+            if index not in taken:
+                return index
+    raise Unavailable("No free position was found in the status lists.", "Try again.")
+
+
+def _positions(node: Node) -> Iterator[int]:
+    drawn = node.random(4 * _TRIALS)
+    for start in range(0, len(drawn), 4):
+        yield int.from_bytes(drawn[start : start + 4], "big") % pass_queries.LIST_POSITIONS
+
+
+def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:
+    """Revoke one pass, by a rule and with a second person; its siblings stay valid. The status list says so at once.
+
+    Args:
+        rule_id: of REVOCATION_RULES, or a rule of the pass's rulebook.
+        reason: for the holder, up to 500 characters; it is kept, but not in the log.
+
+    Raises:
+        Refused: the policy, or one person for two.
+        NotFound: this node issued no such pass.
+        BadInput: no such rule, or no reason.
+        Conflict: it was revoked before.
+    """
+    powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
+    record = pass_queries.pass_record(node, pass_id)
+    rulebook_id, _, version = record.rulebook.partition("@")
+    rules = {rule.id for rule in rulebook_queries.rulebook(node, rulebook_id, version).rules}
+    if rule_id not in rules and rule_id not in REVOCATION_RULES:
+        raise BadInput("No such rule lets a pass be revoked.", f"Use one of: {', '.join(REVOCATION_RULES)}.")
+    if not 1 <= len(reason.strip()) <= MAX_REASON:
+        raise BadInput(f"A reason of 1 to {MAX_REASON} characters is needed.", "Say why; the holder will read it.")
+    with node.change(by) as change:
+        table = schema.issued_pass
+        revoked = change.execute(
+            table.update()
+            .where(table.c.id == pass_id, table.c.revoked_at.is_(None))
+            .values(revoked_at=change.at, revoked_by_rule=rule_id, revoked_because=reason.strip())
+        )
+        if not revoked.rowcount:
+            raise Conflict("The pass was revoked before.", "Nothing more needs to be done.")
+        change.event("pass.revoked", pass_id=pass_id, rule=rule_id, second=second.id)

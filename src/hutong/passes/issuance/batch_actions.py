@@ -1,0 +1,358 @@
+"""Issuing many passes at once, renewing one, and issuing again what a compromised key had signed.
+
+Everybody in a batch gets what a single call would give. Levels are read in one query, and all is one transaction with
+one event of counts: an entry for each pass would tell the world in which order people got theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Unavailable
+from hutong.node import Change, Node
+from hutong.rights.person import owned, pseudonym_of
+from hutong.storage import schema
+from hutong.trust.authorisation import Actor, Resource
+
+from .. import powers
+from ..appeal import queries as appeal_queries
+from ..appeal.queries import LevelInForce
+from ..credential.keys import KeyRing, encode_base64url
+from ..credential.level_pass import LIST_BITS, LevelPass, PassSigner, commit_holder
+from ..level import queries as level_queries
+from ..rulebook import queries as rulebook_queries
+from ..rulebook.rulebook import Rulebook
+from . import actions as pass_actions
+from . import queries as pass_queries
+from .actions import DEFAULT_HOURS, MAX_HOURS, IssuedPass
+
+MAX_BATCH = 100_000
+KEY_COMPROMISED = "key-compromised"
+REISSUED = "Issued again, signed by another key."
+_ROUNDS = 32
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPass:
+    """One pass of a batch, for the person that was named by ``person`` (as it was given). See IssuedPass."""
+
+    person: str
+    pass_id: str
+    text: str
+    holder_secret: str = field(repr=False)
+    level: str
+    rulebook: str
+    version: str
+    issued_at: datetime
+    expires_at: datetime
+
+    def document(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "person": self.person,
+            "pass_id": self.pass_id,
+            "text": self.text,
+            "holder_secret": self.holder_secret,
+            "level": self.level,
+            "rulebook": f"{self.rulebook}@{self.version}",
+            "issued_at": self.issued_at.isoformat(),
+            "expires_at": self.expires_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedBatch:
+    """What a batch came to. ``refused``: who got none, and why."""
+
+    passes: tuple[BatchPass, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A pass to be signed: for whom, what it says, until when."""
+
+    person: str
+    pseudonym: str
+    level: str
+    rulebook: str
+    version: str
+    expires_at: datetime
+
+
+def renew_pass(
+    node: Node, *, by: Actor, pass_id: str, hours: int = DEFAULT_HOURS, second: Actor | None = None
+) -> IssuedPass:
+    """A new pass in place of one that has expired or soon will, for the same person, with the level of today.
+
+    Args:
+        second: who agrees to revoking the old one; None lets it live until it expires.
+
+    Raises:
+        NotFound: this node issued no such pass, or whose it was is destroyed.
+        Conflict: it was revoked.
+        Refused, BadInput: as :func:`~.pass_actions.issue_pass`.
+    """
+    powers.require_any_emergency(node)
+    record = pass_queries.pass_record(node, pass_id)
+    with node.records.reading() as connection:
+        query = sa.select(schema.issued_pass.c.pseudonym).where(schema.issued_pass.c.id == pass_id)
+        pseudonym = str(connection.execute(query).scalar_one())
+    node.require(by, "issue_pass", owned(node, by, pseudonym))
+    if record.revoked_at is not None:
+        raise Conflict("The pass was revoked.", "Ask for a new one; it is issued if the rules allow it.")
+    if second is not None:
+        powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
+    issued = pass_actions.issue_pass(node, by=by, person=pseudonym, hours=hours)
+    if second is not None:
+        pass_actions.revoke_pass(
+            node, by=by, second=second, pass_id=pass_id, rule_id="holder-asked", reason="It was renewed."
+        )
+    return issued
+
+
+def issue_batch(node: Node, *, by: Actor, persons: Sequence[str], hours: int = DEFAULT_HOURS) -> IssuedBatch:
+    """Issue a pass for each of many residents; who can't get one is named with the reason, and the others get theirs.
+
+    Args:
+        persons: residents' numbers or pseudonyms, at most 100,000; who is named twice gets one.
+
+    Raises:
+        Refused: the policy, or no emergency in force.
+        BadInput: hours out of range, or nobody named. LimitExceeded: too many.
+    """
+    node.require(by, "issue_pass", owned(node, by, ""))
+    if not 1 <= hours <= MAX_HOURS:
+        raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
+    if not persons:
+        raise BadInput("Nobody is named.", "Name at least one resident.")
+    if len(persons) > MAX_BATCH:
+        raise LimitExceeded(f"A batch is of at most {MAX_BATCH:,} persons.", "Give several batches.")
+    powers.require_any_emergency(node)
+    now = node.clock().replace(microsecond=0)
+    by_name = {pseudonym_of(node, person): person for person in persons}
+    levels = _levels(node, list(by_name))
+    ends = _Ends(node, now, hours)
+    wanted: list[Wanted] = []
+    refused: list[tuple[str, str]] = []
+    for pseudonym, person in by_name.items():
+        found = levels.get(pseudonym)
+        try:
+            if found is None:
+                raise NotFound("Nobody of that number has a level.", "Check the number.")
+            pass_actions.require_fresh(found, now)
+            end = ends.of(found.rulebook)
+        except HutongError as error:
+            refused.append((person, error.what))
+            continue
+        wanted.append(Wanted(person, pseudonym, found.level, found.rulebook.id, found.rulebook.version, end))
+    if not wanted:
+        return IssuedBatch((), tuple(refused))
+    with node.change(by) as change:
+        issued = _issue_all(node, change, wanted, now)
+        change.event("passes.issued", **_told(issued, wanted), refused=len(refused))
+    return IssuedBatch(issued, tuple(refused))
+
+
+def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
+    """Issue again the passes that a compromised key had signed and that were valid: same level, same end, another key.
+
+    A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
+    rulebook or emergency is over, and those issued again before, are left out.
+
+    Raises NotFound (no such compromised key), Refused (the policy).
+    """
+    node.require(by, "issue_pass", owned(node, by, ""))
+    if key_id not in {one.key_id for one in node.keys.pass_keys if one.state == "compromised"}:
+        raise NotFound("This node has no such compromised key.", "See: hutong keys list")
+    now = node.clock().replace(microsecond=0)
+    table = schema.issued_pass
+    due = sa.and_(
+        table.c.key_id == key_id,
+        table.c.revoked_by_rule == KEY_COMPROMISED,
+        table.c.revoked_because.is_(None),
+        table.c.expires_at > now,
+        table.c.pseudonym != "",
+    )
+    in_force = _versions_in_force(node)
+    with node.change(by) as change:
+        rows = change.execute(sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)).all()
+        kept = [row for row in rows if row.rulebook in in_force]
+        books = [row.rulebook.partition("@") for row in kept]
+        wanted = [
+            Wanted(row.pseudonym, row.pseudonym, row.level, rulebook, version, row.expires_at)
+            for row, (rulebook, _, version) in zip(kept, books, strict=True)
+        ]
+        issued = _issue_all(node, change, wanted, now)
+        for part in _chunks([row.id for row in kept]):
+            change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=REISSUED))
+        if issued:
+            change.event("passes.reissued", key=key_id, **_told(issued, wanted))
+    return IssuedBatch(issued)
+
+
+def _versions_in_force(node: Node) -> frozenset[str]:
+    found = set()
+    for published in rulebook_queries.all_rulebooks(node):
+        book = published.rulebook
+        try:
+            powers.require_rulebook(node, book)
+        except Refused:
+            continue
+        found.add(f"{book.id}@{book.version}")
+    return frozenset(found)
+
+
+def _told(issued: Sequence[BatchPass], wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """Counts, and a hash over the passes' random ids, by which an auditor finds that none was added or left out."""
+    ids = "\n".join(sorted(one.pass_id for one in issued))
+    return {
+        "passes": len(issued),
+        "rulebooks": sorted({f"{one.rulebook}@{one.version}" for one in wanted}),
+        "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+    }
+
+
+class _Ends:
+    """Until when a pass of a rulebook lives: hours, rulebook, emergency and key. Each rulebook is asked once."""
+
+    def __init__(self, node: Node, now: datetime, hours: int) -> None:
+        (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
+        latest = now + timedelta(hours=hours)
+        self._latest = latest if certificate.not_after is None else min(latest, certificate.not_after)
+        self._node = node
+        self._known: dict[tuple[str, str], datetime] = {}
+
+    def of(self, rulebook: Rulebook) -> datetime:
+        """The end, in whole seconds. Raises Refused where rulebook or emergency is not in force."""
+        key = (rulebook.id, rulebook.version)
+        if key not in self._known:
+            emergency = powers.require_rulebook(self._node, rulebook)
+            end = min(self._latest, rulebook.period.end, powers.end_of(emergency))
+            self._known[key] = end.replace(microsecond=0)
+        return self._known[key]
+
+
+def _levels(node: Node, pseudonyms: Sequence[str]) -> dict[str, LevelInForce]:
+    """The level in force of each person who has one; only whom an override or appeal may concern is asked singly."""
+    books: dict[str, Rulebook] = {}
+    special = _special(node)
+    found: dict[str, LevelInForce] = {}
+    for status in level_queries.person_statuses(node, pseudonyms):
+        if status.pseudonym in special:
+            found[status.pseudonym] = appeal_queries.level_in_force(node, status.pseudonym)
+            continue
+        if status.rulebook not in books:
+            books[status.rulebook] = rulebook_queries.rulebook(node, status.rulebook)
+        found[status.pseudonym] = LevelInForce(status.level, status, books[status.rulebook])
+    return found
+
+
+def _special(node: Node) -> frozenset[str]:
+    override, appeal = schema.level_override, schema.appeal
+    with node.records.reading() as connection:
+        overridden = connection.execute(
+            sa.select(override.c.pseudonym).where(override.c.ends_at > node.clock(), override.c.ended_at.is_(None))
+        ).scalars()
+        waiting = connection.execute(sa.select(appeal.c.pseudonym).where(appeal.c.due_at.is_not(None))).scalars()
+        return frozenset(overridden) | frozenset(waiting)
+
+
+def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: datetime) -> tuple[BatchPass, ...]:
+    """Sign and keep them in the caller's transaction."""
+    keys = node.keys  # once: another process may rotate them meanwhile
+    key_id = keys.pass_key_id
+    indexes = _free_indexes(node, change, len(wanted))
+    issued = tuple(
+        sign_all(node.id, keys.passes, wanted, indexes, now=now, key_id=bytes.fromhex(key_id), random=node.random)
+    )
+    rows = [
+        {
+            "id": one.pass_id,
+            "pseudonym": want.pseudonym,
+            "status_index": index,
+            "level": one.level,
+            "rulebook": f"{one.rulebook}@{one.version}",
+            "key_id": key_id,
+            "issued_at": now,
+            "expires_at": one.expires_at,
+        }
+        for one, want, index in zip(issued, wanted, indexes, strict=True)
+    ]
+    if rows:
+        change.execute(schema.issued_pass.insert(), rows)
+    return issued
+
+
+def sign_all(
+    issuer: str,
+    key: EllipticCurvePrivateKey,
+    wanted: Iterable[Wanted],
+    indexes: Iterable[int],
+    *,
+    now: datetime,
+    key_id: bytes,
+    random: Callable[[int], bytes],
+) -> Iterator[BatchPass]:
+    """Sign and encode passes, one after another; no I/O. ``random`` gives so many random bytes."""
+    signer = PassSigner(key, key_id)
+    for want, index in zip(wanted, indexes, strict=True):
+        drawn = random(24)
+        pass_id, secret = drawn[:8], drawn[8:]
+        claims = LevelPass(
+            issuer=issuer,
+            issued_at=now,
+            expires_at=want.expires_at,
+            level=want.level,
+            rulebook=want.rulebook,
+            version=want.version,
+            pass_id=pass_id,
+            status_index=index,
+            commitment=commit_holder(pass_id, secret),
+        )
+        yield BatchPass(
+            person=want.person,
+            pass_id=pass_id.hex(),
+            text=signer.issue(claims),
+            holder_secret=encode_base64url(secret),
+            level=want.level,
+            rulebook=want.rulebook,
+            version=want.version,
+            issued_at=now,
+            expires_at=want.expires_at,
+        )
+
+
+def _free_indexes(node: Node, change: Change, wanted: int) -> list[int]:
+    """Random free positions of the newest list while it has room: neighbours say nothing of each other."""
+    column = schema.issued_pass.c.status_index
+    newest = (change.execute(sa.select(sa.func.max(column))).scalar() or 0) >> LIST_BITS
+    found: dict[int, None] = {}
+    for number in (newest, newest + 1):
+        for _ in range(_ROUNDS):
+            lacking = wanted - len(found)
+            if not lacking:
+                return list(found)
+            raw = node.random(4 * lacking)
+            first = number << LIST_BITS
+            drawn = {
+                first + int.from_bytes(raw[at : at + 4], "big") % pass_queries.LIST_POSITIONS: None
+                for at in range(0, len(raw), 4)
+            }
+            for part in _chunks(list(drawn)):
+                for taken in change.execute(sa.select(column).where(column.in_(part))).scalars():
+                    del drawn[taken]
+            found |= drawn
+    raise Unavailable("Not enough free positions were found in the status lists.", "Give a smaller batch.")
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

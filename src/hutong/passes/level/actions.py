@@ -1,0 +1,311 @@
+"""Deciding levels: of everybody, or of those whom evidence concerns that became known since the last run."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hutong.errors import Conflict, NotFound, Refused
+from hutong.insight import queries as insight
+from hutong.insight.risk_area import TABLE as RISK_TABLE
+from hutong.node import Node
+from hutong.trust.authorisation import Actor, Resource
+
+from .. import powers
+from ..rulebook import queries as rulebook_queries
+from ..rulebook.rulebook import UNKNOWN, Rulebook
+from . import queries as level_queries
+from . import status
+from . import update as updates
+from .status import LevelRun
+from .update import EVIDENCE, HISTORY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_NEW_ROWS = 2_000_000
+"""With more new rows of one table than this an update is a full run."""
+
+_MARKS = "hutong.levels"
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a run rests on: rulebook, day, and which snapshot of each table it read (0: none)."""
+
+    rulebook: str
+    version: str
+    as_of: str
+    snapshots: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that has begun; ``snapshots`` are those that its tables read, or older ones."""
+
+    node: Node
+    by: Actor
+    rulebook: Rulebook
+    as_of: date
+    snapshots: Mapping[str, int]
+    tables: status.Evidences
+    started: float
+
+    def marks(self) -> dict[str, str]:
+        """For the next run: what this one rests on."""
+        basis = _Basis(self.rulebook.id, self.rulebook.version, self.as_of.isoformat(), dict(self.snapshots))
+        return {_MARKS: orjson.dumps(basis).decode()}
+
+
+def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> LevelRun:
+    """Give everybody in the lake a level by the newest version of a rulebook; replaces the table ``person_status``.
+
+    Whoever has another level or other rules than before gets a row in ``person_status_history``.
+
+    Raises:
+        Refused: the policy, or rulebook or emergency not in force.
+        NotFound: no such rulebook, nobody in the lake.
+        Conflict: the risk areas were not assessed for that day.
+    """
+    rulebook = _permitted(node, by, rulebook_id)
+    _require_risk_areas(node, as_of)
+    with _one_run_at_a_time(node):
+        node.move_inbox()
+        return _full_run(_begin(node, by, rulebook, as_of), _last_basis(node))
+
+
+def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
+    """Decide again those whom evidence concerns that became known since the last run; touch nobody else.
+
+    That is: the person of a new row; for a test or a case the person's contacts too; for an area whose risk level
+    changed its residents and visitors. It is a full run when the rulebook has a new version, the areas were assessed
+    for a new day, or the lake can't tell what is new (rows were rewritten or deleted, or too many came).
+
+    Raises as :func:`decide_levels`; Conflict also when levels were never decided.
+    """
+    rulebook = _permitted(node, by, rulebook_id)
+    as_of = _require_risk_areas(node, None)
+    with _one_run_at_a_time(node):
+        node.move_inbox()
+        basis = _last_basis(node)
+        if basis is None:
+            raise Conflict("Levels were never decided here.", "Decide them once with: hutong levels decide")
+        if (basis.rulebook, basis.version, basis.as_of) == (rulebook.id, rulebook.version, as_of.isoformat()):
+            run = _begin(node, by, rulebook, as_of)
+            known = _known_since(node, basis, run.tables)
+            if known is not None:
+                return _update(run, known)
+        return _full_run(_begin(node, by, rulebook, as_of), basis)
+
+
+def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
+    """What the node's job does: update levels by the rulebook of the last run, if the lake has anything new for it.
+
+    Nothing is done, and None returned, before levels were decided for the first time (which is an authority's to
+    begin), while rulebook or emergency is not in force, and while nothing has changed since the last run.
+
+    Raises as :func:`update_levels`.
+    """
+    basis = _last_basis(node)
+    if basis is None:
+        return None
+    try:
+        rulebook = rulebook_queries.rulebook(node, basis.rulebook)
+        powers.require_rulebook(node, rulebook)
+        as_of = insight.newest_assessment(node)[0].as_of
+    except (Refused, NotFound):
+        return None
+    unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
+    if unchanged and _snapshots(node) == basis.snapshots:
+        return None
+    return update_levels(node, by=by, rulebook_id=rulebook.id)
+
+
+def _permitted(node: Node, by: Actor, rulebook_id: str) -> Rulebook:
+    node.require(by, "decide_levels", Resource("Rulebook", rulebook_id))
+    rulebook = rulebook_queries.rulebook(node, rulebook_id)
+    powers.require_rulebook(node, rulebook)
+    return rulebook
+
+
+def _require_risk_areas(node: Node, as_of: date | None) -> date:
+    """The day for which the areas were assessed; ``Conflict`` when it is not the one wanted."""
+    try:
+        assessed = insight.newest_assessment(node)[0].as_of
+    except NotFound:
+        assessed = None
+    if assessed is None or (as_of is not None and assessed != as_of):
+        raise Conflict(f"The risk areas were not assessed for {as_of or 'any day'}.", "Assess them first.")
+    return assessed
+
+
+def _begin(node: Node, by: Actor, rulebook: Rulebook, as_of: date) -> _Run:
+    # Snapshots are named before the tables are read: what comes between is then read twice, never left out.
+    snapshots = _snapshots(node)
+    return _Run(node, by, rulebook, as_of, snapshots, _evidences(node), time.monotonic())
+
+
+def _snapshots(node: Node) -> dict[str, int]:
+    """The newest snapshot of each table that levels rest on."""
+    there = [name for name in (*EVIDENCE, RISK_TABLE) if node.lake.exists(name)]
+    return {name: node.lake.snapshot(name).id for name in there}
+
+
+def _full_run(run: _Run, basis: _Basis | None) -> LevelRun:
+    node = run.node
+    known = _known_since(node, basis, run.tables) if basis is not None else None
+    facts = status.facts_of_population(run.tables, run.as_of)
+    decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
+    number, decided_at = node.lake.high_water(HISTORY) + 1, node.clock()
+    stored = level_queries.status_tables(node)
+    changed = node.engine.to_arrow(
+        updates.differences(
+            node.engine.bind(decided.drop_columns(["failed"])),
+            updates.newest_rows(stored) if stored else None,
+            None if known is None else node.engine.bind(known),
+            facts_too=False,
+        )
+    )
+    # First what changed, then the state: after a crash between them the newest row of each person is right, too.
+    rows = _stamped(changed, decided_at, number)
+    node.lake.append(HISTORY, rows, high_water=number, properties=run.marks())
+    state = _stamped(decided.drop_columns(["failed"]), decided_at, number)
+    node.lake.replace(status.TABLE, state.select(updates.STATUS_COLUMNS))
+    return _told(run, decided, changed.num_rows, full=True)
+
+
+def _update(run: _Run, known: pa.Table) -> LevelRun:
+    import pyarrow.compute as pc
+
+    node = run.node
+    persons = node.engine.bind(known)
+    facts = status.facts_of_population(updates.restricted(run.tables, persons), run.as_of)
+    decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
+    rows = node.engine.to_arrow(
+        updates.differences(
+            node.engine.bind(decided.drop_columns(["failed"])),
+            updates.newest_rows(level_queries.status_tables(node), persons),
+            persons,
+            facts_too=True,
+        )
+    )
+    number = node.lake.high_water(HISTORY) + 1
+    rows = _stamped(rows, node.clock(), number)
+    node.lake.append(HISTORY, rows, high_water=number, properties=run.marks())
+    return _told(run, decided, pc.sum(rows["changed"]).as_py() or 0, full=False)
+
+
+def _told(run: _Run, decided: pa.Table, changed: int, *, full: bool) -> LevelRun:
+    import pyarrow.compute as pc
+
+    counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
+    codes = (*(level.code for level in run.rulebook.levels), UNKNOWN)
+    told = LevelRun(
+        rulebook=run.rulebook.id,
+        version=run.rulebook.version,
+        as_of=run.as_of,
+        persons=decided.num_rows,
+        levels={code: counted.get(code, 0) for code in codes},
+        failed=pc.sum(decided["failed"]).as_py() or 0,
+        seconds=round(time.monotonic() - run.started, 3),
+        changed=changed,
+        full=full,
+    )
+    if full or told.persons:
+        with run.node.change(run.by) as change:
+            # Of an update only how many: levels of a handful of people would tell who they are.
+            levels = {"levels": dict(told.levels), "failed": told.failed} if full else {}
+            change.event(
+                "levels.decided" if full else "levels.updated",
+                rulebook=told.rulebook,
+                version=told.version,
+                as_of=told.as_of.isoformat(),
+                persons=told.persons,
+                **levels,
+            )
+    return told
+
+
+def _stamped(rows: pa.Table, decided_at: datetime, run: int) -> pa.Table:
+    import pyarrow as pa
+
+    times = pa.repeat(pa.scalar(decided_at, pa.timestamp("us", "UTC")), rows.num_rows)
+    return rows.append_column("decided_at", times).append_column("run", pa.repeat(pa.scalar(run), rows.num_rows))
+
+
+def _known_since(node: Node, basis: _Basis, tables: status.Evidences) -> pa.Table | None:
+    """Whom evidence since a run concerns (pseudonym, evidence_known_at); None when the lake can't tell."""
+    new: dict[str, Any] = {}
+    for name in EVIDENCE:
+        if not node.lake.exists(name):
+            continue
+        rows = node.lake.added_since(
+            name, basis.snapshots.get(name, 0), columns=updates.EVIDENCE_COLUMNS, most_rows=MOST_NEW_ROWS
+        )
+        if rows is None:
+            return None
+        if rows.num_rows:
+            new[name] = node.engine.bind(rows)
+    areas = _changed_areas(node, basis)
+    if areas is None:
+        return None
+    if not new and not areas.num_rows:
+        return _nobody()
+    changed_areas = node.engine.bind(areas) if areas.num_rows else None
+    found = node.engine.to_arrow(updates.concerned(new, tables, changed_areas))
+    return found.cast(_nobody().schema)
+
+
+def _nobody() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.schema([("pseudonym", pa.string()), ("evidence_known_at", pa.timestamp("us", "UTC"))]).empty_table()
+
+
+def _changed_areas(node: Node, basis: _Basis) -> pa.Table | None:
+    """Areas whose level is another one than at a run, and when that was known; None when the lake can't tell."""
+    import pyarrow as pa
+
+    before = basis.snapshots.get(RISK_TABLE, 0)
+    if node.lake.snapshot(RISK_TABLE).id == before:
+        return pa.schema([("area_code", pa.string())]).empty_table()
+    old = node.lake.rows_at(RISK_TABLE, before)
+    if old is None:
+        return None
+    columns = ["area_code", "level", "severity"]
+    levels = {row["area_code"]: row for row in old.select(columns).to_pylist()}
+    now = node.engine.to_arrow(node.engine.table(RISK_TABLE).select(*columns)).to_pylist()
+    changed = {row["area_code"] for row in now if levels.pop(row["area_code"], None) != row} | set(levels)
+    known_at = insight.newest_assessment(node)[1]
+    return pa.table(
+        {
+            "area_code": pa.array(sorted(changed), pa.string()),
+            "known_at": pa.array([known_at] * len(changed), pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+def _last_basis(node: Node) -> _Basis | None:
+    found = node.lake.properties(HISTORY).get(_MARKS)
+    return _Basis(**orjson.loads(found)) if found and node.lake.exists(status.TABLE) else None
+
+
+def _evidences(node: Node) -> status.Evidences:
+    tables = set(node.lake.tables())
+    names = ("stay", "test", "symptom", "contact", "case")
+    more = {name: node.engine.table(name) for name in names if name in tables}
+    return status.Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
+
+
+@contextmanager
+def _one_run_at_a_time(node: Node) -> Iterator[None]:
+    with (node.settings.folder / "levels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

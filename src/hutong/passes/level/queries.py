@@ -1,0 +1,161 @@
+"""What doors read about levels: a person's newest one, its history, and how long it takes to follow the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from hutong.errors import NotFound
+from hutong.node import Node
+from hutong.rights.person import owned, pseudonym_of
+from hutong.trust.authorisation import Actor
+
+from .status import TABLE, PersonStatus, read_status
+from .update import HISTORY, newest_rows
+
+MOST_CHANGES = 1000
+
+
+MOST_MEASURED = 1_000_000
+
+
+WITHHELD_BELOW = 10
+
+
+"""Times of fewer changes would tell of persons."""
+
+
+def person_status(node: Node, pseudonym: str) -> PersonStatus:
+    """The newest level of one person. ``NotFound`` before levels were decided, or for nobody known."""
+    parts = status_tables(node)
+    if not parts:
+        raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide")
+    own = newest_rows([part.filter(part.pseudonym == pseudonym) for part in parts])
+    rows = node.engine.to_arrow(own).to_pylist()
+    if not rows:
+        raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
+    return read_status(rows[0])
+
+
+def person_statuses(node: Node, pseudonyms: Sequence[str]) -> list[PersonStatus]:
+    """The newest levels of many persons in one query, in no order; who has none is left out."""
+    import pyarrow as pa
+
+    parts = status_tables(node)
+    if not parts or not pseudonyms:
+        return []
+    asked = node.engine.bind(pa.table({"pseudonym": pa.array(pseudonyms, pa.string())}))
+    return [read_status(row) for row in node.engine.to_arrow(newest_rows(parts, asked)).to_pylist()]
+
+
+def status_tables(node: Node) -> list[Any]:
+    """The tables whose newest row of a person is that person's state; none before levels were decided."""
+    if not node.lake.exists(TABLE):
+        return []
+    return [node.engine.table(name) for name in (TABLE, HISTORY) if node.lake.exists(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """One change of a person's level or of the rules that gave it.
+
+    Attributes:
+        previous_level: None for the first one.
+        evidence_known_at: when the oldest evidence that caused it was known; None where none did: the first run, a new
+            day, a new version of the rulebook.
+    """
+
+    level: str
+    previous_level: str | None
+    rule_ids: tuple[str, ...]
+    rulebook: str
+    version: str
+    as_of: date
+    evidence_known_at: datetime | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLatency:
+    """Seconds from known evidence to the changed level, over the newest changes; None before there are any."""
+
+    changes: int
+    median_seconds: float | None
+    p95_seconds: float | None
+
+
+def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
+    """A person's levels over time, the newest first, at most MOST_CHANGES. Nothing for somebody unknown."""
+    import ibis
+
+    try:
+        table = node.engine.table(HISTORY)
+    except NotFound:
+        return []
+    changes = table.filter(table.pseudonym == pseudonym, table.changed)
+    rows = node.engine.to_arrow(changes.order_by(ibis.desc("run")).limit(MOST_CHANGES)).to_pylist()
+    return [
+        LevelChange(
+            level=row["level"],
+            previous_level=row["previous_level"],
+            rule_ids=tuple(row["rule_ids"].split()),
+            rulebook=row["rulebook"],
+            version=row["version"],
+            as_of=row["as_of"],
+            evidence_known_at=row["evidence_known_at"],
+            decided_at=row["decided_at"],
+        )
+        for row in rows
+    ]
+
+
+def readable_history(node: Node, by: Actor, person: str) -> list[LevelChange]:
+    """As :func:`status_history`, for the resident whose it is, or the authority. ``Refused`` for others.
+
+    Args:
+        person: the resident's number, or the pseudonym.
+    """
+    pseudonym = pseudonym_of(node, person)
+    node.require(by, "read_health", owned(node, by, pseudonym))
+    return status_history(node, pseudonym)
+
+
+def update_latency(node: Node, rulebook_id: str | None = None) -> UpdateLatency:
+    """How long levels took to follow evidence: median and 95th percentile of the newest MOST_MEASURED changes.
+
+    Args:
+        rulebook_id: of this rulebook's runs only.
+    """
+    import ibis
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        table = node.engine.table(HISTORY)
+    except NotFound:
+        return UpdateLatency(0, None, None)
+    measured = table.filter(table.changed, table.evidence_known_at.notnull())
+    if rulebook_id is not None:
+        measured = measured.filter(measured.rulebook == rulebook_id)
+    newest = measured.order_by(ibis.desc("run")).limit(MOST_MEASURED).select("decided_at", "evidence_known_at")
+    rows = node.engine.to_arrow(newest).cast(
+        pa.schema([(name, pa.timestamp("us", "UTC")) for name in ("decided_at", "evidence_known_at")])
+    )
+    if not rows.num_rows:
+        return UpdateLatency(0, None, None)
+    taken = pc.subtract(rows["decided_at"].cast(pa.int64()), rows["evidence_known_at"].cast(pa.int64()))
+    median, p95 = (value / 1e6 for value in pc.quantile(taken, q=[0.5, 0.95]).to_pylist())
+    return UpdateLatency(rows.num_rows, median, p95)
+
+
+def public_latency(node: Node, rulebook_id: str) -> UpdateLatency | None:
+    """As :func:`update_latency`, for everybody: None where fewer than WITHHELD_BELOW changes were measured."""
+    found = update_latency(node, rulebook_id)
+    return found if found.changes >= WITHHELD_BELOW else None
+
+
+def history_snapshot(node: Node) -> int:
+    """Names the state of the history of levels: another one after every run that wrote to it; 0 before the first."""
+    return node.lake.snapshot(HISTORY).id if node.lake.exists(HISTORY) else 0

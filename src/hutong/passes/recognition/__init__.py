@@ -1,0 +1,1 @@
+"""Recognition: what a pass of another region is worth here, and how levels read across regions."""

@@ -1,0 +1,326 @@
+"""Recognition: what a pass of another region is worth at a scene here: accepted, refused or unknown, and why.
+
+Unknown is an answer of its own. No rule, no crosswalk, a level that nobody explained: none of these is a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from hutong.errors import BadInput, HutongError, LimitExceeded
+
+from .. import documents
+from ..certlogic.evaluate import compile_rule
+from ..certlogic.validate import data_accesses
+from ..certlogic.values import truth
+from ..documents import LANGUAGES, Document, Period, Reason, Texts
+from ..rulebook.rulebook import UNDER_REVIEW, UNKNOWN
+from .crosswalk import SCALE, Crosswalk
+
+PASS_FIELDS = (*("level", "scale", "reasons", "issuer", "rulebook", "version", "issued_at", "expires_at", "facts"),)
+"""What acceptance rules may read of a pass, as ``pass.<field>``; ``pass.facts.<name>`` is what the holder disclosed."""
+
+EXTERNAL_FIELDS = ("validationClock", "scene")
+
+_UNDERSTOOD: Mapping[str, Texts] = {
+    "no-crosswalk": {
+        "en": "Nothing says how the levels of this issuer read here.",
+        "zh": "没有说明该签发方的等级在本地如何解读。",
+    },
+    "crosswalk-not-in-force": {
+        "en": "The explanation of this issuer's levels is not in force at this time.",
+        "zh": "该签发方等级的对照说明目前不在有效期内。",
+    },
+    "other-rulebook": {
+        "en": "The pass was issued under a rulebook that the explanation of levels does not cover.",
+        "zh": "通行证所依据的规则册不在等级对照说明的范围内。",
+    },
+    "level-not-understood": {
+        "en": "The level on the pass has no meaning on the common scale.",
+        "zh": "通行证上的等级在通用尺度上没有含义。",
+    },
+    UNDER_REVIEW: {
+        "en": "An appeal against the level was not decided in time, and no rule here says what that is worth.",
+        "zh": "针对该等级的申诉未按期作出决定，而本地没有规则说明应如何处理。",
+    },
+    "no-rules": {"en": "There are no acceptance rules here.", "zh": "本地没有接受规则。"},
+    "rules-not-in-force": {
+        "en": "The acceptance rules are not in force at this time.",
+        "zh": "接受规则目前不在有效期内。",
+    },
+    "no-rule-for-scene": {
+        "en": "There is no acceptance rule for this scene.",
+        "zh": "该场景没有接受规则。",
+    },
+    "rule-not-understood": {
+        "en": "A rule could not be applied to what this pass says.",
+        "zh": "有一条规则无法用于该通行证的内容。",
+    },
+}
+
+
+class Scene(StrEnum):
+    """Where a pass is shown."""
+
+    COMMUNITY = "community"
+    WORKPLACE = "workplace"
+    SCHOOL = "school"
+    TRANSPORT = "transport"
+    CHECKPOINT = "checkpoint"
+    BORDER = "border"
+    MEDICAL = "medical"
+    CLOSED_SETTING = "closed-setting"
+    PUBLIC_PLACE = "public-place"
+
+
+class Answer(StrEnum):
+    """The three answers; there is no fourth."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceRule:
+    """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``, and its sentences.
+
+    ``names_under_review``: its condition has the text "under-review", so that it says what such a pass is worth.
+    """
+
+    id: str
+    condition: Any
+    texts: Texts
+    holds: Callable[[Document], bool] = field(repr=False, compare=False)
+    names_under_review: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceRules:
+    """One party's rules per scene; a pass must meet all of its scene. Build with :func:`parse_acceptance`."""
+
+    id: str
+    version: str
+    hash: str
+    period: Period
+    scenes: Mapping[Scene, tuple[AcceptanceRule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Exactly one answer, with the rules that gave it (those met, those not met, or why there is none)."""
+
+    answer: Answer
+    reasons: tuple[Reason, ...]
+    scale: str = UNKNOWN
+
+
+def judge(
+    payload_facts: Document,
+    crosswalk: Crosswalk | None,
+    acceptance: AcceptanceRules | None,
+    scene: Scene | str,
+    at: datetime,
+) -> Verdict:
+    """What a pass is worth at a scene. Signature, expiry and revocation are the caller's to check first.
+
+    Args:
+        payload_facts: what the pass says: ``level``, ``rulebook``, ``version``, and optionally ``issuer``,
+            ``issued_at``, ``expires_at`` (ISO 8601 or aware datetime) and ``facts`` (name to value).
+        crosswalk: how the issuer's levels read; None if nobody said.
+        acceptance: the rules here; None if there are none.
+        scene: one of Scene.
+        at: the instant of judgement, with its offset.
+
+    Returns:
+        ``refused`` if any rule of the scene is not met, else ``unknown`` if anything is not understood, else
+        ``accepted``.
+
+    Raises:
+        BadInput: ``at`` has no offset.
+    """
+    if at.tzinfo is None:
+        raise BadInput("The time of judgement has no offset.", "Give a time such as 2026-01-31T00:00:00Z.")
+    scale = _scale(payload_facts, crosswalk, at)
+    if isinstance(scale, Verdict):
+        return scale
+    if acceptance is None:
+        return _unknown("no-rules", scale)
+    if not acceptance.period.holds(at):
+        return _unknown("rules-not-in-force", scale)
+    rules = acceptance.scenes.get(cast("Scene", scene), ())  # a member is equal to its text
+    if not rules:
+        return _unknown("no-rule-for-scene", scale)
+    if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
+        return _unknown(UNDER_REVIEW, scale)
+    found = crosswalk.find(payload_facts["level"]) if crosswalk else None
+    context = _context(payload_facts, scale, found.reason_classes if found else (), str(scene), at)
+    return _apply(rules, context, scale)
+
+
+def _scale(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -> str | Verdict:
+    """The pass's place on the common scale, or the verdict that it has none."""
+    if crosswalk is None:
+        return _unknown("no-crosswalk")
+    if not crosswalk.period.holds(at):
+        return _unknown("crosswalk-not-in-force")
+    try:
+        major = documents.semver(payload_facts.get("version"))[0]
+    except BadInput:
+        return _unknown("other-rulebook")
+    if payload_facts.get("rulebook") != crosswalk.rulebook or major != crosswalk.major:
+        return _unknown("other-rulebook")
+    if payload_facts.get("level") == UNDER_REVIEW:
+        return UNDER_REVIEW  # reserved by every node, so that it needs no crosswalk
+    scale = crosswalk.to_scale(payload_facts.get("level"))
+    return _unknown("level-not-understood") if scale == UNKNOWN else scale
+
+
+def _apply(rules: tuple[AcceptanceRule, ...], context: Document, scale: str) -> Verdict:
+    met: list[Reason] = []
+    broken: list[Reason] = []
+    stuck: list[Reason] = []
+    for rule in rules:
+        reason = Reason(rule.id, rule.texts)
+        try:
+            (met if rule.holds(context) else broken).append(reason)
+        except (BadInput, LimitExceeded):
+            stuck.append(reason)
+    if broken:
+        return Verdict(Answer.REFUSED, tuple(broken), scale)
+    if stuck:
+        because = Reason("rule-not-understood", _UNDERSTOOD["rule-not-understood"])
+        return Verdict(Answer.UNKNOWN, (because, *stuck), scale)
+    return Verdict(Answer.ACCEPTED, tuple(met), scale)
+
+
+def _unknown(why: str, scale: str = UNKNOWN) -> Verdict:
+    return Verdict(Answer.UNKNOWN, (Reason(why, _UNDERSTOOD[why]),), scale)
+
+
+def _context(
+    payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime
+) -> dict[str, Any]:
+    shown = {name: payload_facts.get(name) for name in PASS_FIELDS}
+    shown |= {name: _plain(shown[name]) for name in ("issued_at", "expires_at")}
+    shown |= {"scale": scale, "reasons": list(reason_classes)}
+    return {"pass": shown, "external": {"validationClock": _plain(at), "scene": scene}}
+
+
+def _plain(value: Any) -> Any:
+    """A time as text, since CertLogic reads times from text only."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+    return value
+
+
+def recognition_matrix(
+    crosswalks: Mapping[str, Crosswalk],
+    acceptances: Mapping[str, AcceptanceRules],
+    scene: Scene | str,
+    at: datetime,
+) -> dict[tuple[str, str], dict[str, Answer]]:
+    """Who recognises whose levels: for (issuer, verifier) the answer to a fresh pass of each level.
+
+    Args:
+        crosswalks: issuing party to the crosswalk of its levels.
+        acceptances: verifying party to its rules; both need not name the same parties.
+    """
+    return {
+        (issuer, verifier): {
+            level.code: judge(_fresh(crosswalk, level.code, issuer, at), crosswalk, rules, scene, at).answer
+            for level in crosswalk.levels
+        }
+        for issuer, crosswalk in crosswalks.items()
+        for verifier, rules in acceptances.items()
+    }
+
+
+def _fresh(crosswalk: Crosswalk, level: str, issuer: str, at: datetime) -> dict[str, Any]:
+    return {
+        "level": level,
+        "issuer": issuer,
+        "rulebook": crosswalk.rulebook,
+        "version": f"{crosswalk.major}.0.0",
+        "issued_at": at,
+        "expires_at": at,
+        "facts": {},
+    }
+
+
+def parse_acceptance(document: Document, *, languages: tuple[str, ...] = LANGUAGES) -> AcceptanceRules:
+    """Read one party's acceptance rules.
+
+    Raises:
+        BadInput: an unknown scene, a rule id twice, invalid CertLogic, a text missing in a language, a path that is
+            not in PASS_FIELDS or EXTERNAL_FIELDS, a rule that fails on a plain pass, no end date.
+        LimitExceeded: a rule larger or deeper than allowed.
+    """
+    fields = ("id", "version", "valid_from", "valid_to", "scenes")
+    documents.known_fields(document, fields, "The acceptance rules")
+    name = documents.identifier(document, "id", "The acceptance rules")
+    where = f"The acceptance rules {name}"
+    documents.semver(document.get("version"))
+    period = documents.period(document, where)
+    given = documents.known_fields(document.get("scenes"), tuple(Scene), f"{where}, scenes")
+    scenes = {
+        Scene(scene): tuple(
+            _rule(item, f"{where}, scene {scene}, rule {index}", languages, Scene(scene), period)
+            for index, item in enumerate(documents.items(given, scene, where, least=1, most=100), start=1)
+        )
+        for scene in given
+    }
+    documents.require_unique([rule.id for rules in scenes.values() for rule in rules], where)
+    return AcceptanceRules(
+        id=name,
+        version=documents.text(document, "version", where),
+        hash=documents.document_hash(document),
+        period=period,
+        scenes=scenes,
+    )
+
+
+def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, period: Period) -> AcceptanceRule:
+    documents.known_fields(item, ("id", "condition", "text"), where)
+    name = documents.identifier(item, "id", where)
+    where = f"{where} ({name})"
+    condition = item.get("condition")
+    texts = documents.texts(item, "text", where, languages)
+    try:
+        run = compile_rule(condition)
+    except BadInput as error:
+        raise BadInput(f"{where} is not usable. {error.what}", error.do) from error
+    for path in data_accesses(condition):
+        _require_readable(path, where)
+
+    def holds(context: Document) -> bool:
+        return truth(run(context))
+
+    for scale in (*SCALE, UNDER_REVIEW):
+        facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
+        try:
+            holds(_context(facts, scale, ("nothing-found",), scene, period.start))
+        except HutongError as error:
+            raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
+    return AcceptanceRule(name, condition, texts, holds, _names(condition, UNDER_REVIEW))
+
+
+def _names(condition: Any, wanted: str) -> bool:
+    """Whether a condition has this text; its depth was limited when it was compiled."""
+    if isinstance(condition, Mapping):
+        return any(_names(operand, wanted) for operand in condition.values())
+    return any(_names(operand, wanted) for operand in condition) if isinstance(condition, list) else condition == wanted
+
+
+def _require_readable(path: str, where: str) -> None:
+    root, _, rest = path.partition(".")
+    known = {"pass": PASS_FIELDS, "external": EXTERNAL_FIELDS}.get(root, ())
+    if rest.partition(".")[0] not in known:
+        raise BadInput(
+            f"{where} reads {path[:80]!r}, which a verifier does not have.",
+            f"Read pass.({'|'.join(PASS_FIELDS)}) or external.({'|'.join(EXTERNAL_FIELDS)}).",
+        )

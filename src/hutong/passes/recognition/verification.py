@@ -1,0 +1,276 @@
+"""Verification: what a pass is worth here and now, offline: accepted, refused or unknown, and why.
+
+A pure function of the pass, the trust bundle, the rules, the scene and the time. What is certain comes first (not a
+pass, forged, over, revoked); what can't be known is *unknown*, never accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hutong.errors import BadInput, HutongError
+
+from .. import documents
+from ..credential.level_pass import LevelPass
+from ..credential.read import ReadPass, read_pass
+from ..documents import Document, Reason, Texts
+from ..rulebook.rulebook import UNKNOWN
+from ..trust_bundle.trust_bundle import IssuerTrust, TrustSnapshot, as_path, read_trust
+from .recognition import AcceptanceRules, Answer, Scene, judge, parse_acceptance
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+_SENTENCES: Mapping[str, Texts] = {
+    "not-understood": {
+        "en": "This is not a pass that can be read here.",
+        "zh": "这不是本地能够识读的通行凭证。",
+    },
+    "kind-not-recognised": {
+        "en": "This kind of certificate can be read, but no rule here says what it is worth.",
+        "zh": "可以识读这类证书，但本地没有规则说明其效力。",
+    },
+    "list-too-old": {
+        "en": "The trust list on this device is too old to decide.",
+        "zh": "本设备上的信任清单过旧，无法判断。",
+    },
+    "clock-wrong": {
+        "en": "The clock of this device is earlier than its trust list.",
+        "zh": "本设备的时钟早于信任清单的签发时间。",
+    },
+    "no-key": {
+        "en": "No listed party has the key that signed this pass.",
+        "zh": "信任清单中没有任何机构持有签发此凭证的密钥。",
+    },
+    "signature-invalid": {
+        "en": "The signature does not fit: the pass was altered or forged.",
+        "zh": "签名不符：此凭证被篡改或伪造。",
+    },
+    "issuer-mismatch": {
+        "en": "The pass names another issuer than the one whose key signed it.",
+        "zh": "此凭证所称的签发方与签名密钥的持有方不一致。",
+    },
+    "issuer-ended": {
+        "en": "The issuer's entry in the trust list has ended.",
+        "zh": "签发方在信任清单中的条目已到期。",
+    },
+    "key-ended": {
+        "en": "The pass was issued after its key had ended.",
+        "zh": "此凭证签发时，其密钥已经失效。",
+    },
+    "key-compromised": {
+        "en": "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
+        "zh": "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
+    },
+    "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
+    "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此凭证已过期，持有人可重新领取。"},
+    "revoked": {"en": "The issuer has revoked this pass.", "zh": "签发方已撤销此凭证。"},
+    "no-status-list": {
+        "en": "There is no revocation list for this pass on this device.",
+        "zh": "本设备上没有此凭证对应的撤销清单。",
+    },
+    "status-list-too-old": {
+        "en": "The revocation list on this device is too old to decide.",
+        "zh": "本设备上的撤销清单过旧，无法判断。",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer to one pass.
+
+    Attributes:
+        answer: accepted, refused or unknown.
+        reasons: the rules that gave the answer, with their sentences.
+        kind: of :func:`~.credential.read.read_pass`, or "unknown".
+        level, scale: the issuer's level, and where it lies on the common scale; None where not read.
+        issuer: who claims to have signed the pass.
+        list_number, list_age_seconds: edition and age of the trust bundle.
+        status_age_seconds: age of the revocation list that was asked; None when none was.
+        facts: what the holder disclosed, by name; empty unless the signature fits.
+    """
+
+    answer: Answer
+    reasons: tuple[Reason, ...]
+    scene: str
+    at: datetime
+    kind: str = UNKNOWN
+    level: str | None = None
+    scale: str | None = None
+    issuer: str | None = None
+    issued_at: datetime | None = None
+    expires_at: datetime | None = None
+    list_number: int | None = None
+    list_age_seconds: int | None = None
+    status_age_seconds: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "answer": str(self.answer),
+            "reasons": [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in self.reasons],
+            "scene": self.scene,
+            "at": self.at.isoformat(),
+            "kind": self.kind,
+            "level": self.level,
+            "scale": self.scale,
+            "issuer": self.issuer,
+            "issued_at": self.issued_at.isoformat() if self.issued_at else None,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "list_number": self.list_number,
+            "list_age_seconds": self.list_age_seconds,
+            "status_age_seconds": self.status_age_seconds,
+            "facts": dict(self.facts),
+        }
+
+
+def verify_pass(
+    text: str | bytes,
+    *,
+    trust: TrustSnapshot | Mapping[str, Any] | str | Path,
+    rules: AcceptanceRules | Document | Path | str | None = None,
+    scene: Scene | str,
+    at: datetime | str,
+) -> Verification:
+    """Decide about a pass, offline.
+
+    Args:
+        text: what the QR code holds, or the bytes of a PNG or JPEG picture of it.
+        trust: a :class:`TrustSnapshot`, or the file of a signed bundle with its signer's key (see ``read_trust``).
+        rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
+        scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
+        at: the time of verification, with its zone; a text is ISO 8601.
+
+    Raises:
+        BadInput, NotFound, Tampered, LimitExceeded: for unusable trust, rules or time; never for what a pass holds.
+    """
+    at = _moment(at)
+    snapshot = read_trust(trust)
+    acceptance = _acceptance(rules, snapshot)
+    known: dict[str, Any] = {
+        "scene": str(scene),
+        "at": at,
+        "list_number": snapshot.number,
+        "list_age_seconds": max(0, int((at - snapshot.issued_at).total_seconds())),
+    }
+    try:
+        read = read_pass(text, keys=snapshot.ring)
+    except HutongError as error:
+        sentence = _SENTENCES["not-understood"]
+        because = Reason("not-understood", {**sentence, "en": f"{sentence['en']} {error.what}"})
+        return Verification(answer=Answer.UNKNOWN, reasons=(because,), **known)
+    known |= {
+        "kind": read.kind,
+        "issuer": read.issuer,
+        "issued_at": read.issued_at,
+        "expires_at": read.expires_at,
+        "level": read.claims.level if read.claims is not None else None,
+        "facts": read.payload["facts"] if read.claims is not None and read.signature_valid else {},
+    }
+    if refused := _refused(read, snapshot, at):
+        return Verification(answer=Answer.REFUSED, reasons=_reasons(refused), **known)
+    if missing := _missing(read, snapshot, at):
+        return Verification(answer=Answer.UNKNOWN, reasons=_reasons(missing), **known)
+    claims = read.claims
+    assert claims is not None
+    issuer = snapshot.issuers[claims.issuer]
+    status = issuer.status_lists[claims.status_list]
+    crosswalk = issuer.crosswalk(claims.rulebook, documents.semver(claims.version)[0], at)
+    verdict = judge(_shown(read, claims), crosswalk, acceptance, known["scene"], at)
+    return Verification(
+        answer=verdict.answer,
+        reasons=verdict.reasons,
+        scale=verdict.scale,
+        status_age_seconds=max(0, int((at - status.issued_at).total_seconds())),
+        **known,
+    )
+
+
+def _moment(at: object) -> datetime:
+    """The time of verification, from its ISO 8601 text too; it must be a moment that there is in UTC, too."""
+    try:
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+        if isinstance(moment, datetime) and moment.tzinfo is not None and moment.astimezone(UTC) is not None:
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    raise BadInput("The time of verification is no moment with its zone.", "Give a time such as 2026-01-31T00:00:00Z.")
+
+
+def _shown(read: ReadPass, claims: LevelPass) -> dict[str, Any]:
+    """What the rules may read of a pass."""
+    return {
+        "level": claims.level,
+        "rulebook": claims.rulebook,
+        "version": claims.version,
+        "issuer": claims.issuer,
+        "issued_at": claims.issued_at,
+        "expires_at": claims.expires_at,
+        "facts": read.payload.get("facts", {}),
+    }
+
+
+def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | None:
+    """Why the pass is certainly not valid, whatever else may be unknown."""
+    if read.signature_valid is False:
+        return "signature-invalid"
+    claims, key = read.claims, read.key
+    if claims is None or key is None:
+        return None
+    holder = snapshot.issuers.get(key.issuer or "")
+    found = {
+        "key-compromised": holder is not None and holder.has_lost(key),
+        "issuer-mismatch": key.issuer != claims.issuer,
+        "expired": at > claims.expires_at,
+        "not-yet-valid": claims.issued_at - at > CLOCK_SKEW,
+        "key-ended": key.not_after is not None and claims.issued_at > key.not_after,
+        "revoked": _is_revoked(claims, snapshot.issuers.get(claims.issuer)),
+    }
+    return _first(found)
+
+
+def _is_revoked(claims: LevelPass, issuer: IssuerTrust | None) -> bool:
+    """A bit that was set is never cleared, so even a list that is too old refuses for certain."""
+    status = issuer.status_lists.get(claims.status_list) if issuer is not None else None
+    known = status is not None and claims.status_position < status.size
+    return known and status is not None and status.is_revoked(claims.status_position)
+
+
+def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | None:
+    """What a verifier would have to know and does not."""
+    if read.signature_valid is None:
+        return "no-key"
+    if read.claims is None:
+        return "kind-not-recognised"
+    issuer = snapshot.issuers[read.claims.issuer]
+    status = issuer.status_lists.get(read.claims.status_list)
+    found = {
+        "list-too-old": at - snapshot.issued_at > snapshot.max_age,
+        "clock-wrong": snapshot.issued_at - at > CLOCK_SKEW,
+        "issuer-ended": at >= issuer.valid_until,
+        "no-status-list": status is None or read.claims.status_position >= status.size,
+        "status-list-too-old": status is not None and at > status.expires_at,
+    }
+    return _first(found)
+
+
+def _first(found: Mapping[str, bool]) -> str | None:
+    return next((name for name, holds in found.items() if holds), None)
+
+
+def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
+    if rules is None:
+        return snapshot.acceptance
+    if isinstance(rules, AcceptanceRules):
+        return rules
+    path = as_path(rules)
+    return parse_acceptance(rules if path is None else documents.read_document(path))
+
+
+def _reasons(rule_id: str) -> tuple[Reason]:
+    return (Reason(rule_id, _SENTENCES[rule_id]),)

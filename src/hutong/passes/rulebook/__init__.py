@@ -1,0 +1,1 @@
+"""Rulebooks: versioned public rules that give a level, and the notice before one that tightens."""

@@ -1,0 +1,1 @@
+"""Sunset: what ends with an emergency, and its destruction."""

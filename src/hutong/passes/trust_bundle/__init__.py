@@ -1,0 +1,1 @@
+"""Trust bundle: what verifiers and other nodes need to judge passes offline, signed and numbered."""

@@ -1,0 +1,253 @@
+"""Trust bundle: the one signed document that a verifier downloads, and then needs no network.
+
+It holds the parties with their pass certificates, how each party's levels read (crosswalks that each party signed
+itself), which versions of its rulebooks hold and from when others will, which passes each has revoked (status lists
+that each signed itself), and the acceptance rules of the node that signs the bundle. It is numbered, says when the next
+one is due, and past ``max_age_hours`` nothing follows from it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hutong.errors import BadInput, LimitExceeded, NotFound
+from hutong.trust.signing import sign_document, verify_document
+
+from ..credential import status_list
+from ..credential.keys import KeyRing, VerificationKey
+from ..credential.status_list import StatusList
+from ..documents import Document, Texts
+from ..recognition.crosswalk import Crosswalk, parse_crosswalk
+from ..recognition.recognition import AcceptanceRules, parse_acceptance
+
+KIND = "pass-bundle"
+CROSSWALK_KIND = "crosswalk"
+RULEBOOK_KIND = "rulebook-version"
+MAX_PARTIES = 2_000
+MAX_ITEMS = 50
+MAX_AGE_HOURS = 168
+MAX_FILE_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class RulebookVersion:
+    """A version of a rulebook that holds, or will from ``effective_from`` on; ``effect`` as in its log."""
+
+    id: str
+    version: str
+    hash: str
+    effect: str
+    effective_from: datetime
+    valid_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerTrust:
+    """What a verifier knows of one issuing party. ``status_lists`` are by list number.
+
+    Attributes:
+        compromised: keys that somebody else may have; whatever they signed, and whenever, is refused.
+        rulebooks: versions that hold or are announced.
+    """
+
+    id: str
+    name: Texts
+    valid_until: datetime
+    keys: KeyRing
+    crosswalks: tuple[Crosswalk, ...]
+    status_lists: Mapping[int, StatusList]
+    compromised: KeyRing = field(default_factory=KeyRing)
+    rulebooks: tuple[RulebookVersion, ...] = ()
+
+    def has_lost(self, key: VerificationKey) -> bool:
+        """Whether this key of the party is compromised."""
+        return any(key.key_ids & lost.key_ids for lost in self.compromised.keys)
+
+    def crosswalk(self, rulebook: str, major: int, at: datetime) -> Crosswalk | None:
+        """The crosswalk for levels of a rulebook: one in force if there is one, else another one for it, else None."""
+        fitting = [one for one in self.crosswalks if one.rulebook == rulebook and one.major == major]
+        in_force = [one for one in fitting if one.period.holds(at)]
+        return next(iter(in_force[-1:] or fitting[-1:]), None)
+
+
+@dataclass(frozen=True)
+class TrustSnapshot:
+    """A bundle, verified and parsed once; verify as many passes with it as you like.
+
+    Attributes:
+        issuer: who signed the bundle.
+        number: rises with every edition.
+        max_age: counted from ``issued_at``; past it every answer is unknown.
+        acceptance: the rules of the signer; None when it published none.
+    """
+
+    issuer: str
+    number: int
+    issued_at: datetime
+    next_update: datetime
+    max_age: timedelta
+    issuers: Mapping[str, IssuerTrust]
+    acceptance: AcceptanceRules | None
+    acceptance_document: Document | None = field(default=None, repr=False)
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """Keys of all issuers; each key's ``issuer`` is the party that holds it."""
+        rings = (ring for issuer in self.issuers.values() for ring in (issuer.keys, issuer.compromised))
+        return KeyRing.of([key for ring in rings for key in ring.keys])
+
+
+def sign_bundle(payload: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str) -> str:
+    """The bundle as a compact JWS."""
+    return sign_document(key, kid=kid, kind=KIND, payload=payload)
+
+
+def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
+    """Verify and parse a bundle.
+
+    Args:
+        signed: compact JWS.
+        issuer_key: public JWK of the node that the reader trusts.
+
+    Raises:
+        Tampered: the bundle, a crosswalk or a status list in it is not signed by whom it should be.
+        BadInput: not a bundle, or something in it is not as it should be.
+        LimitExceeded: too many parties or documents.
+    """
+    return read_payload(verify_document(signed, key=issuer_key, kind=KIND))
+
+
+def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
+    """Parse what a bundle says, its own signature being checked already; raises as :func:`read_bundle`."""
+    try:
+        parties = document["parties"]
+        if len(parties) > MAX_PARTIES:
+            raise LimitExceeded(f"The bundle names more than {MAX_PARTIES:,} parties.", "Split the trust list.")
+        issuers = {
+            entry["id"]: _issuer(
+                entry,
+                document["crosswalks"].get(entry["id"], []),
+                document["status_lists"].get(entry["id"], []),
+                document.get("rulebooks", {}).get(entry["id"], []),
+            )
+            for entry in parties
+        }
+        acceptance = document["acceptance"]
+        return TrustSnapshot(
+            issuer=str(document["issuer"]),
+            number=int(document["number"]),
+            issued_at=_instant(document["issued_at"]),
+            next_update=_instant(document["next_update"]),
+            max_age=timedelta(hours=min(int(document["max_age_hours"]), MAX_AGE_HOURS)),
+            issuers=issuers,
+            acceptance=None if acceptance is None else parse_acceptance(acceptance),
+            acceptance_document=acceptance,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
+
+
+def _issuer(
+    entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: Sequence[str] = ()
+) -> IssuerTrust:
+    if max(len(crosswalks), len(lists), len(rulebooks)) > MAX_ITEMS:
+        raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
+    keys, compromised = (
+        KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
+        for certificates in (entry["passes"], entry.get("compromised", []))
+    )
+    # Lists are read with sound keys only: a list signed by a compromised one could clear what was revoked.
+    read = [status_list.read(base64.b64decode(item, validate=True), keys) for item in lists]
+    if any(one.issuer != entry["id"] for one in read):
+        raise BadInput("A status list in the bundle is another party's.", "Fetch the bundle again.")
+    return IssuerTrust(
+        id=entry["id"],
+        name=dict(entry["name"]),
+        valid_until=_instant(entry["valid_until"]),
+        keys=keys,
+        crosswalks=tuple(
+            parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND)) for item in crosswalks
+        ),
+        status_lists={one.list_number: one for one in read},
+        compromised=compromised,
+        rulebooks=tuple(_version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in rulebooks),
+    )
+
+
+def _version(document: Mapping[str, Any]) -> RulebookVersion:
+    return RulebookVersion(
+        id=str(document["id"]),
+        version=str(document["version"]),
+        hash=str(document["hash"]),
+        effect=str(document["effect"]),
+        effective_from=_instant(document["effective_from"]),
+        valid_to=_instant(document["valid_to"]),
+    )
+
+
+def read_trust(source: Any) -> TrustSnapshot:
+    """A snapshot from what a verifier has: a snapshot, or the file ``{"signed": …, "key": …}`` (path, text or object).
+
+    Raises:
+        NotFound: no such file.
+        BadInput: without the key of the bundle's signer, or anything else.
+        Tampered, LimitExceeded: as :func:`read_bundle`.
+    """
+    if isinstance(source, TrustSnapshot):
+        return source
+    document = read_object(source, "trust bundle")
+    signed, key = document.get("signed"), document.get("key")
+    if not isinstance(signed, str) or not isinstance(key, Mapping):
+        raise BadInput(
+            "A trust bundle needs the key of its signer beside it.",
+            'Give {"signed": …, "key": …}, as written by: hutong trust export',
+        )
+    return read_bundle(signed, issuer_key={str(name): str(value) for name, value in key.items()})
+
+
+def as_path(source: Any) -> Path | None:
+    """The file that is meant, where one is: a path, or a short text on one line that is no JSON."""
+    if isinstance(source, Path):
+        return source
+    is_name = isinstance(source, str) and 0 < len(source) < 4096 and "\n" not in source
+    return Path(source) if is_name and not source.lstrip().startswith(("{", "[", "eyJ")) else None
+
+
+def read_object(source: Any, what: str) -> Mapping[str, Any]:
+    """A JSON object given as object, text, bytes or path. Raises BadInput, NotFound, LimitExceeded."""
+    if isinstance(source, Mapping):
+        return source
+    path = as_path(source)
+    if path is not None:
+        try:
+            with path.open("rb") as file:
+                source = file.read(MAX_FILE_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise NotFound(f"The {what} {path.name} can't be read.", "Give the path of an existing file.") from error
+    if not isinstance(source, str | bytes):
+        raise BadInput(f"The {what} is neither object, text nor path.", "Give one of these.")
+    if len(source) > MAX_FILE_BYTES:
+        raise LimitExceeded(f"The {what} is larger than 8 MiB.", "Fetch it again.")
+    try:
+        document = orjson.loads(source)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"The {what} is not JSON.", "Give it as it was published.") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"The {what} is no JSON object.", "Give it as it was published.")
+    return document
+
+
+def _instant(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone")
+    return moment
