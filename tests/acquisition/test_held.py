@@ -481,17 +481,21 @@ def test_a_first_try_that_came_to_nothing_is_no_obstacle(node: Node, tmp_path: P
     path = tmp_path / "list.csv"
     path.write_text(LIST)
 
-    def take(mapping: str, **how: bool) -> Receipt:
-        return acquisition.acquire(node, by=STEWARD, source_id="s", path=path, mapping=mapping, **how)
+    def take(mapping: str) -> Receipt:
+        return acquisition.acquire(node, by=STEWARD, source_id="s", path=path, mapping=mapping)
 
     size = node.log.size()
-    assert (take(CASES, dry_run=True).accepted, node.log.size()) == (2, size)
+    tried = acquisition.rehearse(node, by=STEWARD, source_id="s", path=path, mapping=CASES)
+    assert (tried.receipt.accepted, node.log.size(), queries.receipts(node)) == (2, size, [])
     wrong = take(WRONG_DATES)
     assert (wrong.accepted, wrong.held) == (0, 7)
     with pytest.raises(Conflict, match="another mapping"):
         take(CASES)
     for rule in held_queries.held_rules(node, wrong.id):
         decide_held(node, by=STEWARD, receipt_id=wrong.id, rule=rule.rule, outcome="discarded", reason="Wrong mapping.")
-    assert take(CASES).accepted == 2
+    taken = take(CASES)
+    told = [reason[1:] for reason in queries.reasons(node, [taken.id])]
+    assert (taken.accepted, [reason[1:] for reason in tried.reasons]) == (2, told)
+    assert len(told) > 1
     with pytest.raises(Conflict, match="another mapping"):
         take(CASES.replace("version: 1", "version: 2"))

@@ -107,6 +107,7 @@ FILES: dict[str, tuple[bytes | str | None, str, type[errors.HutongError], tuple[
         ("onset", "onset_day"),
     ),
     "empty": (b"", MAPPING, errors.BadInput, ("empty",)),
+    "a header and nothing else": ("onset,age,cases\n", MAPPING, errors.BadInput, ("header", "no row")),
     "cut off in the middle of a row": (GOOD + "2015-09-08,5", MAPPING, errors.BadInput, ("cut off",)),
     "cut off in the middle of a character": (
         (GOOD + "2015-09-08,5,病").encode()[:-1],
@@ -255,6 +256,64 @@ def test_the_same_file_twice_adds_nothing(hutong: CommandLine, copy: Path, files
     other = acquire(hutong, copy, file, files, MAPPING.replace("version: 1", "version: 2"))
     require_refused(other, errors.Conflict, "another mapping")
     assert state(copy) == before
+
+
+def test_a_last_line_without_an_end_is_noticed(hutong: CommandLine, copy: Path, files: Files) -> None:
+    """The last number may be half of one."""
+    result = acquire(hutong, copy, files.write("list.csv", GOOD + "\n2015-09-08,5,1"), files)
+    assert (result.code, result.json["accepted"]) == (0, 3)
+    for rule in ("no-final-newline", "blank-line"):
+        assert {"rule": rule, "subject": "file", "rows": 1} in result.json["findings"]
+
+
+def test_a_dry_run_says_why_rows_would_be_held(hutong: CommandLine, copy: Path, files: Files) -> None:
+    before = state(copy)
+    file, mapping = files.write("list.csv", GOOD + "soon,5,1\n"), files.write("m.yaml", MAPPING)
+    command = ("acquire", file, "--source", "tw-dengue", "--mapping", mapping, "--node", copy, "--dry-run")
+    told = hutong(*command)
+    assert "held 1 by not-a-date: e.g. onset_date: 'soon'" in told.out
+    (reason,) = hutong.ok(*command)["reasons"]
+    assert (reason["outcome"], reason["rule"], reason["rows"]) == ("held", "not-a-date", 1)
+    assert state(copy) == before
+
+
+def test_many_columns_that_nobody_maps_fill_no_screens(hutong: CommandLine, copy: Path, files: Files) -> None:
+    names = ",".join(f"c{number}" for number in range(500))
+    file = files.write("wide.csv", f"onset,age,cases,{names}\n2015-09-06,31,1,{names}\n")
+    told = hutong("acquire", file, "--source", "tw-dengue", "--mapping", files.write("m.yaml", MAPPING), "--node", copy)
+    assert (told.code, told.out.count("\n")) == (0, 22)
+    assert "… and 480 more" in told.out
+
+
+@pytest.mark.parametrize("mapping", [MAPPING, MAPPING.replace("version: 1", "version: 2")], ids=["same", "another"])
+def test_two_processes_that_take_the_same_file_in(
+    mapping: str, hutong: CommandLine, copy: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is done while this one still reads: nobody is counted twice."""
+    from hutong.acquisition import actions
+
+    file, take_in = files.write("list.csv", GOOD), actions._take_in
+
+    def slowly(*given: Any) -> Any:
+        taken = take_in(*given)
+        with monkeypatch.context() as patch:
+            patch.setattr(actions, "_take_in", take_in)
+            other = open_node(copy)
+            actions.acquire(other, by=other.operator, source_id="tw-dengue", path=file, mapping=mapping)
+            other.close()
+        return taken
+
+    monkeypatch.setattr(actions, "_take_in", slowly)
+    result = acquire(hutong, copy, file, files)
+    if mapping == MAPPING:
+        assert (result.code, result.json["repeated"]) == (0, True)
+    else:
+        require_refused(result, errors.Conflict, "another mapping")
+    node = open_node(copy)
+    node.move_inbox()
+    assert len(queries.receipts(node)) == 1
+    assert node.engine.to_arrow(node.engine.table("case")).num_rows == 2
+    node.close()
 
 
 def test_a_checkpoint_of_another_log(hutong: CommandLine, ready: Path, files: Files) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hutong.acquisition.chunk import Plan, Submission
+    from hutong.acquisition.mapping import Mapping as TableMapping
     from hutong.acquisition.quality import QualityReport
     from hutong.acquisition.readers.table import TableReader
     from hutong.acquisition.validation import Finding, Item
@@ -87,28 +88,65 @@ def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:
 
 
 def acquire(
-    node: Node,
-    *,
-    by: Actor,
-    source_id: str,
-    path: Path,
-    mapping: str,
-    progress: Progress | None = None,
-    dry_run: bool = False,
+    node: Node, *, by: Actor, source_id: str, path: Path, mapping: str, progress: Progress | None = None
 ) -> Receipt:
     """Take in one file under a mapping (the YAML text of its file): every row accepted, held or rejected.
 
     On return all of it is durable, with its receipt; ``Node.move_inbox`` then moves what was accepted to the lake. The
-    same file again adds nothing and gives the first receipt. ``dry_run`` saves nothing, and tells what would come.
+    same file again adds nothing and gives the first receipt.
     Raises ``BadInput`` (the file or the mapping), ``Refused`` (boundary, emergency, policy), ``Conflict`` (the file was
     acquired under another mapping), ``LimitExceeded``, ``Unavailable`` (disk full); then nothing has changed.
     """
-    from hutong.acquisition.chunk import Submission, plan_mapping
+    opened = _open(node, by=by, source_id=source_id, path=path, mapping=mapping)
+    if (earlier := _taken_before(node, opened)) is not None:
+        return earlier
+    plan = _plan(node, opened)
+    with _spooled(node.settings.folder) as spool:
+        taken = _take_in(opened.reader, plan, opened.submission, spool, progress)
+        receipt = _receipt(opened, plan, taken, salt=node.random(16).hex())
+        with node.change(by) as change:
+            # Another process may have taken the same file in while this one read it.
+            if (earlier := _taken_before(node, opened)) is not None:
+                return earlier
+            save_receipt(node, change, receipt, items=taken.items, batches=_unspool(spool, taken), people=taken.people)
+    return receipt
+
+
+class Rehearsal(NamedTuple):
+    """What a file would come to, and why rows of it would not be accepted."""
+
+    receipt: Receipt
+    reasons: list[queries.Reason]
+
+
+def rehearse(
+    node: Node, *, by: Actor, source_id: str, path: Path, mapping: str, progress: Progress | None = None
+) -> Rehearsal:
+    """What ``acquire`` would answer, also under another mapping than the file was acquired under; saves nothing."""
+    opened = _open(node, by=by, source_id=source_id, path=path, mapping=mapping)
+    plan = _plan(node, opened)
+    with _spooled(node.settings.folder) as spool:
+        taken = _take_in(opened.reader, plan, opened.submission, spool, progress)
+    return Rehearsal(_receipt(opened, plan, taken, salt=""), queries.reasons_of(taken.items))
+
+
+class _Opened(NamedTuple):
+    """A file and the mapping for it, as they were given."""
+
+    reader: TableReader
+    mapping: TableMapping
+    mapping_sha256: str
+    submission: Submission
+    started_seconds: float
+
+
+def _open(node: Node, *, by: Actor, source_id: str, path: Path, mapping: str) -> _Opened:
+    from hutong.acquisition.chunk import Submission
     from hutong.acquisition.mapping_file import read_mapping
     from hutong.acquisition.readers.table import TableLimits, open_table
 
     node.require(by, "acquire", Resource("Source", source_id))
-    started = time.monotonic()
+    started_seconds = time.monotonic()
     queries.source(node, source_id)
     if len(mapping) > MAX_MAPPING_BYTES:
         raise LimitExceeded("The mapping is larger than 512 KiB.", "Split it by table.")
@@ -116,45 +154,39 @@ def acquire(
     limits = node.settings.limits
     bounds = TableLimits(size_bytes=limits.file_bytes, line_bytes=limits.line_bytes, rows=limits.rows_per_file)
     reader = open_table(path, declared=wanted.format, limits=bounds)
-    mapping_sha256 = hashlib.sha256(mapping.encode()).hexdigest()
-    earlier = queries.receipt_of_file(node, source_id, reader.sha256, wanted.table.name)
-    if earlier is not None:
-        if earlier.mapping_sha256 == mapping_sha256:
-            return replace(earlier, repeated=True)
-        if not dry_run and not queries.came_to_nothing(node, earlier):
-            raise Conflict(
-                f"{path.name} was acquired under another mapping (receipt {earlier.id}).",
-                "Taking it in twice would count people twice. If no row was accepted, discard the held ones first "
-                "(hutong held discard); try a mapping without saving anything with --dry-run.",
-            )
-    known_at = node.clock()
-    boundary = queries.boundary_in_force(node, wanted.table.name, on=known_at.date())
-    submission = Submission(source_id, node.new_id(), reader.sha256, known_at)
-    plan = plan_mapping(
-        wanted,
-        reader.columns,
-        boundary,
+    submission = Submission(source_id, node.new_id(), reader.sha256, node.clock())
+    return _Opened(reader, wanted, hashlib.sha256(mapping.encode()).hexdigest(), submission, started_seconds)
+
+
+def _taken_before(node: Node, opened: _Opened) -> Receipt | None:
+    """The receipt of the same file, marked as repeated. ``Conflict`` when it counts under another mapping."""
+    reader, submission = opened.reader, opened.submission
+    earlier = queries.receipt_of_file(node, submission.source_id, reader.sha256, opened.mapping.table.name)
+    if earlier is None:
+        return None
+    if earlier.mapping_sha256 == opened.mapping_sha256:
+        return replace(earlier, repeated=True)
+    if queries.came_to_nothing(node, earlier):
+        return None
+    raise Conflict(
+        f"{reader.path.name} was acquired under another mapping (receipt {earlier.id}).",
+        "Taking it in twice would count people twice. If no row was accepted, discard the held ones first "
+        "(hutong held discard); try a mapping without saving anything with --dry-run.",
+    )
+
+
+def _plan(node: Node, opened: _Opened) -> Plan:
+    from hutong.acquisition.chunk import plan_mapping
+
+    known_at = opened.submission.known_at
+    return plan_mapping(
+        opened.mapping,
+        opened.reader.columns,
+        queries.boundary_in_force(node, opened.mapping.table.name, on=known_at.date()),
         node.standard,
         known_at=known_at,
         pseudonymise=lambda texts: vault.pseudonyms(node.keys.pseudonym_key, texts),
     )
-    with _spooled(node.settings.folder) as spool:
-        taken = _take_in(reader, plan, submission, spool, progress)
-        receipt = _receipt(
-            reader,
-            plan,
-            submission,
-            taken,
-            mapping_sha256=mapping_sha256,
-            salt=node.random(16).hex(),
-            seconds=time.monotonic() - started,
-        )
-        if dry_run:
-            return receipt
-        with node.change(by) as change:
-            batches = _unspool(spool, taken)
-            save_receipt(node, change, receipt, items=taken.items, batches=batches, people=taken.people)
-    return receipt
 
 
 @dataclass(slots=True)
@@ -176,6 +208,7 @@ def _take_in(
 ) -> _Taken:
     from hutong.acquisition.areas import areas_of
     from hutong.acquisition.chunk import map_chunk
+    from hutong.acquisition.validation import Finding
 
     taken = _Taken()
     if plan.mapping.levels:
@@ -183,6 +216,10 @@ def _take_in(
         taken.rows = taken.accepted = areas.table.num_rows
         taken.findings = areas.findings
         _spool(spool, areas.table, taken)
+        if not taken.rows:
+            raise BadInput(
+                f"{reader.path.name} names no area.", "Check the mapping, or ask the sender for the whole file."
+            )
         return taken
     for chunk in reader.chunks():
         mapped = map_chunk(chunk, plan, submission)
@@ -198,6 +235,9 @@ def _take_in(
         _spool(spool, mapped.accepted, taken)
         if progress is not None:
             progress(taken.rows)
+    if not taken.rows:
+        raise BadInput(f"{reader.path.name} has a header and no row.", "Ask the sender for the whole file.")
+    taken.findings.update({Finding(rule, "file"): count for rule, count in reader.notes.items()})
     return taken
 
 
@@ -208,16 +248,8 @@ def _spool(spool: IO[bytes], rows: pa.Table, taken: _Taken) -> None:
         spool.write(packed)
 
 
-def _receipt(
-    reader: TableReader,
-    plan: Plan,
-    submission: Submission,
-    taken: _Taken,
-    *,
-    mapping_sha256: str,
-    salt: str,
-    seconds: float,
-) -> Receipt:
+def _receipt(opened: _Opened, plan: Plan, taken: _Taken, *, salt: str) -> Receipt:
+    reader, submission = opened.reader, opened.submission
     held = sum(item.outcome == "held" for item in taken.items)
     return Receipt(
         id=submission.receipt_id,
@@ -227,7 +259,7 @@ def _receipt(
         file_sha256=reader.sha256,
         file_bytes=reader.size_bytes,
         mapping=f"{plan.mapping.id}@{plan.mapping.version}",
-        mapping_sha256=mapping_sha256,
+        mapping_sha256=opened.mapping_sha256,
         boundary=plan.decision.boundary,
         rows=taken.rows,
         accepted=taken.accepted,
@@ -239,7 +271,7 @@ def _receipt(
         refused_values=dict(sorted(taken.refused.items())),
         columns_outside=plan.outside,
         received_at=submission.known_at,
-        seconds=round(seconds, 3),
+        seconds=round(time.monotonic() - opened.started_seconds, 3),
         salt=salt,
     )
 

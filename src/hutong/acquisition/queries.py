@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +18,7 @@ from hutong.storage import schema
 
 if TYPE_CHECKING:
     from hutong.acquisition.quality import QualityReport
+    from hutong.acquisition.validation import Item
 
 PAGE = 200
 
@@ -203,6 +204,15 @@ def reasons(node: Node, receipt_ids: Sequence[str]) -> list[Reason]:
     )
     with node.records.reading() as connection:
         return [Reason(*row) for row in connection.execute(query)]
+
+
+def reasons_of(items: Iterable[Item]) -> list[Reason]:
+    """The same of rows that were not saved, without a receipt."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in items:
+        found.setdefault((item.outcome, item.rule), []).append(item.reason)
+    counted = [Reason("", *key, min(told), len(told)) for key, told in found.items()]
+    return sorted(counted, key=lambda reason: (-reason.rows, reason.rule))
 
 
 def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 source = typer.Typer(help="Declared feeds.", no_args_is_help=True)
 boundary = typer.Typer(help="What may be collected.", no_args_is_help=True)
 held = typer.Typer(help="Rows that wait for a person's decision.", no_args_is_help=True)
+
+MOST_LINES = 20
 
 ReceiptArgument = Annotated[str, typer.Argument(metavar="RECEIPT", help="Id of the receipt.")]
 RuleOption = Annotated[str, typer.Option("--rule", help="The rule that held the rows.")]
@@ -83,25 +86,34 @@ def acquire(
     """Take in one file: every row accepted, held or rejected, with a receipt."""
     from hutong.acquisition import actions, queries
 
+    given: dict[str, Any] = {"source_id": source_id, "path": file, "mapping": read_text(mapping, "mapping")}
     with opened(node) as opened_node, progress(f"Acquiring {file.name}", quiet=as_json) as tell:
-        receipt = actions.acquire(
-            opened_node,
-            by=opened_node.operator,
-            source_id=source_id,
-            path=file,
-            mapping=read_text(mapping, "mapping"),
-            progress=tell,
-            dry_run=dry_run,
-        )
-        waiting = "" if dry_run else _move_inbox(opened_node)
-        reasons = queries.receipt_reasons(opened_node, receipt.id)
+        waiting, by = "", opened_node.operator
+        if dry_run:
+            receipt, reasons = actions.rehearse(opened_node, by=by, progress=tell, **given)
+        else:
+            receipt = actions.acquire(opened_node, by=by, progress=tell, **given)
+            waiting = _move_inbox(opened_node)
+            reasons = queries.reasons(opened_node, [receipt.id])
     name = "Nothing was saved" if dry_run else f"Receipt {receipt.id}"
     lines = [f"{name}: {receipt.sentence()} · {receipt.seconds:.1f} s"]
-    lines += [f"  {outcome} {rows:,} by {rule}: e.g. {reason}" for outcome, rule, reason, rows in reasons]
-    lines += [f"  noticed {finding.rule} in {finding.subject}: {finding.rows:,} rows" for finding in receipt.findings]
-    lines += [f"  outside the boundary: {name} ({n:,} values)" for name, n in receipt.refused_values.items()]
+    lines += [f"  {one.outcome} {one.rows:,} by {one.rule}: e.g. {one.example}" for one in reasons]
+    lines += _first(f"  noticed {found.rule} in {found.subject}: {found.rows:,} rows" for found in receipt.findings)
+    lines += _first(f"  outside the boundary: {name} ({n:,} values)" for name, n in receipt.refused_values.items())
     lines += [waiting] if waiting else []
-    show(as_json, receipt.document(), *lines)
+    document = receipt.document()
+    if dry_run:
+        document["reasons"] = [reason._asdict() for reason in reasons]
+    show(as_json, document, *lines)
+
+
+def _first(lines: Iterable[str]) -> list[str]:
+    """As many as fit on a screen; ``--json`` has all."""
+    told = list(lines)
+    return [
+        *told[:MOST_LINES],
+        *([f"  … and {len(told) - MOST_LINES} more; --json has all"] if told[MOST_LINES:] else []),
+    ]
 
 
 def _move_inbox(node: Node) -> str:
