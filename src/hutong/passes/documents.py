@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ LANGUAGES = ("en", "zh")
 MAX_BYTES = 2**20
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")
+_LONGEST_SEMVER = 29
 _SEMVER = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
 
@@ -146,10 +148,17 @@ def identifier(document: Document, field: str, where: str) -> str:
 
 def semver(version: Any) -> tuple[int, int, int]:
     """Major, minor and patch of a version (Semantic Versioning 2.0, without labels). Raises BadInput."""
-    match = _SEMVER.fullmatch(version) if isinstance(version, str) else None
-    if match is None:
+    found = _semver(version) if isinstance(version, str) and len(version) <= _LONGEST_SEMVER else None
+    if found is None:
         raise BadInput("A version is not of the form 1.2.3.", "Write major.minor.patch as text.")
-    return int(match[1]), int(match[2]), int(match[3])
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _semver(version: str) -> tuple[int, int, int] | None:
+    """All passes of one rulebook say the same version, so it is read once."""
+    match = _SEMVER.fullmatch(version)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def texts(document: Document, field: str, where: str, languages: Collection[str]) -> Texts:

@@ -43,16 +43,28 @@ def decode(text: str | bytes) -> bytes:
         raise _refused("its length is impossible")
     digits = raw.translate(_DIGIT)
     whole = len(raw) - rest
-    groups = [
-        c + 45 * d + 2025 * e for c, d, e in zip(digits[0:whole:3], digits[1:whole:3], digits[2:whole:3], strict=True)
-    ]
-    try:
-        decoded = struct.pack(f">{len(groups)}H", *groups)
-        if rest:
-            decoded += struct.pack("B", digits[-2] + 45 * digits[-1])
-    except struct.error:
-        raise _refused("a group is above its range") from None
-    return decoded
+    decoded = _decode_groups(digits[:whole])
+    last = digits[-2] + 45 * digits[-1] if rest else 0
+    if decoded is None or last > 255:
+        raise _refused("a group is above its range")
+    return decoded + bytes((last,)) if rest else decoded
+
+
+def _decode_groups(digits: bytes) -> bytes | None:
+    """Two bytes for each three digits (c + 45 d + 2025 e); None when a group is above 65,535.
+
+    All groups are computed at once, each in its own three bytes of one great integer: a group is at most 44 · 2071, so
+    none runs over into the next. A loop over the groups takes twice as long.
+    """
+    size = len(digits)
+    number, every_third = int.from_bytes(digits, "big"), int.from_bytes(b"\0\0\xff" * (size // 3), "big")
+    c, d, e = number >> 16 & every_third, number >> 8 & every_third, number & every_third
+    groups = (c + 45 * d + 2025 * e).to_bytes(size, "big")
+    if groups[0::3].strip(b"\0"):
+        return None
+    decoded = bytearray(size // 3 * 2)
+    decoded[0::2], decoded[1::2] = groups[1::3], groups[2::3]
+    return bytes(decoded)
 
 
 def _refused(why: str) -> BadInput:

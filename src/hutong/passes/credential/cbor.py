@@ -19,6 +19,9 @@ MAX_BYTES = 65_536
 MAX_DEPTH = 16
 
 
+_KEY_TYPES = {int, str}
+
+
 def _refuse_tag(*_: object) -> None:
     raise ValueError("tag not allowed in a certificate")
 
@@ -34,7 +37,7 @@ def _read_moment(text: object, *_: object) -> object:
 
 def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, Any]:
     """Whole numbers and texts name entries; true, 1 and 1.0 would be one key to this reader and three to another."""
-    if all(type(key) is int or type(key) is str for key in read):
+    if _KEY_TYPES.issuperset(map(type, read)):
         return read
     raise ValueError("a map key that is neither a whole number nor text")
 

@@ -214,7 +214,8 @@ def _context(
 def _plain(value: Any) -> Any:
     """A time as text, since CertLogic reads times from text only."""
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+        moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return moment.isoformat(timespec="milliseconds")
     return value
 
 
