@@ -476,6 +476,7 @@ def test_rules_are_evaluated_checked_and_tested_without_a_node(
     tested = hutong.ok("rules", "test", fixtures / "dcc-business-rules")
     assert tested["failed"] == 0
     assert tested["passed"] > 100
+    assert all(one["expected"] == one["got"] and one["error"] is None for one in tested["tests"])
 
 
 def test_demo_says_what_is_wrong_before_it_makes_anything(hutong: CommandLine, tmp_path: Path) -> None:

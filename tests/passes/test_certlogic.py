@@ -259,6 +259,23 @@ def test_a_suite_reports_failures_and_errors_and_honours_skip(tmp_path: Path) ->
     assert "unrecognised operator" in str(result.tests[3].error)
 
 
+def test_a_suite_may_be_one_file_or_the_folder_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"Identifier": "R-1", "Logic": {"plusTime": [{"var": "payload.d"}, 1, "day"]}}
+    tests = [{"id": "moment", "payload": {"d": "2021-02-28"}, "expected": True}]
+    merged = {"ruleSet": "XX", "valueSetsPool": [], "rules": [{"rule": rule, "tests": tests}]}
+    (tmp_path / "XX.json").write_text(json.dumps(merged))
+    (result,) = run_rule_tests(tmp_path / "XX.json").tests
+    assert (result.rule_set, result.passed, result.got) == ("XX", False, "2021-03-01T00:00:00.000Z")
+
+    folder = tmp_path / "YY" / "R-1"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "rule.json").write_text(json.dumps(rule))
+    (folder / "tests" / "a.json").write_text(json.dumps(tests[0]))
+    for place, shown in ((tmp_path, "YY"), (tmp_path / "YY", "."), (folder, ".")):
+        monkeypatch.chdir(place)
+        assert [test.rule_set for test in run_rule_tests(Path(shown)).tests] == ["YY"]
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", "nonsense", '{"rules": [1]}', '{"rules": [{"rule": {}, "tests": 3}]}', '{"rules": []}'],

@@ -69,7 +69,8 @@ def check(
 
 @rules.command("test")
 def test(
-    folder: Annotated[Path, typer.Argument(help="Folder of rules with their tests.")], as_json: JsonOption = False
+    folder: Annotated[Path, typer.Argument(help="Folder of rules with their tests, or one file of a merged set.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Run the tests of a folder of rules; exits with 1 when one fails."""
     from hutong.passes.certlogic.suite import run_rule_tests
@@ -82,7 +83,15 @@ def test(
             "passed": result.passed,
             "failed": result.failed,
             "tests": [
-                {"rule_set": t.rule_set, "rule": t.rule, "test": t.test, "passed": t.passed, "error": t.error}
+                {
+                    "rule_set": t.rule_set,
+                    "rule": t.rule,
+                    "test": t.test,
+                    "passed": t.passed,
+                    "expected": t.expected,
+                    "got": t.got,
+                    "error": t.error,
+                }
                 for t in result.tests
             ],
         },

@@ -53,15 +53,16 @@ def _value(expression: Any, data: Any) -> Any:
     """Value of an expression as JSON can hold it."""
     value = evaluate(expression, data)
     require_bounded(value)
-    return _as_json(value)
+    return as_json(value)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value of CertLogic as JSON can hold it: date-times as ISO 8601 in UTC."""
     if isinstance(value, DateTime):
         return str(value)
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _rules(document: Any) -> list[Any] | None:

@@ -3,7 +3,7 @@
 Two layouts are read. *Merged*: each ``*.json`` file is ``{ruleSet, valueSetsPool, rules: [{rule, tests}]}``, where a
 test's ``external.valueSetsRef`` names an entry of the pool. *Upstream* (eu-digital-green-certificates): ``<set>/<rule>/
 rule.json`` beside ``tests/*.json`` (or, earlier, beside ``test*.json``). The folder may also be one set or one rule of
-the upstream layout.
+the upstream layout, or one file of the merged one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import orjson
 from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 
 from .evaluate import compile_rule
+from .rule_set import as_json
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_FILES = 50_000
@@ -59,14 +60,21 @@ def run_rule_tests(folder: Path) -> SuiteResult:
 
     A test passes if CertLogic(rule.Logic, {"payload": ..., "external": ...}) is its expected value.
 
+    Args:
+        folder: a folder in one of the layouts, or one file of the merged layout.
+
     Raises:
         NotFound: no such folder.
         BadInput: a file that is no JSON or not of the layout, or no test at all.
         LimitExceeded: a file larger than MAX_FILE_BYTES, more than MAX_FILES files.
     """
-    if not folder.is_dir():
+    folder = folder.resolve()  # the names of sets are those of folders, which "." does not tell
+    if not folder.exists():
         raise NotFound("There is no such folder of rules.", "Give the path of a folder.")
-    tests = tuple(_upstream(folder)) or tuple(_merged(folder))
+    if folder.is_dir():
+        tests = tuple(_upstream(folder)) or tuple(_merged(sorted(folder.glob("*.json"))))
+    else:
+        tests = tuple(_merged([folder]))
     if not tests:
         raise BadInput(
             "The folder holds no rule tests.",
@@ -75,8 +83,8 @@ def run_rule_tests(folder: Path) -> SuiteResult:
     return SuiteResult(tests)
 
 
-def _merged(folder: Path) -> Iterator[CaseResult]:
-    for path in _limited(sorted(folder.glob("*.json"))):
+def _merged(paths: list[Path]) -> Iterator[CaseResult]:
+    for path in _limited(paths):
         document = _object(_load(path), path.name)
         pool = _array(document.get("valueSetsPool", []), path.name)
         for entry in _array(document.get("rules"), path.name):
@@ -113,8 +121,7 @@ def _run(
             yield CaseResult(rule_set, name, test_id, False, expected, error=str(error))
             continue
         passed = type(got) is type(expected) and got == expected
-        shown = got if isinstance(got, bool | int | float | str | list | dict) or got is None else str(got)
-        yield CaseResult(rule_set, name, test_id, passed, expected, got=shown)
+        yield CaseResult(rule_set, name, test_id, passed, expected, got=as_json(got))
 
 
 def _compiled(rule: dict[str, Any]) -> Callable[[Any], Any]:
