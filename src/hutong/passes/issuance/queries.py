@@ -84,6 +84,7 @@ def status_list(node: Node, list_number: int = 0) -> bytes:
 
 
 def list_count(connection: sa.Connection) -> int:
+    """How many status lists this node's passes take: the last one's number and one."""
     highest = connection.execute(sa.select(sa.func.max(schema.issued_pass.c.status_index))).scalar()
     return ((highest or 0) >> LIST_BITS) + 1
 
