@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 
 from bench.figure import Figure, rate, seconds
-from hutong.opening.catalogue import Dataset, Keywords, Publisher, Text
-from hutong.opening.search import Query, SearchIndex, rebuild
+from hutong.opening.catalogue.catalogue import Dataset, Keywords, Publisher, Text
+from hutong.opening.catalogue.search import Query, SearchIndex, rebuild
 
 PART = "search"
 DATASETS = 10_000

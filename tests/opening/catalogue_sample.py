@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from hutong.opening.catalogue import (
+from hutong.opening.catalogue.catalogue import (
     Catalogue,
     Column,
     Contact,

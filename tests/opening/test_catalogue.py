@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from hutong.errors import BadInput
-from hutong.opening.catalogue import (
+from hutong.opening.catalogue.catalogue import (
     ACCESS_RIGHTS,
     SLUG_CHARACTERS,
     Catalogue,

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutong.opening import ckan
-from hutong.opening.catalogue import Keywords
-from hutong.opening.search import SearchIndex, rebuild
+from hutong.opening.catalogue import ckan
+from hutong.opening.catalogue.catalogue import Keywords
+from hutong.opening.catalogue.search import SearchIndex, rebuild
 from tests.opening.catalogue_sample import catalogue, weekly_counts
 
 WHOLE = catalogue()

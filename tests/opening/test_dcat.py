@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
-from hutong.opening import dcat, dcat_source
-from hutong.opening.catalogue import (
+from hutong.opening.catalogue import dcat, dcat_source
+from hutong.opening.catalogue.catalogue import (
     ACCESS_RIGHTS,
     Dataset,
     Keywords,
@@ -25,7 +25,7 @@ from hutong.opening.catalogue import (
     Text,
     dataset_uri,
 )
-from hutong.opening.dcat_terms import TERMS, compact
+from hutong.opening.catalogue.dcat_terms import TERMS, compact
 from tests.opening.catalogue_sample import NODE, catalogue, harvested, line_list, weekly_counts
 
 PREFIXES = "@prefix dcat: <http://www.w3.org/ns/dcat#> . @prefix dct: <http://purl.org/dc/terms/> . "

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from hutong.errors import BadInput
-from hutong.opening import dcat
+from hutong.opening.catalogue import dcat
 from tests.opening.catalogue_sample import catalogue, harvested, line_list, weekly_counts
 from tests.opening.conformance_exceptions import HEALTHDCAT_AP, INVALID_EXAMPLES, RECOMMENDED_LEFT_OUT
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from hutong.opening.catalogue import Period
-from hutong.opening.schema_org import dataset_page, interval
+from hutong.opening.catalogue.catalogue import Period
+from hutong.opening.catalogue.schema_org import dataset_page, interval
 from tests.opening.catalogue_sample import CC_BY, NODE, catalogue, harvested, line_list, weekly_counts
 
 

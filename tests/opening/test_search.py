@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded, Unavailable
-from hutong.opening.catalogue import Dataset, Text
-from hutong.opening.search import FACETS, MAX_TEXT_CHARACTERS, Query, SearchIndex, rebuild, terms
+from hutong.opening.catalogue.catalogue import Dataset, Text
+from hutong.opening.catalogue.search import FACETS, MAX_TEXT_CHARACTERS, Query, SearchIndex, rebuild, terms
 from tests.opening.catalogue_sample import catalogue, weekly_counts
 
 ALL = ("dengue-line-list", "dengue-weekly-counts", "pe--dengue-weekly-counts")

@@ -21,8 +21,8 @@ from fastapi import FastAPI, Response
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.opening import queries as opening
-from hutong.opening.catalogue import Catalogue, Dataset, Distribution, Publisher, Release, Text
-from hutong.opening.dcat import JSON_LD, catalogue_json_ld
+from hutong.opening.catalogue.catalogue import Catalogue, Dataset, Distribution, Publisher, Release, Text
+from hutong.opening.catalogue.dcat import JSON_LD, catalogue_json_ld
 from hutong.opening.release import content_sha256, write_release
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.node import Node
-from hutong.opening.catalogue import Dataset, Origin, Publisher, Text
+from hutong.opening.catalogue.catalogue import Dataset, Origin, Publisher, Text
 from hutong.sharing import actions, queries
 from hutong.sharing.harvest import compare, own_datasets
 from hutong.sharing.queries import CountFilter

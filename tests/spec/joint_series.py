@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hutong.opening.catalogue import Distribution
+from hutong.opening.catalogue.catalogue import Distribution
 from hutong.sharing.joint_series import Candidate, join
 
 from .specification import Case, Chapter, Inputs

@@ -8,7 +8,7 @@ import ckanapi  # type: ignore[import-untyped]
 import pytest
 from fastapi.testclient import TestClient
 
-from hutong.opening.dcat import parse_catalogue
+from hutong.opening.catalogue.dcat import parse_catalogue
 from hutong.web.app import create_app
 from tests.web import world as worlds
 

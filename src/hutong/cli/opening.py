@@ -48,7 +48,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search this node's catalogue, with what it harvested."""
-    from hutong.opening.search import Query
+    from hutong.opening.catalogue.search import Query
     from hutong.sharing.catalogue import catalogue, index
 
     with opened(node) as opened_node:

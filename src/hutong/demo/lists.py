@@ -10,7 +10,7 @@ from pathlib import Path
 from hutong.acquisition.mapping_file import load_mapping
 from hutong.acquisition.source import Source
 from hutong.errors import BadInput, NotFound, Unavailable
-from hutong.opening.catalogue import Text
+from hutong.opening.catalogue.catalogue import Text
 from hutong.opening.publication import Publication, parse_publication
 from hutong.standard import Standard, load
 

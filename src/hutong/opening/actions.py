@@ -12,14 +12,15 @@ from hutong.acquisition import queries as acquisition
 from hutong.errors import BadInput, Conflict, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Change, Node
-from hutong.opening import queries
-from hutong.opening.catalogue import Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
-from hutong.opening.publication import Publication
-from hutong.opening.release import File, content_sha256, write_release
-from hutong.opening.territory import territory_of
 from hutong.storage import schema
 from hutong.storage.inbox import one_at_a_time
 from hutong.trust.authorisation import Actor, Resource
+
+from . import queries
+from .catalogue.catalogue import Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
+from .publication import Publication
+from .release import File, content_sha256, write_release
+from .territory import territory_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -118,7 +119,7 @@ def prepare(node: Node, publication: Publication) -> Prepared:
 
 
 def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
-    from hutong.opening.weekly_counts import READING, areas_to_count, count_weeks, publishable
+    from .weekly_counts import READING, areas_to_count, count_weeks, publishable
 
     tree, places = areas_to_count(areas)
     counts = node.engine.to_arrow(count_weeks(cases, node.engine.bind(places)))
@@ -141,7 +142,7 @@ def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas
 def _prepare_records(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
     import pyarrow as pa
 
-    from hutong.opening.case_records import release_records, require_safe
+    from .case_records import release_records, require_safe
 
     require_safe(publication, node.standard.table("case"))
     depth = ("country", "region1", "region2", "region3")

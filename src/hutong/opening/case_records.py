@@ -9,11 +9,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from hutong.errors import BadInput
-from hutong.opening import generalisation
-from hutong.opening.deidentification import Deidentified, deidentify
-from hutong.opening.generalisation import Hierarchy
-from hutong.opening.publication import Publication, QuasiIdentifier
 from hutong.standard import Sensitivity, Table
+
+from . import generalisation
+from .deidentification import Deidentified, deidentify
+from .generalisation import Hierarchy
+from .publication import Publication, QuasiIdentifier
 
 AREA_NAMES = ("district", "region 2", "region 1", "country")
 

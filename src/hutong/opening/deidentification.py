@@ -23,8 +23,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from hutong.errors import BadInput, LimitExceeded, Refused
-from hutong.opening.generalisation import Hierarchy
-from hutong.opening.risk import Risk, as_ibis, risk
+
+from .generalisation import Hierarchy
+from .risk import Risk, as_ibis, risk
 
 K = 10
 SUPPRESSION_LIMIT = 0.02

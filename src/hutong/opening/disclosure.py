@@ -41,7 +41,8 @@ import numpy as np
 import pyarrow as pa
 
 from hutong.errors import BadInput
-from hutong.opening.area_tree import AreaTree, Flags, Ints, read_tree
+
+from .area_tree import AreaTree, Flags, Ints, read_tree
 
 THRESHOLD = 5
 PUBLIC_COLUMNS = ("period", "area_code", "parent_code", "level", "status", "value")

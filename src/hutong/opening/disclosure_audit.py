@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from hutong.errors import BadInput, Refused
-from hutong.opening.area_tree import AreaTree, Flags, Ints, read_tree
+
+from .area_tree import AreaTree, Flags, Ints, read_tree
 
 # Above any count, and small enough that 20 million of them add up exactly.
 UNBOUNDED = 1 << 28

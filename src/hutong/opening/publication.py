@@ -14,8 +14,9 @@ import msgspec
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.opening.catalogue import SLUG, Contact, Keywords, Text
 from hutong.standard.yaml_text import load_yaml
+
+from .catalogue.catalogue import SLUG, Contact, Keywords, Text
 
 MAX_BYTES = 128 * 1024
 LONGEST_ID = 80

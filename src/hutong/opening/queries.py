@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from hutong.errors import NotFound
 from hutong.node import Node
-from hutong.opening.catalogue import Dataset, Release
-from hutong.opening.release import FORMATS, file_name, release_folder
 from hutong.storage import schema
+
+from .catalogue.catalogue import Dataset, Release
+from .release import FORMATS, file_name, release_folder
 
 
 def document(noun: Dataset | Release) -> dict[str, Any]:

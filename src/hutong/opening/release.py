@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hutong.opening.catalogue import MEDIA_TYPES
 from hutong.storage.records import clear_disk_errors
+
+from .catalogue.catalogue import MEDIA_TYPES
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babel import Locale
 
-from hutong.opening.catalogue import Territory, Text
+from .catalogue.catalogue import Territory, Text
 
 COUNTRY_URI = "http://publications.europa.eu/resource/authority/country/{alpha3}"
 # The authority table is keyed by three letters; the codes of the demonstration and of its neighbours suffice for a

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.opening.area_tree import UNPLACED, complete
-from hutong.opening.disclosure import for_publication, suppress
-from hutong.opening.disclosure_audit import require_safe
+
+from .area_tree import UNPLACED, complete
+from .disclosure import for_publication, suppress
+from .disclosure_audit import require_safe
 
 LONGEST_DAYS = 200 * 366
 LEVELS = ("country", "region1", "region2")

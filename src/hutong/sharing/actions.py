@@ -17,7 +17,7 @@ from hutong.errors import BadInput, Conflict, NotFound, Refused, Tampered
 from hutong.governance.queries import emergency_in_force
 from hutong.node import Change, Node
 from hutong.opening import queries as opening
-from hutong.opening.catalogue import Release, dataset_uri
+from hutong.opening.catalogue.catalogue import Release, dataset_uri
 from hutong.opening.release import as_format
 from hutong.sharing import demand, queries
 from hutong.sharing.actions_harvest import harvest, join_series

@@ -18,7 +18,7 @@ from hutong.trust.authorisation import Actor, Resource
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hutong.opening.catalogue import Dataset
+    from hutong.opening.catalogue.catalogue import Dataset
     from hutong.sharing.joint_series import Candidate, JointSeries
 
 CATALOGUE = "/catalogue.jsonld"
@@ -32,7 +32,7 @@ def harvest(node: Node, *, by: Actor, party_id: str) -> HarvestReport:
     Raises ``NotFound`` when the party is not listed, ``Unavailable`` when it does not answer, ``BadInput`` and
     ``LimitExceeded`` for what is no catalogue or too large; then nothing is changed.
     """
-    from hutong.opening.dcat import JSON_LD, parse_catalogue
+    from hutong.opening.catalogue.dcat import JSON_LD, parse_catalogue
 
     node.require(by, "harvest", Resource("Party", party_id))
     if party_id == node.id:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening import queries as opening
-from hutong.opening.catalogue import Catalogue, Dataset, Publisher, Text
+from hutong.opening.catalogue.catalogue import Catalogue, Dataset, Publisher, Text
 from hutong.sharing import queries
 
 if TYPE_CHECKING:
-    from hutong.opening.search import SearchIndex
+    from hutong.opening.catalogue.search import SearchIndex
 
 CHANGING = ("release.published", "catalogue.harvested", "catalogue.vanished")
 MOST_KEPT_DOCUMENTS = 200
@@ -79,7 +79,7 @@ def document(node: Node, name: str, write: Callable[[Catalogue], bytes]) -> tupl
 
 def index(node: Node) -> SearchIndex:
     """The search index over the catalogue, rebuilt first when it is of an older edition."""
-    from hutong.opening.search import SearchIndex
+    from hutong.opening.catalogue.search import SearchIndex
 
     _refresh_index(node)
     with _lock:
@@ -87,7 +87,7 @@ def index(node: Node) -> SearchIndex:
 
 
 def _refresh_index(node: Node) -> None:
-    from hutong.opening.search import rebuild
+    from hutong.opening.catalogue.search import rebuild
 
     folder = node.settings.search_folder
     written = folder / "EDITION"

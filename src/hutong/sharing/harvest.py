@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hutong.errors import LimitExceeded
-from hutong.opening.catalogue import Dataset
+from hutong.opening.catalogue.catalogue import Dataset
 
 LONGEST_ID = 80
 

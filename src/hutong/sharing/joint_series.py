@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hutong.errors import BadInput, Conflict, LimitExceeded, NotFound, Tampered
-from hutong.opening.catalogue import Distribution
+from hutong.opening.catalogue.catalogue import Distribution
 from hutong.sharing.harvest import Harvested
 
 TABLE = "joint_count"

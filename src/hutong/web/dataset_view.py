@@ -10,7 +10,7 @@ from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import queries
-from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.preview import Rows
 from hutong.opening.released_counts import is_counts
 from hutong.standard import Element

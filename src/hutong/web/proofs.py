@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hutong.node import Node
-from hutong.opening.catalogue import Release
+from hutong.opening.catalogue.catalogue import Release
 
 PUBLISHED = "release.published"
 JOINED = "series.joined"

@@ -14,7 +14,7 @@ from functools import partial
 from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening import queries
-from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.released_counts import AreaSum, ReleasedCounts, country_series, read_counts
 from hutong.web.charts import Basis, Column, Figure, bars, epidemic_curve, hexagon_map
 from hutong.web.findings import Bar, HexagonValue, WeekCount

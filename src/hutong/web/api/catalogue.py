@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from hutong.opening.catalogue import Catalogue, Dataset
+from hutong.opening.catalogue.catalogue import Catalogue, Dataset
 from hutong.sharing import catalogue as shown
 from hutong.web.doors import CurrentNode, problems
 
@@ -58,7 +58,7 @@ def _documented(media_type: str) -> dict[int | str, dict[str, object]]:
 @router.get("/catalogue.jsonld", response_class=Response, responses=_documented(JSON_LD))
 def get_catalogue_json_ld(request: Request, node: CurrentNode) -> Response:
     """The whole catalogue, own and harvested datasets, as DCAT-AP 3 in JSON-LD."""
-    from hutong.opening.dcat import catalogue_json_ld
+    from hutong.opening.catalogue.dcat import catalogue_json_ld
 
     return _answer(request, node, "catalogue.jsonld", JSON_LD, catalogue_json_ld)
 
@@ -66,7 +66,7 @@ def get_catalogue_json_ld(request: Request, node: CurrentNode) -> Response:
 @router.get("/catalogue.ttl", response_class=Response, responses=_documented(TURTLE))
 def get_catalogue_turtle(request: Request, node: CurrentNode) -> Response:
     """The whole catalogue as Turtle."""
-    from hutong.opening.dcat import catalogue_turtle
+    from hutong.opening.catalogue.dcat import catalogue_turtle
 
     return _answer(request, node, "catalogue.ttl", TURTLE, lambda known: catalogue_turtle(known).encode())
 
@@ -76,7 +76,7 @@ def get_catalogue_turtle(request: Request, node: CurrentNode) -> Response:
 )
 def get_dataset_json_ld(request: Request, node: CurrentNode, name: Annotated[str, NAME]) -> Response:
     """One dataset as DCAT-AP 3 in JSON-LD."""
-    from hutong.opening.dcat import dataset_json_ld
+    from hutong.opening.catalogue.dcat import dataset_json_ld
 
     found = shown.dataset(node, name)
     return _answer(request, node, f"{name}.jsonld", JSON_LD, lambda known: dataset_json_ld(found, known))
@@ -85,7 +85,7 @@ def get_dataset_json_ld(request: Request, node: CurrentNode, name: Annotated[str
 @router.get("/datasets/{name}.ttl", response_class=Response, responses={**_documented(TURTLE), **problems(404, 422)})
 def get_dataset_turtle(request: Request, node: CurrentNode, name: Annotated[str, NAME]) -> Response:
     """One dataset as Turtle."""
-    from hutong.opening.dcat import dataset_turtle
+    from hutong.opening.catalogue.dcat import dataset_turtle
 
     found = shown.dataset(node, name)
     return _answer(request, node, f"{name}.ttl", TURTLE, lambda known: dataset_turtle(found, known).encode())
@@ -121,7 +121,7 @@ def search(
     limit: Annotated[int, Query(ge=0, le=200)] = 20,
 ) -> SearchAnswer:
     """Search own and harvested datasets, with facets."""
-    from hutong.opening.search import Query as Asked
+    from hutong.opening.catalogue.search import Query as Asked
 
     given = {
         "grade": grade,

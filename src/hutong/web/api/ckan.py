@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from hutong.node import Node
-from hutong.opening import ckan
+from hutong.opening.catalogue import ckan
 from hutong.sharing import catalogue as shown
 from hutong.web.doors import CurrentNode, problems
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening import actions, queries
-from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.release import FORMATS, file_name
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentActor, CurrentNode, problems

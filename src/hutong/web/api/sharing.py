@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from hutong.errors import Refused
-from hutong.opening.catalogue import MEDIA_TYPES
+from hutong.opening.catalogue.catalogue import MEDIA_TYPES
 from hutong.opening.queries import document
 from hutong.sharing import actions, demand, queries
 from hutong.sharing.agreement import KeptAgreement

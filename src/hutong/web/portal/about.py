@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from hutong.errors import NotFound
 from hutong.node import Node
-from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.sharing import catalogue as shown
 from hutong.web import dataset_view, joint_figures, released_figures
 from hutong.web.doors import CurrentNode

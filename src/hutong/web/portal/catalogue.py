@@ -12,9 +12,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from hutong.opening.catalogue import Catalogue
-from hutong.opening.search import Query as Search
-from hutong.opening.search import Results
+from hutong.opening.catalogue.catalogue import Catalogue
+from hutong.opening.catalogue.search import Query as Search
+from hutong.opening.catalogue.search import Results
 from hutong.sharing import catalogue as shown
 from hutong.web import page_words
 from hutong.web.dataset_view import format_name, formats, hit

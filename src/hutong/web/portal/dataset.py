@@ -16,9 +16,9 @@ from hutong.acquisition.quality import QualityReport, RuleResult
 from hutong.errors import BadInput, NotFound
 from hutong.node import Node
 from hutong.opening import queries as opening
-from hutong.opening.catalogue import Dataset, Release
+from hutong.opening.catalogue.catalogue import Dataset, Release
+from hutong.opening.catalogue.schema_org import dataset_page
 from hutong.opening.preview import Wanted, preview
-from hutong.opening.schema_org import dataset_page
 from hutong.sharing import catalogue as shown
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web import dataset_view, joint_figures, page_words, released_figures

@@ -12,7 +12,7 @@ from hutong.acquisition import held_queries
 from hutong.acquisition import queries as acquisition
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.opening.catalogue import Dataset
+from hutong.opening.catalogue.catalogue import Dataset
 from hutong.opening.territory import territory_of
 from hutong.sharing import catalogue as shown
 from hutong.sharing import queries as sharing

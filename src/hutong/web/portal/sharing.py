@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
 from hutong.node import Node
-from hutong.opening.catalogue import MEDIA_TYPES, Dataset
+from hutong.opening.catalogue.catalogue import MEDIA_TYPES, Dataset
 from hutong.sharing import actions, demand, queries
 from hutong.sharing import catalogue as shown
 from hutong.sharing.delivery import Format, asking_party

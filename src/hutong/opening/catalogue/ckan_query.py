@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 import orjson
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.opening.search import MAX_OFFSET, Query
+
+from .search import MAX_OFFSET, Query
 
 MAX_ROWS = 1_000
 MAX_CHARACTERS = 2_000
@@ -90,7 +91,7 @@ def search_query(parameters: Mapping[str, object]) -> Query:
 
     Raises:
         BadInput: an unknown field, order or facet, an exclusion, or a wrong type.
-        LimitExceeded: longer than the limits of :class:`hutong.opening.search.Query`.
+        LimitExceeded: longer than the limits of :class:`hutong.opening.catalogue.search.Query`.
     """
     filters: dict[str, tuple[str, ...]] = {}
     since: datetime | None = None

@@ -16,8 +16,9 @@ import orjson
 import pyoxigraph as ox
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.opening.catalogue import EMAIL, SLUG, SLUG_CHARACTERS, TEXT_CHARACTERS, WEB_ADDRESS, Text
-from hutong.opening.dcat_terms import iri
+
+from .catalogue import EMAIL, SLUG, SLUG_CHARACTERS, TEXT_CHARACTERS, WEB_ADDRESS, Text
+from .dcat_terms import iri
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_TRIPLES = 500_000

@@ -10,8 +10,9 @@ import orjson
 import pyoxigraph as ox
 
 from hutong.errors import BadInput
-from hutong.opening.catalogue import Text
-from hutong.opening.dcat_terms import CONCEPT_LABELS, NAMESPACES, TERMS, compact, context, iri
+
+from .catalogue import Text
+from .dcat_terms import CONCEPT_LABELS, NAMESPACES, TERMS, compact, context, iri
 
 Value = ox.NamedNode | ox.Literal
 

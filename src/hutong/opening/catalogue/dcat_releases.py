@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from hutong.opening.catalogue import (
+from .catalogue import (
     MEDIA_TYPES,
     RELEASE_ID,
     SHA256,
@@ -18,8 +18,8 @@ from hutong.opening.catalogue import (
     Release,
     Text,
 )
-from hutong.opening.dcat_source import Node, Source, slug
-from hutong.opening.dcat_terms import MEDIA_TYPE
+from .dcat_source import Node, Source, slug
+from .dcat_terms import MEDIA_TYPE
 
 MAX_RELEASES = 1_000
 MAX_DISTRIBUTIONS = 100

@@ -21,7 +21,8 @@ from pathlib import Path
 import tantivy
 
 from hutong.errors import BadInput, LimitExceeded, Unavailable
-from hutong.opening.catalogue import Dataset
+
+from .catalogue import Dataset
 
 MAX_TEXT_CHARACTERS = 500
 MAX_TERMS = 40

@@ -3,14 +3,14 @@
 Sources: DCAT-AP 3.0.1 (https://semiceu.github.io/DCAT-AP/releases/3.0.1/), HealthDCAT-AP Release 5, DQV, SPDX, CSVW.
 A dataset is one ``dcat:Dataset``; its releases are ``dcat:Resource`` under ``dcat:hasVersion``, because harvesters
 make one record of every ``dcat:Dataset`` they meet. Every node has an IRI, so the same catalogue always gives the
-same bytes. Reading is in :mod:`hutong.opening.dcat_reading`, offered here as ``parse_catalogue``.
+same bytes. Reading is in :mod:`hutong.opening.catalogue.dcat_reading`, offered here as ``parse_catalogue``.
 """
 
 from __future__ import annotations
 
 import pyoxigraph as ox
 
-from hutong.opening.catalogue import (
+from .catalogue import (
     Catalogue,
     Contact,
     Dataset,
@@ -22,18 +22,9 @@ from hutong.opening.catalogue import (
     dataset_uri,
     publisher_uri,
 )
-from hutong.opening.dcat_graph import Graph, part, to_json_ld, to_turtle
-from hutong.opening.dcat_reading import parse_catalogue
-from hutong.opening.dcat_terms import (
-    DATASET_TYPE,
-    FILE_TYPE,
-    GRADE,
-    GRADE_LABELS,
-    LANGUAGE,
-    MEDIA_TYPE,
-    SHA256_ALGORITHM,
-    iri,
-)
+from .dcat_graph import Graph, part, to_json_ld, to_turtle
+from .dcat_reading import parse_catalogue
+from .dcat_terms import DATASET_TYPE, FILE_TYPE, GRADE, GRADE_LABELS, LANGUAGE, MEDIA_TYPE, SHA256_ALGORITHM, iri
 
 __all__ = [
     "JSON_LD",

@@ -6,7 +6,7 @@ data can be had for free and without asking.
 
 from __future__ import annotations
 
-from hutong.opening.catalogue import Catalogue, Dataset, Distribution, Period, Publisher, dataset_uri
+from .catalogue import Catalogue, Dataset, Distribution, Period, Publisher, dataset_uri
 
 DESCRIPTION_CHARACTERS = 5_000
 

@@ -12,17 +12,10 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
-from hutong.opening.catalogue import (
-    Catalogue,
-    Dataset,
-    Distribution,
-    Publisher,
-    Release,
-    dataset_uri,
-    publisher_uri,
-)
-from hutong.opening.ckan_query import MAX_ROWS, facet_fields, number, page_of_search, search_query, words
-from hutong.opening.search import Query, Results
+
+from .catalogue import Catalogue, Dataset, Distribution, Publisher, Release, dataset_uri, publisher_uri
+from .ckan_query import MAX_ROWS, facet_fields, number, page_of_search, search_query, words
+from .search import Query, Results
 
 VERSION = "2.11.0"
 """The version of CKAN whose Action API is spoken."""

@@ -15,7 +15,8 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from hutong.errors import LimitExceeded
-from hutong.opening.catalogue import (
+
+from .catalogue import (
     ACCESS_RIGHTS,
     IRI,
     SLUG_CHARACTERS,
@@ -31,10 +32,10 @@ from hutong.opening.catalogue import (
     Territory,
     Text,
 )
-from hutong.opening.dcat_graph import part
-from hutong.opening.dcat_releases import read_releases
-from hutong.opening.dcat_source import Node, Source, load, slug
-from hutong.opening.dcat_terms import COUNTRY, GRADE
+from .dcat_graph import part
+from .dcat_releases import read_releases
+from .dcat_source import Node, Source, load, slug
+from .dcat_terms import COUNTRY, GRADE
 
 MAX_DATASETS = 5_000
 KEYWORD_CHARACTERS = 100

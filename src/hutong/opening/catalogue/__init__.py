@@ -1,0 +1,1 @@
+"""The catalogue and its forms: DCAT-AP, schema.org, CKAN, and search."""
