@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -164,27 +165,44 @@ def init_node(
     if (folder / FILE).exists():
         raise Conflict(f"There is a node in {folder} already.", "Choose another folder.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_settings(folder, node_id=node_id, name=name, territory=territory, url=url)
-    settings = load_settings(folder)
-    create_keys(settings.keys_folder, node_id=node_id, now=clock())
-    node = _wire(settings, clock=clock, random=random)
-    node.records.migrate()
-    with node.records.writing() as connection:
-        node.log.start(connection)
-    with node.change(node.operator) as change:
-        change.event("node.initialised", node=node_id, territory=territory, standard=node.standard.version)
+    with _nothing_half(folder):
+        write_settings(folder, node_id=node_id, name=name, territory=territory, url=url)
+        settings = load_settings(folder)
+        create_keys(settings.keys_folder, node_id=node_id, now=clock())
+        node = _wire(settings, clock=clock, random=random)
+        node.records.migrate()
+        with node.records.writing() as connection:
+            node.log.start(connection)
+        with node.change(node.operator) as change:
+            change.event("node.initialised", node=node_id, territory=territory, standard=node.standard.version)
     return node
+
+
+@contextmanager
+def _nothing_half(folder: Path) -> Iterator[None]:
+    """What was made in the folder goes again when the rest can't be: no node is better than half a one."""
+    before = set(folder.iterdir())
+    try:
+        yield
+    except BaseException:
+        for made in set(folder.iterdir()) - before:
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        raise
 
 
 def _require_names(name: Mapping[str, str], territory: str) -> None:
     for language, text in name.items():
         if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
             raise BadInput(f"The node's name in {language!r} is empty or no line of text.", "Give its name.")
-    known = {code.value for code in load().code_list("country").codes}
-    if territory != "*" and territory not in known and not _USER_ASSIGNED.fullmatch(territory):
+    if territory != "*" and not is_territory(territory):
         raise BadInput(
             f"{territory!r} is no territory.", "Give its ISO 3166-1 code of two capital letters, or * for a hub."
         )
+
+
+def is_territory(code: str) -> bool:
+    """Whether this is a code of ISO 3166-1, or one of those that it leaves to its users."""
+    return code in {known.value for known in load().code_list("country").codes} or bool(_USER_ASSIGNED.fullmatch(code))
 
 
 def _wire(settings: Settings, *, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> Node:

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from hutong.demo.lists import line_lists
+from hutong.demo.own_lists import areas_of_cases, named_places
 from hutong.errors import BadInput, NotFound
 from hutong.passes.credential import picture
 from tests.opening.real_lists import packaged
@@ -183,6 +184,75 @@ def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
     assert found["acquire"]["tw_case"]["rows"] == found["acquire"]["pe_case"]["rows"] == OWN_ROWS
     assert found["acquire"]["tw_case"]["mapping"] == "own-case@1"
     assert found["passes"]["risk_areas"]["areas"]["high"] > 0
+
+
+OWN_CASES = """\
+mapping: own-cases
+version: 1
+table: case
+nulls: ["None"]
+elements:
+  disease: {constant: dengue}
+  classification: {constant: confirmed}
+  onset_date: {from: onset, date: "%Y-%m-%d"}
+  date_precision: {constant: day}
+  age: {from: age}
+  age_group: {from: age, bands: five-year}
+  residence_area_code: {from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}
+  case_count: {constant: 1}
+true_from: onset_date
+"""
+
+
+def test_a_list_of_a_region_of_its_own_name(tmp_path: Path) -> None:
+    """As the issue says it: one file, one mapping, any name; the areas are read off the cases."""
+    places = (("North", "Upper Town"), ("North", "Bridge End"), ("South", "Old Harbour"))
+    rows = [f"2025-{1 + n % 3:02}-{1 + n % 28:02},{n % 90},{','.join(places[n % 3])}\n" for n in range(900)]
+    cases, mapping = tmp_path / "cases.csv", tmp_path / "cases.yaml"
+    cases.write_text("onset,age,province,town\n" + "".join(rows), encoding="utf-8")
+    mapping.write_text(OWN_CASES, encoding="utf-8")
+    facts = tmp_path / "facts.json"
+    run = subprocess.run(
+        [*HUTONG, "--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts),
+         "--source", f"a={cases}", "--mapping", f"a={mapping}"],
+        capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(facts.read_text())
+    assert list(found["nodes"]) == ["hub", "a", "pe"]
+    assert (found["acquire"]["a_case"]["accepted"], found["acquire"]["a_area"]["accepted"]) == (900, 6)
+    assert {"a-dengue-weekly", "a-dengue-records", "pe-dengue-weekly"} < set(found["open"])
+    assert found["share"]["rows"] == found["open"]["a-dengue-records"]["rows"]
+    assert "pe asked a for a-dengue-records" in run.stdout
+    assert found["passes"]["verified_by_pe"]["community"]["answer"] == "unknown"
+
+
+def test_names_take_the_places_that_are_left() -> None:
+    own = {name: Path(f"{name}.csv") for name in ("a", "b", "pe")}
+    both = {"a": [], "b": []}
+    assert named_places(("tw", "pe"), {"a": own["a"], "b": own["b"]}, both) == {"tw": "a", "pe": "b"}
+    assert named_places(("tw", "pe"), {"pe": own["pe"], "a": own["a"]}, {"a": []}) == {"tw": "a", "pe": "pe"}
+    assert named_places(("tw", "pe"), {}, {"pe": []}) == {"tw": "tw", "pe": "pe"}
+    for files, mappings in (
+        ({"a": own["a"]}, {}),
+        ({}, {"a": []}),
+        ({"hub": own["a"]}, {"hub": []}),
+        ({"A B": own["a"]}, {"A B": []}),
+        (dict.fromkeys("abc", own["a"]), {name: [] for name in "abc"}),
+        ({"tw": own["a"], "pe": own["pe"], "a": own["a"]}, {"a": []}),
+    ):
+        with pytest.raises(BadInput):
+            named_places(("tw", "pe"), files, mappings)
+
+
+def test_areas_that_cannot_be_read_off_the_cases_are_asked_for() -> None:
+    assert [level["level"] for level in json.loads(areas_of_cases(OWN_CASES, "a"))["levels"]] == [
+        *("country", "region1", "region2")
+    ]
+    joined = '{from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}'
+    for other in ("{constant: ZZ}", "{from: town, codes: {A: B}}", "town", "{from: [a, b, c, d, e]}"):
+        with pytest.raises(BadInput, match="--mapping a=FILE"):
+            areas_of_cases(OWN_CASES.replace(joined, other), "a")
 
 
 @pytest.mark.parametrize(("files", "mappings", "error"), [

@@ -25,12 +25,16 @@ def demo(
         Path | None, typer.Option("--json", help="Write every count, id and timing to this file.")
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option(help="Your own list of a region: tw=FILE or pe=FILE.", metavar="REGION=FILE")
+        list[str] | None,
+        typer.Option(
+            help="Your own list, under the name of a region: tw or pe, or one of your own.", metavar="REGION=FILE"
+        ),
     ] = None,
     mapping: Annotated[
         list[str] | None,
         typer.Option(
-            help="Its mapping of cases, and of areas: tw=FILE or pe=FILE, twice for both.", metavar="REGION=FILE"
+            help="Its mapping of cases, and once more for areas; else these are read off the cases.",
+            metavar="REGION=FILE",
         ),
     ] = None,
 ) -> None:
@@ -62,6 +66,8 @@ def _pairs(given: list[str]) -> list[tuple[str, Path]]:
     for entry in given:
         region, equals, path = entry.partition("=")
         if not equals or not path:
-            raise BadInput(f"{entry!r} is not REGION=FILE.", "Write for example --source tw=cases.csv")
+            raise BadInput(
+                f"{entry!r} is not REGION=FILE.", "Write for example --source a=cases.csv --mapping a=cases.yaml"
+            )
         pairs.append((region, Path(path)))
     return pairs

@@ -14,8 +14,6 @@ from hutong.trust.trust_list import Party, party_of
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
 
-DATASET = "tw-dengue-records"
-
 
 def introduce(demo: Demo) -> None:
     """The hub lists all three nodes by what they say of themselves, signs the list, and each node adopts it."""
@@ -25,7 +23,7 @@ def introduce(demo: Demo) -> None:
             name: party_of(hub.peers.get(f"{demo.url(name)}/.well-known/hutong").json()) for name in demo.ports
         }
         governance.publish_trust_list(hub, by=hub.operator, parties=tuple(described.values()))
-        for name in ("tw", "pe"):
+        for name in demo.lists:
             node = demo.nodes[name]
             signed = node.peers.get(f"{demo.url('hub')}/trust/list").body.decode()
             edition = governance.adopt_trust_list(
@@ -41,7 +39,7 @@ def harvest(demo: Demo) -> None:
     """The hub reads both catalogues and joins both weekly series under one definition."""
     with demo.report.step("catalogue", "5  Catalogue") as facts:
         hub = demo.nodes["hub"]
-        for region in ("tw", "pe"):
+        for region in demo.lists:
             found = actions_harvest.harvest(hub, by=hub.operator, party_id=region)
             facts[region] = {"added": list(found.added), "changed": list(found.changed)}
             demo.report.say(f"hub harvested {region}: {', '.join(found.added)}")
@@ -54,42 +52,55 @@ def harvest(demo: Demo) -> None:
 
 
 def share(demo: Demo) -> None:
-    """pe asks tw for its case records, tw grants, pe receives, tw revokes, and the same call is refused."""
+    """The taker asks the giver for its case records and receives them; the giver revokes, and the call is refused."""
     with demo.report.step("share", "6  Share") as facts:
-        tw, pe = demo.nodes["tw"], demo.nodes["pe"]
+        giver, taker = demo.giver, demo.taker
+        (dataset,) = (one.dataset for one in demo.lists[giver.id].publications if one.kind == "case-records")
         begun = time.monotonic()
         asked = actions_recipient.request_data(
-            pe,
-            by=pe.operator,
-            provider="tw",
-            dataset_id=DATASET,
+            taker,
+            by=taker.operator,
+            provider=giver.id,
+            dataset_id=dataset,
             purpose="HMB",
             statement="Compare age and severity of dengue between two regions.",
             days=30,
-            contact="data@pe.example",
-        )
-        demo.report.say(f"pe asked tw for {DATASET}, purpose HMB; tw decides by {asked.decide_by:%Y-%m-%d %H:%M} UTC")
-        sharing.decide_request(
-            tw, by=tw.operator, request_id=asked.id, grant=True, reason="Fits the purpose of surveillance.", days=30
-        )
-        granted = actions_recipient.follow_request(pe, by=pe.operator, request_id=asked.id)
-        agreement = granted.agreement_id
-        demo.report.say(f"tw granted; agreement {agreement} (ODRL, signed) for 30 days")
-        received = actions_recipient.receive(
-            pe, by=pe.operator, provider="tw", agreement_id=agreement, format_="parquet"
+            contact=f"data@{taker.id}.example",
         )
         demo.report.say(
-            f"pe received {received.delivery.rows:,} records, hash checked: {received.path.name}",
+            f"{taker.id} asked {giver.id} for {dataset}, purpose HMB; {giver.id} decides by "
+            f"{asked.decide_by:%Y-%m-%d %H:%M} UTC"
+        )
+        sharing.decide_request(
+            giver,
+            by=giver.operator,
+            request_id=asked.id,
+            grant=True,
+            reason="Fits the purpose of surveillance.",
+            days=30,
+        )
+        granted = actions_recipient.follow_request(taker, by=taker.operator, request_id=asked.id)
+        agreement = granted.agreement_id
+        demo.report.say(f"{giver.id} granted; agreement {agreement} (ODRL, signed) for 30 days")
+        received = actions_recipient.receive(
+            taker, by=taker.operator, provider=giver.id, agreement_id=agreement, format_="parquet"
+        )
+        demo.report.say(
+            f"{taker.id} received {received.delivery.rows:,} records, hash checked: {received.path.name}",
             seconds=time.monotonic() - begun,
         )
-        sharing.revoke_agreement(tw, by=tw.operator, agreement_id=agreement, because="The demonstration ends here.")
+        sharing.revoke_agreement(
+            giver, by=giver.operator, agreement_id=agreement, because="The demonstration ends here."
+        )
         try:
-            actions_recipient.receive(pe, by=pe.operator, provider="tw", agreement_id=agreement, format_="parquet")
+            actions_recipient.receive(
+                taker, by=taker.operator, provider=giver.id, agreement_id=agreement, format_="parquet"
+            )
         except Refused as error:
             refusal = error.what
         else:
             raise AssertionError("a revoked agreement still delivers")
-        demo.report.say(f"tw revoked; the same call is refused: {refusal}")
+        demo.report.say(f"{giver.id} revoked; the same call is refused: {refusal}")
         facts.update(
             request=asked.id,
             agreement=agreement,

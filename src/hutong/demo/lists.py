@@ -7,18 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hutong.acquisition.mapping_file import load_mapping
 from hutong.acquisition.source import Source
-from hutong.errors import BadInput, NotFound, Unavailable
-from hutong.opening.catalogue.catalogue import Text
+from hutong.demo.own_lists import areas_of_cases, as_own, named_places, own_mappings
+from hutong.errors import Unavailable
 from hutong.opening.publication import Publication, parse_publication
-from hutong.standard import Standard, load
+from hutong.standard import load
 
 MAPPINGS = Path(__file__).parent / "mappings"
 PUBLICATIONS = Path(__file__).parent / "publications"
-
-
-OWN_LICENCE = "http://publications.europa.eu/resource/authority/licence/OP_DATPRO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +25,7 @@ class LineList:
     """
 
     region: str
+    name: Mapping[str, str]
     file: Path
     mappings: Mapping[str, str]
     source: Source
@@ -37,69 +34,37 @@ class LineList:
 
 
 def line_lists(files: Mapping[str, Path], mappings: Mapping[str, Sequence[Path]]) -> dict[str, LineList]:
-    """The lists of ``tw`` and ``pe``; a region's ``files`` and ``mappings`` replace the packaged ones.
+    """The lists of the two regions by their names: the one that shares and issues passes, then the one that asks.
 
-    Each mapping's own ``table`` (case or area) says which one it replaces.
+    ``files`` and ``mappings`` of ``tw`` and ``pe`` replace the packaged ones; a list of another name brings a region of
+    that name. Each mapping's own ``table`` (case or area) says which one it replaces.
     """
-    unknown = (set(files) | set(mappings)) - set(_PACKAGED)
-    if unknown:
-        raise BadInput(f"There is no region {', '.join(sorted(unknown))} in the demonstration.", "Use tw= or pe=.")
     found, standard = {}, load()
-    for region, name in _PACKAGED.items():
-        path = files.get(region) or _packaged(f"dengue_{name}.csv")
-        if not path.is_file():
-            raise NotFound(f"There is no file {path}.", "Check the path given with --source.")
-        packaged = {table: (MAPPINGS / f"{name}-{table}.yaml").read_text("utf-8") for table in ("area", "case")}
-        given = dict(_own_mapping(mapping, standard) for mapping in mappings.get(region, ()))
-        publications = ((PUBLICATIONS / f"{region}-{kind}.yaml").read_text("utf-8") for kind in ("weekly", "records"))
-        listed = LineList(
-            region,
-            path,
-            {**packaged, **given},
-            _SOURCES[region],
-            tuple(parse_publication(text) for text in publications),
-        )
-        found[region] = _as_own(listed) if region in files else listed
+    for place, region in named_places(tuple(_PACKAGED), files, mappings).items():
+        packaged, own = _packaged_list(place), own_mappings(mappings.get(region, ()), standard)
+        file = files.get(region)
+        if file is None:
+            found[region] = replace(packaged, mappings={**packaged.mappings, **own})
+            continue
+        if "case" in own and "area" not in own:
+            own["area"] = areas_of_cases(own["case"], region)
+        # Areas come first: the cases name them.
+        ordered = {table: own.get(table, text) for table, text in packaged.mappings.items()}
+        found[region] = as_own(packaged, region=region, file=file, mappings=ordered)
     return found
 
 
-def _own_mapping(path: Path, standard: Standard) -> tuple[str, str]:
-    """The table that a mapping file fills, and its text."""
-    table = load_mapping(path, standard).table.name
-    if table not in ("case", "area"):
-        raise BadInput(f"The mapping {path} fills the table {table}.", "Give mappings of the tables case and area.")
-    return table, path.read_text("utf-8-sig")
-
-
-def _as_own(packaged: LineList) -> LineList:
-    """A user's file in the place of a packaged one: nothing that is said of the packaged list holds for it."""
-    title = Text(en=f"Own list {packaged.file.name}", zh=f"自有清单 {packaged.file.name}")
-    kinds = {
-        "weekly-counts": Text(en="cases by week and area", zh="按周与地区统计"),
-        "case-records": Text(en="case records, k-anonymous", zh="个案记录（k-匿名）"),
-    }
-    publications = tuple(
-        replace(
-            one,
-            title=Text(en=f"{title.en}: {kinds[one.kind].en}", zh=f"{title.zh}：{kinds[one.kind].zh}"),
-            description=Text(en=f"Made from the user's own file {packaged.file.name}.", zh="由用户自有文件生成。"),
-            licence=OWN_LICENCE,
-            provenance=f"The user's own file {packaged.file.name}, acquired by mapping.",
-            quasi_identifiers={
-                name: replace(quasi, no_coarser_than="") for name, quasi in one.quasi_identifiers.items()
-            },
-        )
-        for one in packaged.publications
+def _packaged_list(region: str) -> LineList:
+    title, name = _PACKAGED[region]
+    publications = ((PUBLICATIONS / f"{region}-{kind}.yaml").read_text("utf-8") for kind in ("weekly", "records"))
+    return LineList(
+        region=region,
+        name=name,
+        file=_packaged(f"dengue_{title}.csv"),
+        mappings={table: (MAPPINGS / f"{title}-{table}.yaml").read_text("utf-8") for table in ("area", "case")},
+        source=_SOURCES[region],
+        publications=tuple(parse_publication(text) for text in publications),
     )
-    source = replace(
-        packaged.source,
-        title={"en": title.en, "zh": title.zh},
-        provider="The user of the demonstration",
-        licence=OWN_LICENCE,
-        homepage="urn:hutong:demonstration",
-        citation=title.en,
-    )
-    return replace(packaged, source=source, publications=publications, is_own=True)
 
 
 def _packaged(name: str) -> Path:
@@ -111,7 +76,10 @@ def _packaged(name: str) -> Path:
     return Path(spec.origin).parent / "data" / name
 
 
-_PACKAGED = {"tw": "taiwan", "pe": "peru"}
+_PACKAGED: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "tw": ("taiwan", {"en": "Region Taiwan (demonstration)", "zh": "台湾地区节点（演示）"}),
+    "pe": ("peru", {"en": "Region Peru (demonstration)", "zh": "秘鲁地区节点（演示）"}),
+}
 _SOURCES = {
     "tw": Source(
         id="tw-dengue",

@@ -36,15 +36,6 @@ AS_OF = date(2015, 9, 15)
 MOST_TOWNSHIPS = 22
 SCENES = ("workplace", "school", "transport", "community")
 MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
-POPULATION = Source(
-    id="tw-population",
-    title={"en": "Synthetic residents of Tainan and Kaohsiung", "zh": "台南与高雄合成居民"},
-    provider="Demonstration",
-    territory="TW",
-    licence="CC0-1.0",
-    homepage="urn:hutong:demonstration",
-    citation="Seeded synthetic population; no real person is in it.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +49,32 @@ class Outbreak:
 def passes(demo: Demo) -> None:
     """Risk areas from the real cases, levels for 50,000 residents, one pass, verified offline by the other region."""
     with demo.report.step("passes", "7  Pass") as facts:
-        tw, pe = demo.nodes["tw"], demo.nodes["pe"]
-        outbreak = _own_outbreak(tw) if demo.lists["tw"].is_own else Outbreak(AS_OF, OUTBREAK_2015)
-        _acquire_population(demo, tw, outbreak, facts)
-        _assess_risk(demo, tw, outbreak.as_of, facts)
-        for node, levels in ((tw, "dengue-three-levels"), (pe, "dengue-four-levels")):
+        giver, taker = demo.giver, demo.taker
+        outbreak = _own_outbreak(giver) if demo.lists[giver.id].is_own else Outbreak(AS_OF, OUTBREAK_2015)
+        _acquire_population(demo, giver, outbreak, facts)
+        _assess_risk(demo, giver, outbreak.as_of, facts)
+        for node, levels in ((giver, "dengue-three-levels"), (taker, "dengue-four-levels")):
             _publish_rules(node, levels)
-        demo.report.say("tw published a rulebook of three levels, pe one of four, each with crosswalk and scene rules")
-        _decide(demo, tw, outbreak.as_of, facts)
-        issued = _issue(demo, tw, facts)
-        _verify(demo, pe, issued, facts)
+        demo.report.say(
+            f"{giver.id} published a rulebook of three levels, {taker.id} one of four, "
+            "each with crosswalk and scene rules"
+        )
+        _decide(demo, giver, outbreak.as_of, facts)
+        issued = _issue(demo, giver, facts)
+        _verify(demo, taker, issued, facts)
+
+
+def _population(node: Node, *, is_own: bool) -> Source:
+    title = {"en": "Synthetic residents of Tainan and Kaohsiung", "zh": "台南与高雄合成居民"}
+    return Source(
+        id=f"{node.id}-population",
+        title={"en": "Synthetic residents", "zh": "合成居民"} if is_own else title,
+        provider="Demonstration",
+        territory=node.settings.territory,
+        licence="CC0-1.0",
+        homepage="urn:hutong:demonstration",
+        citation="Seeded synthetic population; no real person is in it.",
+    )
 
 
 def _own_outbreak(node: Node) -> Outbreak:
@@ -84,39 +91,40 @@ def _own_outbreak(node: Node) -> Outbreak:
     return Outbreak(monday + timedelta(days=6), {area["code"]: float(area["n"]) for area in areas})
 
 
-def _acquire_population(demo: Demo, tw: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
+def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
     population = write_population(demo.folder / "population", as_of=outbreak.as_of, townships=outbreak.townships)
-    acquisition.declare_source(tw, by=tw.operator, source=POPULATION)
+    source = _population(giver, is_own=demo.lists[giver.id].is_own)
+    acquisition.declare_source(giver, by=giver.operator, source=source)
     for mapping, path in (
         ("residents", population.residents),
         ("stays", population.stays),
         ("tests", population.tests),
     ):
         receipt = acquisition.acquire(
-            tw,
-            by=tw.operator,
-            source_id=POPULATION.id,
+            giver,
+            by=giver.operator,
+            source_id=source.id,
             path=path,
             mapping=(MAPPINGS / f"{mapping}.yaml").read_text("utf-8"),
         )
         facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
-    tw.move_inbox()
+    giver.move_inbox()
     shutil.rmtree(demo.folder / "population")
     demo.report.say(
-        f"tw: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
+        f"{giver.id}: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
         f"and {facts['tests']['accepted']:,} tests; names and numbers are in the vault only",
         seconds=time.monotonic() - begun,
     )
 
 
-def _assess_risk(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
+def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    found = insight.assess_risk_areas(tw, by=tw.operator, rule=shipped_rule(), as_of=as_of)
+    found = insight.assess_risk_areas(giver, by=giver.operator, rule=shipped_rule(), as_of=as_of)
     facts["risk_areas"] = found.document()
     counts = ", ".join(f"{number} {level}" for level, number in found.areas.items())
     demo.report.say(
-        f"tw: risk areas on {as_of} from {found.cases:,} real cases in 14 days: {counts}",
+        f"{giver.id}: risk areas on {as_of} from {found.cases:,} real cases in 14 days: {counts}",
         seconds=time.monotonic() - begun,
     )
 
@@ -139,17 +147,18 @@ def _publish_rules(node: Node, name: str) -> None:
     )
 
 
-def _decide(demo: Demo, tw: Node, as_of: date, facts: dict[str, Any]) -> None:
-    run = level_actions.decide_levels(tw, by=tw.operator, rulebook_id="dengue-3", as_of=as_of)
+def _decide(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
+    run = level_actions.decide_levels(giver, by=giver.operator, rulebook_id="dengue-3", as_of=as_of)
     facts["levels"] = {"persons": run.persons, "by_level": dict(run.levels), "seconds": run.seconds}
     counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items() if number)
     demo.report.say(
-        f"tw: levels for {run.persons:,} residents by {run.rulebook} {run.version}: {counts}", seconds=run.seconds
+        f"{giver.id}: levels for {run.persons:,} residents by {run.rulebook} {run.version}: {counts}",
+        seconds=run.seconds,
     )
 
 
-def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
-    issued = pass_actions.issue_pass(tw, by=tw.operator, person=resident_number(0), hours=24)
+def _issue(demo: Demo, giver: Node, facts: dict[str, Any]) -> IssuedPass:
+    issued = pass_actions.issue_pass(giver, by=giver.operator, person=resident_number(0), hours=24)
     picture = demo.folder / "pass.png"
     picture.write_bytes(issued.qr_png())
     (demo.folder / "pass.txt").write_text(issued.text, encoding="ascii")
@@ -163,25 +172,25 @@ def _issue(demo: Demo, tw: Node, facts: dict[str, Any]) -> IssuedPass:
         "text": issued.text,
         "text_file": str(demo.folder / "pass.txt"),
     }
-    because = "; ".join(reason.texts["en"] for reason in issued.reasons)
-    demo.report.say(f"tw issued a pass to resident {resident_number(0)}: level {issued.level}. {because}")
+    because = " ".join(reason.texts["en"] for reason in issued.reasons)
+    demo.report.say(f"{giver.id} issued a pass to resident {resident_number(0)}: level {issued.level}. {because}")
     demo.report.say(f"      {len(issued.text)} characters, signed, no name on it; picture {picture}")
     return issued
 
 
-def _verify(demo: Demo, pe: Node, issued: IssuedPass, facts: dict[str, Any]) -> None:
-    bundle_actions.fetch_party_bundle(pe, by=pe.operator, party_id="tw")
-    bundle = demo.folder / "pe-trust-bundle.json"
-    bundle.write_bytes(orjson.dumps(bundle_queries.bundle_file(pe)))
+def _verify(demo: Demo, taker: Node, issued: IssuedPass, facts: dict[str, Any]) -> None:
+    bundle_actions.fetch_party_bundle(taker, by=taker.operator, party_id=demo.giver.id)
+    bundle = demo.folder / f"{taker.id}-trust-bundle.json"
+    bundle.write_bytes(orjson.dumps(bundle_queries.bundle_file(taker)))
     facts["trust_bundle"] = str(bundle)
     # From here on without any network: the bundle's file and the text of the code are all that a verifier has.
-    at = pe.clock() + timedelta(seconds=1)
-    facts["verified_by_pe"] = {}
+    at = taker.clock() + timedelta(seconds=1)
+    verified = facts[f"verified_by_{taker.id}"] = {}
     for scene in SCENES:
         answer = verify_pass(issued.text, trust=bundle, scene=scene, at=at)
-        facts["verified_by_pe"][scene] = answer.document()
+        verified[scene] = answer.document()
         because = "; ".join(f"{reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons)
-        demo.report.say(f"pe, offline, scene {scene}: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
+        demo.report.say(f"{taker.id}, offline, scene {scene}: {MARKS[str(answer.answer)]} {answer.answer}: {because}")
     altered = issued.text[:-8] + ("A" if issued.text[-8] != "A" else "B") + issued.text[-7:]
     answer = verify_pass(altered, trust=bundle, scene="workplace", at=at)
     facts["altered"] = answer.document()

@@ -22,7 +22,6 @@ from hutong.errors import Conflict
 from hutong.node import Node
 
 MARKER = "demo.txt"
-REGIONS = ("tw", "pe")
 
 
 @dataclass(slots=True)
@@ -31,10 +30,20 @@ class Demo:
 
     folder: Path
     ports: Mapping[str, int]
-    lists: Mapping[str, LineList]
+    lists: dict[str, LineList]
     report: Report
     password: str
     nodes: dict[str, Node] = field(default_factory=dict)
+
+    @property
+    def giver(self) -> Node:
+        """The region that shares its records and issues passes."""
+        return self.nodes[next(iter(self.lists))]
+
+    @property
+    def taker(self) -> Node:
+        """The region that asks for the records and reads the pass."""
+        return self.nodes[next(reversed(self.lists))]
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -51,13 +60,14 @@ def run_demo(
 ) -> None:
     """Run all steps in ``folder``; with ``serve`` the three nodes then stay up until Ctrl-C."""
     lists = line_lists(files, mappings)
-    ports = {"hub": port, "tw": port + 1, "pe": port + 2}
+    ports = {name: port + at for at, name in enumerate(("hub", *lists))}
     for used in ports.values():
         servers.require_free(used)
     _make_room(folder)
     console = Console(soft_wrap=True)
     demo = Demo(folder, ports, lists, Report(console), password=f"lane-{secrets.token_hex(6)}")
-    console.print(f"Three nodes in {folder}: hub, tw (Taiwan), pe (Peru)", highlight=False)
+    regions = ", ".join(f"{name} ({listed.file.name})" for name, listed in lists.items())
+    console.print(f"Three nodes in {folder}: hub, {regions}", highlight=False)
     set_up(demo)
     running = servers.serving({folder / name: used for name, used in ports.items()})
     try:
@@ -111,12 +121,13 @@ def _closing_screen(demo: Demo) -> None:
     say = demo.report.console.print
     say()
     say("[bold]Open[/bold]", highlight=False)
+    giver, taker = demo.url(demo.giver.id), demo.url(demo.taker.id)
     rows = (
         (f"{demo.url('hub')}/", "one catalogue of both regions, and their joint curve"),
-        (f"{demo.url('tw')}/", "Taiwan: emergency, epidemic curve, map, data, quality"),
-        (f"{demo.url('pe')}/", "Peru: the same for the other list"),
-        (f"{demo.url('pe')}/en/pass/verify", "check the pass: its picture is " + str(demo.folder / "pass.png")),
-        (f"{demo.url('tw')}/en/log", "every step above, with its proof"),
+        (f"{giver}/", f"{demo.giver.settings.name['en']}: emergency, epidemic curve, map, data, quality"),
+        (f"{taker}/", f"{demo.taker.settings.name['en']}: the same for the other list"),
+        (f"{taker}/en/pass/verify", "check the pass: its picture is " + str(demo.folder / "pass.png")),
+        (f"{giver}/en/log", "every step above, with its proof"),
     )
     for address, meaning in rows:
         say(f"   {address:38} {meaning}", highlight=False, markup=False)

@@ -16,12 +16,7 @@ from hutong.node import Node, init_node
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
 
-NAMES = {
-    "hub": {"en": "National Hub (demonstration)", "zh": "国家枢纽节点（演示）"},
-    "tw": {"en": "Region Taiwan (demonstration)", "zh": "台湾地区节点（演示）"},
-    "pe": {"en": "Region Peru (demonstration)", "zh": "秘鲁地区节点（演示）"},
-}
-TERRITORIES = {"hub": "*", "tw": "TW", "pe": "PE"}
+HUB = {"en": "National Hub (demonstration)", "zh": "国家枢纽节点（演示）"}
 ACCOUNTS = {
     "steward": ("Demonstration steward", {"steward"}),
     "authority": ("Demonstration authority", {"authority"}),
@@ -47,11 +42,12 @@ def set_up(demo: Demo) -> None:
         facts["emergencies"], facts["boundaries"] = {}, {}
         for name, port in demo.ports.items():
             begun = time.monotonic()
+            line_list = demo.lists.get(name)
             node = init_node(
                 demo.folder / name,
                 node_id=name,
-                name=NAMES[name],
-                territory=TERRITORIES[name],
+                name=line_list.name if line_list else HUB,
+                territory=line_list.source.territory if line_list else "*",
                 url=f"http://127.0.0.1:{port}",
             )
             demo.nodes[name] = node
@@ -64,10 +60,10 @@ def set_up(demo: Demo) -> None:
                     roles=frozenset(roles),
                     password=demo.password,
                 )
-            if name != "hub":
-                declared, boundary = _declare(node, demo.lists[name].source.title)
+            if line_list is not None:
+                declared, boundary = _declare(node, line_list.source.title)
                 facts["emergencies"][name], facts["boundaries"][name] = declared.id, boundary.id
-                acquisition.declare_source(node, by=node.operator, source=demo.lists[name].source)
+                acquisition.declare_source(node, by=node.operator, source=line_list.source)
             demo.report.say(f"node {name}: keys, records, log, three accounts", seconds=time.monotonic() - begun)
         facts["nodes"] = list(demo.nodes)
         facts["may_be_collected"] = {table: elements.split() for table, elements in MAY_BE_COLLECTED.items()}
