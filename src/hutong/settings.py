@@ -30,7 +30,7 @@ class Limits:
     sign_in_attempts: int = 10
     sign_in_window_seconds: int = 300
     session_seconds: int = 12 * 3600
-    remote_timeout_seconds: float = 20.0
+    remote_timeout_seconds: float = 60.0
     query_memory_megabytes: int = 1024
     query_threads: int = 2
 

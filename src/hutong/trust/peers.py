@@ -25,6 +25,9 @@ from hutong.trust.signing import assertion
 if TYPE_CHECKING:
     import httpx
 
+CONNECT_SECONDS = 10.0
+"""A node that is there answers the connection at once, however long it then works on the answer."""
+
 _ERRORS: dict[int, type[HutongError]] = {
     401: NotSignedIn,
     403: Refused,
@@ -94,7 +97,9 @@ class Peers:
             sent["Authorization"] = f"Bearer {token}"
         try:
             with (
-                httpx.Client(timeout=self.timeout_seconds, trust_env=False) as client,
+                httpx.Client(
+                    timeout=httpx.Timeout(self.timeout_seconds, connect=CONNECT_SECONDS), trust_env=False
+                ) as client,
                 client.stream(method, url, headers=sent, content=content) as response,
             ):
                 body = self._read(response)
