@@ -553,3 +553,14 @@ def test_yaml_that_misleads(
     files: Files,
 ) -> None:
     require_refused(hutong(*command, files.write("d.yaml", content), "--node", ready, "--json"), kind)
+
+
+def test_a_place_that_cannot_be_written_is_no_defect(hutong: CommandLine, ready: Path, files: Files) -> None:
+    """A file where a folder should be: whoever runs the tests, root too, meets this one."""
+    file = files.write("file", "")
+    names = ("--id", "new", "--name-en", "New", "--name-zh", "新", "--territory", "TW")
+    require_refused(hutong("init", "--node", file / "new", *names, "--json"), errors.Unavailable, "can't be used")
+
+
+def test_the_quality_of_an_unknown_source(hutong: CommandLine, ready: Path) -> None:
+    require_refused(hutong("quality", "--source", "nobody", "--node", ready, "--json"), errors.NotFound, "nobody")

@@ -144,3 +144,46 @@ def test_a_batch_that_commits_late_is_not_passed_over(new_node: NewNode, records
     node.move_inbox()
     assert node.engine.to_arrow(node.engine.table("case")).num_rows == 2
     node.log.check()
+
+
+@pytest.mark.parametrize("at", ["create_keys", "_wire"])
+def test_a_node_that_could_not_be_made_whole_leaves_nothing(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle: what was in the folder stays, and the next try finds it as it was."""
+    folder = tmp_path / "tw"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    given = {"node_id": "tw", "name": {"en": "Region", "zh": "地区"}, "territory": "TW", "url": "http://127.0.0.1:1"}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"hutong.node.{at}", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            init_node(folder, **given)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    init_node(folder, **given).close()
+    open_node(folder).close()
+
+
+def test_keys_without_a_node_are_never_written_over(new_node: NewNode, tmp_path: Path) -> None:
+    node = new_node()
+    folder, kept = node.settings.folder, node.settings.keys_folder / "signing.pem"
+    key = kept.read_bytes()
+    (folder / "node.toml").unlink()
+    with pytest.raises(Conflict, match="keys"):
+        init_node(folder, node_id="tw", name={"en": "A", "zh": "B"}, territory="TW", url="http://127.0.0.1:1")
+    assert kept.read_bytes() == key
+    assert not (folder / "node.toml").exists()
+
+
+def test_records_of_another_version_say_what_to_do(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    with node.records.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match="hutong upgrade"):
+        node.records.require_current()
+    with pytest.raises(Conflict, match="newer software"):
+        node.records.migrate()

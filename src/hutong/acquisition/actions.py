@@ -359,6 +359,7 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
     from hutong.acquisition.quality_file import default_rules
 
     node.require(by, "assess_quality", Resource("Source", source_id))
+    queries.source(node, source_id)
     receipts = queries.receipts(node, source_id=source_id, table=table, limit=None)
     if not receipts:
         raise BadInput(f"Nothing was acquired from {source_id} for {table}.", "Acquire a file first.")

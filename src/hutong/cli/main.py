@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 bad input or usage; 3 not found; 4 refused or not signed i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import typer
 from typer.exceptions import TyperException
 
 from hutong.cli import acquisition, appeals, demo, governance, insight, keys, log, node, opening, passes, rules, sharing
-from hutong.errors import HutongError
+from hutong.errors import HutongError, Unavailable
 
 app = typer.Typer(
     name="hutong",
@@ -51,9 +52,17 @@ def main() -> None:
         # The reader of our output has gone: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        # A file or folder that can't be made, read or written: no permission, a read-only or a full disk.
+        place = error.filename or "A file"
+        _tell(
+            f"{place} can't be used: {error.strerror or error}.", "Check its path, permissions and disk.", "unavailable"
+        )
+        sys.exit(Unavailable.exit_code)
     except Exception as error:  # noqa: BLE001 - the last door: a defect is told in one line, its trace goes to a file
         report = Path(tempfile.gettempdir()) / f"hutong-error-{os.getpid()}.txt"
-        report.write_text(traceback.format_exc(), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            report.write_text(traceback.format_exc(), encoding="utf-8")
         _tell(f"A defect of the program: {type(error).__name__}: {error}.", f"Send {report} to its makers.", "defect")
         sys.exit(1)
 

@@ -115,15 +115,24 @@ class Records:
                 connection.rollback()
 
     def migrate(self) -> None:
-        """Bring the database to this version's shape (Alembic); does nothing when it is there."""
+        """Bring the database to this version's shape (Alembic); does nothing when it is there.
+
+        ``Conflict`` when it is of a version that this software does not know.
+        """
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
         with _clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise Conflict(
+                    "The records are of a version that this software does not know.", "Install newer software."
+                ) from error
             connection.commit()
 
     def require_current(self) -> None:

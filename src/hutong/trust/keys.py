@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from hutong.errors import NotFound, Tampered
+from hutong.errors import Conflict, NotFound, Tampered
 
 SIGNING_KEY_DAYS = 730
 PASS_KEY_DAYS = 365
@@ -182,6 +182,9 @@ def pass_key_path(folder: Path, key_id: str) -> Path:
 
 def create_keys(folder: Path, *, node_id: str, now: datetime) -> NodeKeys:
     """Make all keys of a new node and write them to ``folder`` (created with mode 0700)."""
+    if folder.exists():
+        # Never written over: without them nothing that they signed or sealed is of any use.
+        raise Conflict(f"There are keys in {folder} already.", "Choose another folder, or move them away.")
     folder.mkdir(mode=0o700, parents=True)
     signing = Ed25519PrivateKey.generate()
     passes = generate_private_key(SECP256R1())
