@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import cbor2
+import orjson
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -255,7 +256,8 @@ def test_times_in_every_form_that_is_one() -> None:
     ):
         assert claimed(c4=form).expires_at == expiry
     assert claimed(c4=1_650_000_000.5).expires_at == expiry + dt.timedelta(seconds=0.5)
-    for form in ("1650000000", 1_650_000_000_000, float("inf"), cbor2.CBORTag(0, "2022-04-15"), b"\0"):
+    beyond = [cbor2.CBORTag(0, text) for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")]
+    for form in ("1650000000", 1_650_000_000_000, float("inf"), cbor2.CBORTag(0, "2022-04-15"), b"\0", *beyond):
         found = claimed(c4=form)
         assert (found.signature_valid, found.expires_at) == (True, None)
         assert any("never valid" in warning for warning in found.warnings)
@@ -265,7 +267,7 @@ def test_times_in_every_form_that_is_one() -> None:
 def test_values_in_every_form_say_what_they_mean() -> None:
     entry = {
         "dt": cbor2.CBORTag(0, "2021-05-03"),
-        "sc": cbor2.CBORTag(0, "2021-05-03T10:00:00Z"),
+        "sc": cbor2.CBORTag(0, "2021-05-03T10:00:00.250+00:00"),
         "df": cbor2.CBORTag(1004, "2021-05-04"),
         "ci": cbor2.CBORTag(32, "URN:UVCI:01:XX:1#A"),
         "dn": 2.0,
@@ -273,7 +275,7 @@ def test_values_in_every_form_say_what_they_mean() -> None:
     found = claimed(**{"c-260": {1: {"v": [entry]}}})
     expected = {
         "dt": "2021-05-03",
-        "sc": "2021-05-03T10:00:00Z",
+        "sc": "2021-05-03T10:00:00.250+00:00",
         "df": "2021-05-04",
         "ci": "URN:UVCI:01:XX:1#A",
         "dn": 2,
@@ -356,6 +358,16 @@ def test_only_whole_numbers_and_texts_name_entries(key: Any) -> None:
             read(signed({1: -7, 4: KEY_ID}, claims=place), DER)
     with pytest.raises(BadInput):
         read(signed({1: -7, 4: KEY_ID}, {key: 1}), DER)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(2.0, 2), (-3.0, -3), (2.5, 2.5), (1e300, 1e300), (2**64 - 1, str(2**64 - 1)), (-(2**63), -(2**63))],
+)
+def test_every_number_of_a_payload_can_be_written_as_json(number: float, said: object) -> None:
+    payload = claimed(**{"c-260": {1: {"n": number}}}).payload
+    assert orjson.loads(orjson.dumps(payload)) == {"n": said}
+    assert type(payload["n"]) is type(said)
 
 
 def test_a_value_without_meaning_is_null() -> None:

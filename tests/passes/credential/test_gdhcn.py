@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +80,25 @@ def test_a_certificate_in_the_code_proves_nothing_until_it_is_trusted(fixtures: 
     assert read_pass(text, keys=[der]).signature_valid is True
     document["data"]["msg"]["pid"]["n"] = "SOMEBODY ELSE"
     assert read_pass(json.dumps(document), keys=[der]).signature_valid is False
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment"),
+    [
+        ("2021-05-03T10:00:00+02:00", dt.datetime(2021, 5, 3, 8, tzinfo=dt.UTC)),
+        ("2021-05-03T10:00:00", dt.datetime(2021, 5, 3, 10, tzinfo=dt.UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("tomorrow", None),
+        (5, None),
+    ],
+)
+def test_times_of_a_divoc_certificate_are_in_utc_or_none(stated: Any, moment: dt.datetime | None) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("certificate.json", json.dumps({"issuer": "X", "issuanceDate": stated}))
+    read = read_pass("B64:" + base64.b64encode(packed.getvalue()).decode())
+    assert (read.issued_at, read.expires_at) == (moment, None)
+    assert read.issued_at is None or read.issued_at.utcoffset() == dt.timedelta(0)
 
 
 def trust_document(*methods: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hutong.errors import BadInput, LimitExceeded
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 16
+_LAST_EXACT = 2**53
 
 
 _KEY_TYPES = {int, str}
@@ -26,13 +27,23 @@ def _refuse_tag(*_: object) -> None:
     raise ValueError("tag not allowed in a certificate")
 
 
-def _read_moment(text: object, *_: object) -> object:
-    """Tag 0: issuers put it before dates without a time, too; such a text stays what it is."""
-    try:
-        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return text
-    return text if moment is None or moment.tzinfo is None else moment
+class TaggedTime(str):
+    """Text of tag 0: it stays as its issuer wrote it, for some write dates without a time there, or decimals."""
+
+    __slots__ = ()
+
+    @property
+    def moment(self) -> dt.datetime | None:
+        """The moment that the text names (RFC 3339); None for what names none."""
+        try:
+            moment = dt.datetime.fromisoformat(self)
+        except ValueError:
+            return None
+        return moment if moment.tzinfo is not None else None
+
+
+def _read_time(text: object, *_: object) -> object:
+    return TaggedTime(text) if isinstance(text, str) else text
 
 
 def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, Any]:
@@ -43,7 +54,7 @@ def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, An
 
 
 # 2-5 bignum, decimal fraction, bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
-_TAGS = {0: _read_moment} | dict.fromkeys(
+_TAGS = {0: _read_time} | dict.fromkeys(
     (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag
 )
 
@@ -108,7 +119,7 @@ def _scalar_to_json(item: Any) -> str | int | None:
 
 
 def _float_to_json(number: float) -> float | int | None:
-    """A whole float is the integer that was meant; infinities and NaN are nothing that JSON can say."""
+    """A whole float is the integer that was meant, where it is exact; JSON can't say infinities and NaN."""
     if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124
         return None
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) <= _LAST_EXACT else number

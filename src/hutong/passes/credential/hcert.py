@@ -136,11 +136,13 @@ def to_time(number: object) -> dt.datetime | None:
     """
     if number is None:
         return None
-    if isinstance(number, dt.datetime) and number.tzinfo is not None:
-        return number.astimezone(dt.UTC)
-    if isinstance(number, int | float) and not isinstance(number, bool):
-        try:
+    if isinstance(number, cbor.TaggedTime):
+        number = number.moment
+    try:
+        if isinstance(number, dt.datetime) and number.tzinfo is not None:
+            return number.astimezone(dt.UTC)
+        if isinstance(number, int | float) and not isinstance(number, bool):
             return dt.datetime.fromtimestamp(number, dt.UTC)
-        except (ValueError, OverflowError, OSError):
-            pass
+    except (ValueError, OverflowError, OSError):
+        pass
     raise BadInput("A time in the certificate is not a time.", "Ask the issuer for a correct certificate.")
