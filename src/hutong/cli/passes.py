@@ -156,7 +156,10 @@ def convert(
 
 @passes.command("read")
 def read(
-    what: Annotated[str, typer.Argument(help="The text of a code, or a file with it: text or picture.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(help="The text of a code, or a file with it: text or picture. Several for split cards."),
+    ],
     key: Annotated[
         list[Path] | None,
         typer.Option(help="Key or certificate file (DER, PEM, base64, JWK), or a folder of them; may be given again."),
@@ -166,7 +169,7 @@ def read(
     """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
     from hutong.passes.credential.read import read_pass
 
-    found = read_pass(_given(what), keys=key or [])
+    found = read_pass([_given(part) for part in what], keys=key or [])
     state = {True: "valid", False: "does not fit", None: "not checked: no key fits"}[found.signature_valid]
     show(
         as_json,

@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from hutong.errors import BadInput, NotFound
+from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.passes.credential.key_files import issuer_of
 from hutong.passes.credential.keys import encode_base64url, write_jwk
+from hutong.passes.credential.picture import draw_png
 from hutong.passes.credential.read import read_pass
+from hutong.passes.credential.shc import to_numeric
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = write_jwk(KEY.public_key(), b"river-01")
@@ -48,6 +50,17 @@ def test_a_header_that_demands_an_extension_is_refused(change: dict[str, Any]) -
         read_pass(card(header={**HEADER, **change}), keys=[JWK])
     del change["crit"]
     assert read_pass(card(header={**HEADER, **change}), keys=[JWK]).signature_valid is True
+
+
+def test_a_card_that_is_split_is_read_from_its_codes_in_any_order() -> None:
+    digits = to_numeric(card()).removeprefix("shc:/")
+    half = len(digits) // 4 * 2
+    first, second = f"shc:/1/2/{digits[:half]}", f"shc:/2/2/{digits[half:]}"
+    for parts in ([first, second], (second, first + "\n"), [second, draw_png(first, scale=2)], f"{second}\n{first}"):
+        assert read_pass(parts, keys=[JWK]).signature_valid is True
+    for parts in ([first], [first, first], [first, "HC1:X"], [], [first, second] * 40):
+        with pytest.raises((BadInput, LimitExceeded)):
+            read_pass(parts, keys=[JWK])
 
 
 def put(folder: Path, path: str, content: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,12 @@ class ReadPass:
     claims: level_pass.LevelPass | None = None
 
 
-def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] | Path = ()) -> ReadPass:
+def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iterable[Any] | Path = ()) -> ReadPass:
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
     Args:
-        text: the text that a QR code holds, a file's content, or the bytes of a PNG or JPEG picture.
+        text: the text that a QR code holds, a file's content, or the bytes of a PNG or JPEG picture; of a card that
+            is split over several codes, a list of these in any order.
         keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, paths of files or folders of them
             (:meth:`KeyRing.of` takes more), or a ready :class:`KeyRing`.
 
@@ -85,8 +86,12 @@ def read_pass(text: str | bytes, *, keys: KeyRing | Iterable[Any] | Path = ()) -
     raise BadInput("The text is no pass that is known here.", "Scan a code that begins with HC1: or shc:/.")
 
 
-def text_of(given: str | bytes) -> str:
-    """The text itself, or that of the QR code in a picture. Raises as :func:`read_pass`."""
+def text_of(given: str | bytes | Sequence[str | bytes]) -> str:
+    """The text itself, or that of the QR code in a picture; of several, one a line. Raises as :func:`read_pass`."""
+    if isinstance(given, list | tuple):
+        if len(given) > shc.MAX_CHUNKS:
+            raise LimitExceeded(f"More than {shc.MAX_CHUNKS} codes were given.", "Give the codes of one pass.")
+        given = "\n".join(text_of(part).strip(_EDGES) for part in given)
     text = _to_text(bytes(given)) if isinstance(given, bytes | bytearray | memoryview) else given
     if not isinstance(text, str):
         raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
