@@ -23,7 +23,11 @@ from hutong.passes.credential.shc import to_numeric
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = write_jwk(KEY.public_key(), b"river-01")
 ISSUER = "https://river.example/issuer"
-PAYLOAD = {"iss": ISSUER, "nbf": 1_620_000_000, "vc": {"type": ["https://smarthealth.cards#health-card"]}}
+PAYLOAD: dict[str, Any] = {
+    "iss": ISSUER,
+    "nbf": 1_620_000_000,
+    "vc": {"type": ["https://smarthealth.cards#health-card"]},
+}
 HEADER = {"zip": "DEF", "alg": "ES256", "kid": JWK["kid"]}
 
 
@@ -50,6 +54,16 @@ def test_a_header_that_demands_an_extension_is_refused(change: dict[str, Any]) -
         read_pass(card(header={**HEADER, **change}), keys=[JWK])
     del change["crit"]
     assert read_pass(card(header={**HEADER, **change}), keys=[JWK]).signature_valid is True
+
+
+@pytest.mark.parametrize("status", [[], {}, ["completed"], {"a": 1}, None, 5, True, "done"])
+def test_a_status_of_any_kind_is_told_and_fails_nothing(status: Any) -> None:
+    entry = {"fullUrl": "resource:0", "resource": {"resourceType": "Immunization", "status": status}}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    content = {"fhirVersion": "4.0.1", "fhirBundle": bundle}
+    shown = read_pass(card({**PAYLOAD, "vc": {**PAYLOAD["vc"], "credentialSubject": content}}), keys=[JWK])
+    assert shown.signature_valid is True
+    assert "Immunization: the status is none of FHIR's." in shown.warnings
 
 
 def test_a_card_that_is_split_is_read_from_its_codes_in_any_order() -> None:

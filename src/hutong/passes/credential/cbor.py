@@ -28,22 +28,23 @@ def _refuse_tag(*_: object) -> None:
 
 
 class TaggedTime(str):
-    """Text of tag 0: it stays as its issuer wrote it, for some write dates without a time there, or decimals."""
+    """Text of tag 0 that names a moment (RFC 3339); it stays as its issuer wrote it."""
 
     __slots__ = ()
 
     @property
-    def moment(self) -> dt.datetime | None:
-        """The moment that the text names (RFC 3339); None for what names none."""
-        try:
-            moment = dt.datetime.fromisoformat(self)
-        except ValueError:
-            return None
-        return moment if moment.tzinfo is not None else None
+    def moment(self) -> dt.datetime:
+        """The moment, with its offset."""
+        return dt.datetime.fromisoformat(self)
 
 
 def _read_time(text: object, *_: object) -> object:
-    return TaggedTime(text) if isinstance(text, str) else text
+    """Issuers put tag 0 before dates without a time, too; such a text is a text like any other."""
+    try:
+        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return text
+    return text if moment is None or moment.tzinfo is None else TaggedTime(text)
 
 
 def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, Any]:
@@ -94,7 +95,7 @@ def dumps(item: Any) -> bytes:
 
 
 def to_json(item: Any) -> Any:
-    """The item as JSON can hold it: byte strings in hexadecimal, times as RFC 3339, map keys as text."""
+    """The item as JSON can hold it: byte strings in hexadecimal, times as their text or RFC 3339, map keys as text."""
     if isinstance(item, Mapping):
         return {str(key): to_json(value) for key, value in item.items()}
     if isinstance(item, list | tuple | set | frozenset):
@@ -103,7 +104,7 @@ def to_json(item: Any) -> Any:
         return _float_to_json(item)
     if isinstance(item, cbor2.CBORTag):
         return to_json(item.value)
-    if isinstance(item, bool) or item is None or isinstance(item, str):
+    if isinstance(item, bool) or item is None or type(item) is str:  # a tagged time is written as a plain one below
         return item
     return _scalar_to_json(item)
 

@@ -118,7 +118,7 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
             unreadable.append(claim)
     issuer = body.get(ISSUER)
     return Claims(
-        issuer=issuer if isinstance(issuer, str) else None,
+        issuer=issuer if type(issuer) is str else None,
         issued_at=times[ISSUED],
         expires_at=times[EXPIRES],
         not_before=times[NOT_BEFORE],

@@ -42,6 +42,7 @@ SALT_BYTES = 16
 MAX_FACTS = 32
 LIST_BITS = 24
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
+_SIMPLE = (str, int, float, bool, type(None))
 _VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
 
 
@@ -76,7 +77,7 @@ class LevelPass:
 
     def __post_init__(self) -> None:
         for value in (self.issuer, self.level, self.rulebook):
-            if not (isinstance(value, str) and _NAME.fullmatch(value)):
+            if not (type(value) is str and _NAME.fullmatch(value)):
                 raise _refused("issuer, level or rulebook is not a short code")
         if not (isinstance(self.version, str) and _VERSION.fullmatch(self.version)):
             raise _refused("the rulebook version is not three numbers")
@@ -254,9 +255,9 @@ def read_facts(claims: LevelPass, disclosures: Sequence[str]) -> Mapping[str, An
         if not (isinstance(item, list) and len(item) == 3 and isinstance(item[0], bytes)):
             raise _refused("a disclosed fact is not salt, name and value")
         salt, name, value = item
-        if len(salt) < SALT_BYTES or not isinstance(name, str) or name in facts:
+        if len(salt) < SALT_BYTES or type(name) is not str or name in facts:
             raise _refused("a disclosed fact has a short salt, no name, or a name that was given before")
-        if not isinstance(value, str | int | float | bool | None):
+        if type(value) not in _SIMPLE:  # a time of tag 0 is a text, but no plain one
             raise _refused("the value of a disclosed fact is no text, number, true, false or null")
         if hashlib.sha256(encoded).digest()[:DIGEST_BYTES] not in claims.digests:
             raise _refused("a disclosed fact is not one of this pass")

@@ -292,7 +292,8 @@ def _check_resource(resource: Mapping[str, Any]) -> list[str]:
     kind = resource["resourceType"]
     faults = []
     if kind in _STATUS:
-        if resource.get("status") not in _STATUS[kind]:
+        status = resource.get("status")
+        if not isinstance(status, str) or status not in _STATUS[kind]:
             faults.append(f"{kind}: the status is none of FHIR's.")
         if not isinstance(resource.get(_CODE_ELEMENT[kind]), Mapping):
             faults.append(f"{kind}: {_CODE_ELEMENT[kind]} is missing.")
