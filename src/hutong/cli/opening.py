@@ -28,7 +28,7 @@ def publish(
     wanted = parse_publication(read_text(publication, "publication"))
     with opened(node) as opened_node:
         if dry_run:
-            prepared = actions.prepare(opened_node, wanted)
+            prepared = actions.preview(opened_node, by=opened_node.operator, publication=wanted)
             facts = dict(prepared.facts)
             lines = [f"Would publish {prepared.table.num_rows:,} rows of {wanted.dataset}."]
             lines += [text for text in (prepared.risk, prepared.suppression) if text]

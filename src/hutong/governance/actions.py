@@ -291,7 +291,10 @@ def sign_out(node: Node, *, secret: str) -> None:
 
 
 def create_token(node: Node, *, by: Actor, account_name: str, label: str) -> str:
-    """An API token for an account, valid for 90 days; it is shown once, here."""
+    """An API token for an account, valid for 90 days; it is shown once, here.
+
+    Everybody makes them for the own account, the operator for any. Raises Refused, BadInput (no label), NotFound.
+    """
     if by.id != account_name:
         node.require(by, "create_token", Resource("Account", account_name))
     if not 1 <= len(label) <= 120:

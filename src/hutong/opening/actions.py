@@ -47,15 +47,21 @@ def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
     Raises ``BadInput`` (nothing acquired, quality not assessed), ``Refused`` (policy, disclosure audit, k not reached)
     and ``Unavailable`` (disk full); then nothing was published.
     """
-    node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
+    prepared = preview(node, by=by, publication=publication)
     quality = acquisition.quality(node, publication.source)
-    _require_same_grade(node, publication)
-    node.move_inbox()
-    prepared = prepare(node, publication)
     node.settings.releases_folder.mkdir(exist_ok=True)
     # Two who publish at once: the second waits, and then sees what the first has published.
     with one_at_a_time(node.settings.releases_folder / "publish.lock"):
         return _publish(node, by, publication, prepared, Quality(label=quality.label, score=round(quality.score, 4)))
+
+
+def preview(node: Node, *, by: Actor, publication: Publication) -> Prepared:
+    """What :func:`publish` would publish now, and how protected; nothing is published. Raises as it does."""
+    node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
+    acquisition.quality(node, publication.source)
+    _require_same_grade(node, publication)
+    node.move_inbox()
+    return prepare(node, publication)
 
 
 def _require_same_grade(node: Node, publication: Publication) -> None:
@@ -97,7 +103,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
 
 
 def prepare(node: Node, publication: Publication) -> Prepared:
-    """What a publication would publish now: also the dry run."""
+    """What a publication would publish now of the facts that are in the lake."""
     facts = node.engine.table("case")
     cases = facts.filter(facts.source_id == publication.source)
     spread = node.engine.to_arrow(

@@ -1,6 +1,11 @@
-"""A pass that its holder brings back, with what stands behind its level: for printing it again."""
+"""A pass that its holder brings back: for printing it again, and for showing facts that it carries."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,11 +18,35 @@ from hutong.trust.authorisation import Actor
 from ..appeal import queries as appeal_queries
 from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, decode_base64url
-from ..credential.level_pass import LevelPass, is_held_by
+from ..credential.level_pass import LevelPass, disclose, is_held_by
 from ..credential.read import read_pass
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Level
 from .actions import IssuedPass
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPass:
+    """What a pass shows with the facts that its holder chose: ``text`` is what the code holds, ``facts`` by name."""
+
+    text: str
+    facts: Mapping[str, Any]
+    expires_at: datetime
+
+
+def shown_pass(node: Node, *, text: str, disclosures: Sequence[str]) -> ShownPass:
+    """A pass of this node with chosen facts; the node keeps neither. Whoever has both may show them.
+
+    Args:
+        disclosures: what shows each fact, as it was given with the pass.
+
+    Raises:
+        Refused: not a pass of this node.
+        BadInput, LimitExceeded: not a pass at all; what does not belong to it, or too many.
+    """
+    shown = disclose(text.strip(), disclosures)
+    claims, payload = _own(node, shown)
+    return ShownPass(shown, payload["facts"], claims.expires_at)
 
 
 def held_pass(node: Node, *, by: Actor, text: str, holder_secret: str) -> IssuedPass:
@@ -31,7 +60,7 @@ def held_pass(node: Node, *, by: Actor, text: str, holder_secret: str) -> Issued
         NotFound: the node does not know it any more.
         BadInput, LimitExceeded: not a pass at all, a secret that is not base64url.
     """
-    claims = _own(node, text)
+    claims, _ = _own(node, text)
     table = schema.issued_pass
     query = sa.select(table.c.pseudonym, table.c.revoked_at).where(table.c.id == claims.pass_id.hex())
     with node.records.reading() as connection:
@@ -46,11 +75,11 @@ def held_pass(node: Node, *, by: Actor, text: str, holder_secret: str) -> Issued
     return _as_issued(node, claims, text, holder_secret, _same_level(node, row.pseudonym, claims))
 
 
-def _own(node: Node, text: str) -> LevelPass:
+def _own(node: Node, text: str) -> tuple[LevelPass, Mapping[str, Any]]:
     found = read_pass(text, keys=KeyRing.of(node.keys.public["passes"]))
     if found.claims is None or found.signature_valid is not True or found.issuer != node.id:
         raise Refused("This is not a pass of this node.", "Show it to its issuer.")
-    return found.claims
+    return found.claims, found.payload
 
 
 def _same_level(node: Node, pseudonym: str, claims: LevelPass) -> LevelInForce | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -20,7 +22,27 @@ from ..issuance import queries as pass_queries
 from ..level import status
 from . import notice
 from . import queries as rulebook_queries
+from .notice import Verdict
 from .rulebook import UNDER_REVIEW, Rulebook, parse_rulebook, require_successor
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRulebook:
+    """A rulebook that may be published, and what it does to levels.
+
+    Attributes:
+        standing: what people's levels may come from now, against which it was judged.
+        known: versions of all rulebooks that there were then.
+    """
+
+    rulebook: Rulebook
+    verdict: Verdict
+    standing: tuple[Rulebook, ...]
+    known: int
+
+    def holds_from(self, at: datetime) -> datetime:
+        """From when it holds if it is published at that instant. BadInput when it would end before."""
+        return notice.holds_from(self.verdict, self.rulebook, self.standing, at)
 
 
 def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document) -> Rulebook:
@@ -36,27 +58,15 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
         Conflict: its version does not rise, or another version was published meanwhile.
         LimitExceeded: its names are too long for a scannable pass.
     """
-    from ..level.population import require_compilable
-
-    powers.require_two(node, by, second, "publish_rulebook", Resource("Rulebook", str(document.get("id"))[:80]))
-    rulebook = parse_rulebook(document)
-    emergency = powers.require_emergency(node, rulebook.emergency)
-    powers.require_within(rulebook.period, emergency, f"The rulebook {rulebook.id}")
-    require_compilable(rulebook)
-    status.require_computable(rulebook, _risk_levels(node))
-    _require_scannable(node, rulebook)
-    known = rulebook_queries.all_rulebooks(node)
-    for one in known:
-        if one.rulebook.id == rulebook.id:
-            require_successor(one.rulebook, rulebook)
-    standing = _standing(node, known, rulebook.id)
-    verdict = notice.judge(standing, rulebook)
+    powers.require_two(node, by, second, "publish_rulebook", _resource(document))
+    prepared = prepare_rulebook(node, by=by, document=document)
+    rulebook, verdict = prepared.rulebook, prepared.verdict
     with node.change(by) as change:
         table = schema.rulebook
         # What was judged must be what is there: showing that nobody is worse off can take seconds.
-        if change.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() != len(known):
+        if change.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() != prepared.known:
             raise Conflict("Another version was published meanwhile.", "Publish this one again.")
-        effective_from = notice.holds_from(verdict, rulebook, standing, change.at)
+        effective_from = prepared.holds_from(change.at)
         change.execute(
             table.insert().values(
                 id=rulebook.id,
@@ -81,6 +91,32 @@ def publish_rulebook(node: Node, *, by: Actor, second: Actor, document: Document
             second=second.id,
         )
     return rulebook
+
+
+def prepare_rulebook(node: Node, *, by: Actor, document: Document) -> PreparedRulebook:
+    """Check a rulebook against all that its publication asks for, and judge it against what holds now.
+
+    Raises as :func:`publish_rulebook`, but for what concerns the second person.
+    """
+    from ..level.population import require_compilable
+
+    node.require(by, "publish_rulebook", _resource(document))
+    rulebook = parse_rulebook(document)
+    emergency = powers.require_emergency(node, rulebook.emergency)
+    powers.require_within(rulebook.period, emergency, f"The rulebook {rulebook.id}")
+    require_compilable(rulebook)
+    status.require_computable(rulebook, _risk_levels(node))
+    _require_scannable(node, rulebook)
+    known = rulebook_queries.all_rulebooks(node)
+    for one in known:
+        if one.rulebook.id == rulebook.id:
+            require_successor(one.rulebook, rulebook)
+    standing = _standing(node, known, rulebook.id)
+    return PreparedRulebook(rulebook, notice.judge(standing, rulebook), tuple(standing), len(known))
+
+
+def _resource(document: Document) -> Resource:
+    return Resource("Rulebook", str(document.get("id"))[:80])
 
 
 def _standing(node: Node, known: Sequence[rulebook_queries.PublishedRulebook], rulebook_id: str) -> list[Rulebook]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -15,14 +12,15 @@ import orjson
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from hutong.errors import BadInput, HutongError
+from hutong.errors import HutongError
 from hutong.governance import queries
 from hutong.node import Node
 from hutong.trust.log.checkpoint import open_checkpoint, verify_cosignature
+from hutong.trust.log.foreign_proof import MAX_PROOF_CHARACTERS, ForeignProof, read_proof
 from hutong.trust.log.inclusion_steps import inclusion_steps
-from hutong.trust.log.journal import Entry, InclusionProof
+from hutong.trust.log.journal import Entry
 from hutong.trust.log.merkle import leaf_hash
-from hutong.trust.log.note import COSIGNATURE_V1, VerifierKey, parse_verifier_key
+from hutong.trust.log.note import COSIGNATURE_V1
 from hutong.web import code_words
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import Language, Translations
@@ -33,8 +31,6 @@ router = APIRouter()
 
 PAGE_ENTRIES = 30
 MAX_INDEX = 2**53 - 1
-MAX_PROOF_CHARACTERS = 200_000
-MOST_HASHES = 63
 COMMON = ("kind", "by", "at")
 
 
@@ -60,7 +56,7 @@ def check_proof(
     """Checks a proof that somebody has; it changes nothing, so anyone may send it."""
     try:
         checked = read_proof(proof)
-        checked.proof.verify(checked.key)
+        checked.verify()
     except HutongError as error:
         return _log_page(request, node, language, pasted=proof, error=error, status=422)
     ours = checked.key == node.log.key
@@ -95,49 +91,6 @@ def show_entry(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PastedProof:
-    """A proof as somebody gave it, with the key of the log that it names. Nothing of it is verified yet."""
-
-    proof: InclusionProof
-    key: VerifierKey
-
-    @property
-    def event(self) -> Mapping[str, Any]:
-        return Entry(self.proof.index, self.proof.entry).event
-
-
-def read_proof(text: str) -> PastedProof:
-    """A proof in the JSON form of ``/api/log/entries/{index}/proof``. ``BadInput`` when it is none."""
-    try:
-        given = orjson.loads(text)
-        hashes = given["hashes"]
-        if len(hashes) > MOST_HASHES:
-            raise BadInput("The proof has more hashes than any tree needs.", "Fetch it again.")
-        proof = InclusionProof(
-            index=int(given["index"]),
-            size=int(given["size"]),
-            entry=base64.b64decode(given["entry_base64"], validate=True),
-            hashes=tuple(base64.b64decode(value, validate=True) for value in hashes),
-            checkpoint=str(given["checkpoint"]).encode(),
-        )
-        held = orjson.loads(proof.entry)
-        if not isinstance(held, dict):
-            raise BadInput("The entry in the proof is not one.", "Fetch it again.")
-        # The proof is over the bytes; whoever reads the other form must not read something else in it.
-        if "entry" in given and _canonical(given["entry"]) != _canonical(held):
-            raise BadInput(
-                "The readable entry is not the one that the log holds.", "Believe entry_base64 only, or fetch it again."
-            )
-        return PastedProof(proof, parse_verifier_key(str(given["verifier_key"])))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise BadInput("This is no proof.", "Paste the whole JSON of an entry's proof.") from error
-
-
-def _canonical(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
 def _log_page(
     request: Request,
     node: Node,
@@ -156,7 +109,7 @@ def _log_page(
         kept = {"kind": kind} if kind else {}
         older = f"/{language.code}/log?{urlencode({**kept, 'before': shown[-1].index})}"
     kinds = node.log.kinds()
-    checked: PastedProof | None = check.get("checked")
+    checked: ForeignProof | None = check.get("checked")
     return page(
         request,
         language,

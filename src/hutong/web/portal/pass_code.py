@@ -10,13 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
-from hutong.errors import Refused
 from hutong.node import Node
 from hutong.passes.credential import picture
 from hutong.passes.credential.level_pass import MAX_FACTS, disclose
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import Texts
-from hutong.passes.issuance import pass_facts
+from hutong.passes.issuance import held_pass, pass_facts
 from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.trust.authorisation import Actor
 from hutong.web.doors import CurrentNode
@@ -97,18 +96,15 @@ def show_code(
     disclosures: Disclosures = (),
 ) -> HTMLResponse:
     """The code of a pass with the facts that its holder ticked. The node keeps neither."""
-    shown = disclose(text.strip(), disclosures)
-    found = read_pass(shown, keys=node.keys.public["passes"])
-    if found.claims is None or found.signature_valid is not True:
-        raise Refused("This is not a pass of this node.", "Show it to its issuer.")
+    shown = held_pass.shown_pass(node, text=text, disclosures=disclosures)
     response = page(
         request,
         language,
         "pass_code.html",
-        qr=picture.draw_svg(shown),
-        shown=shown,
-        facts=in_words(node, found.payload["facts"], language),
-        expires_at=found.claims.expires_at,
+        qr=picture.draw_svg(shown.text),
+        shown=shown.text,
+        facts=in_words(node, shown.facts, language),
+        expires_at=shown.expires_at,
     )
     response.headers.update(NO_STORE)
     return response

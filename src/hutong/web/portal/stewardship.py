@@ -18,7 +18,7 @@ from hutong.errors import BadInput, HutongError, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import actions as opening
-from hutong.opening.publication import Publication, parse_publication
+from hutong.opening.publication import parse_publication
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
@@ -190,26 +190,12 @@ def publish(
         if step == "publish":
             release = opening.publish(node, by=by, publication=wanted)
             return redirect(language, f"/datasets/{release.dataset_id}")
-        prepared = _prepared(node, wanted)
+        prepared = opening.preview(node, by=by, publication=wanted)
     except HutongError as error:
         return page(
             request, language, "steward_publish.html", status=error.status, publication=publication, error=error
         )
     return page(request, language, "steward_publish.html", publication=publication, wanted=wanted, prepared=prepared)
-
-
-def _prepared(node: Node, wanted: Publication) -> SimpleNamespace:
-    queries.quality(node, wanted.source)
-    node.move_inbox()
-    prepared = opening.prepare(node, wanted)
-    return SimpleNamespace(
-        rows=prepared.table.num_rows,
-        columns=prepared.table.column_names,
-        as_of=prepared.as_of,
-        risk=prepared.risk,
-        suppression=prepared.suppression,
-        facts=prepared.facts,
-    )
 
 
 def _submission_page(
