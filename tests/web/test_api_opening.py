@@ -153,3 +153,24 @@ def test_publishing_the_same_again_gives_the_same_release(world: World, client: 
     given = {"publication": worlds.text_of("publications/tw-weekly.yaml")}
     answer = client.post("/api/opening/releases", json=given, headers=headers)
     assert (answer.status_code, answer.json()["id"]) == (201, "tw-dengue-weekly@1")
+
+
+def test_a_preview_says_what_would_be_published_and_publishes_nothing(client: TestClient, world: World) -> None:
+    body = {"publication": worlds.text_of("publications/tw-weekly.yaml")}
+    before = world.node.log.size()
+    header = {"Authorization": f"Bearer {world.tokens['steward']}"}
+    told = client.post("/api/opening/previews", json=body, headers=header).json()
+    [dataset] = [d for d in client.get("/api/opening/datasets").json() if d["id"] == "tw-dengue-weekly"]
+    release = dataset["releases"][-1]
+    assert (told["dataset"], told["grade"], told["rows"]) == ("tw-dengue-weekly", 0, release["rows"])
+    assert (told["suppression"], told["risk"], told["as_of"]) == (
+        release["suppression"],
+        release["risk"],
+        release["as_of"],
+    )
+    assert told["columns"] == client.get(ROWS).json()["columns"]
+    assert world.node.log.size() == before
+    for who, status in (("partner", 403), ("authority", 403)):
+        header = {"Authorization": f"Bearer {world.tokens[who]}"}
+        assert client.post("/api/opening/previews", json=body, headers=header).status_code == status
+    assert client.post("/api/opening/previews", json=body).status_code == 403

@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from hutong import __version__
 from hutong.node import Node
 from hutong.web import doors, jobs
+from hutong.web.api import account as account_operations
 from hutong.web.api import (
     acquisition,
     appeals,
@@ -37,7 +38,20 @@ from hutong.web.portal import sharing as sharing_pages
 from hutong.web.portal import verifier as verifier_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
 
-API = (governance, acquisition, opening, catalogue, ckan, sharing, passes, health_code, appeals, exposure, log)
+API = (
+    governance,
+    account_operations,
+    acquisition,
+    opening,
+    catalogue,
+    ckan,
+    sharing,
+    passes,
+    health_code,
+    appeals,
+    exposure,
+    log,
+)
 PORTAL = (
     home,
     catalogue_pages,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from hutong.governance import actions
+from hutong.governance import actions, queries
 from hutong.trust.authorisation import PUBLIC
 from hutong.trust.log.checkpoint import Checkpoint
+from hutong.trust.log.foreign_proof import MAX_PROOF_CHARACTERS, read_proof
 from hutong.trust.log.witness import MAX_REQUEST_BYTES
 from hutong.web.doors import CurrentNode, problems
 from hutong.web.kept import Kept
@@ -47,6 +49,30 @@ class Proof(BaseModel):
     hashes: list[str] = Field(description="Inclusion proof (RFC 9162), base64")
     checkpoint: str = Field(description="Signed checkpoint (C2SP)")
     verifier_key: str = Field(description="The log's public key (C2SP signed-note)")
+
+
+class ProofToCheck(BaseModel):
+    proof: str = Field(
+        min_length=1, max_length=MAX_PROOF_CHARACTERS, description="The JSON of a proof, of this log or of another"
+    )
+
+
+class CheckedProof(BaseModel):
+    """An entry that is in the log that the proof names: whose log that is must be known otherwise."""
+
+    index: int
+    size: int
+    event: dict[str, Any]
+    verifier_key: str
+    ours: bool = Field(description="Whether it is the log of this node")
+
+
+class WitnessState(BaseModel):
+    """A party that witnesses this log, and how far it has come."""
+
+    party: str
+    size: int = Field(description="Entries in the newest checkpoint that it cosigned; 0: none yet")
+    at: datetime | None
 
 
 class LogState(BaseModel):
@@ -116,6 +142,26 @@ def get_entries(
 def get_proof(node: CurrentNode, index: Annotated[int, Path(ge=0, le=MAX_INDEX)]) -> Proof:
     """Proof that the entry is in the log."""
     return Proof(**node.log.prove(index).document(), verifier_key=str(node.log.key))
+
+
+@router.post("/api/log/proof-check", responses=problems(400, 413, 422))
+def check_proof(node: CurrentNode, given: ProofToCheck) -> CheckedProof:
+    """Check a proof that somebody has; nothing is kept."""
+    found = read_proof(given.proof)
+    found.verify()
+    return CheckedProof(
+        index=found.proof.index,
+        size=found.proof.size,
+        event=dict(found.event),
+        verifier_key=str(found.key),
+        ours=found.key == node.log.key,
+    )
+
+
+@router.get("/api/log/witnesses")
+def get_witnesses(node: CurrentNode) -> list[WitnessState]:
+    """Who witnesses this log, and how far each has come."""
+    return [WitnessState(party=one.party.id, size=one.size, at=one.at) for one in queries.witnesses(node)]
 
 
 @router.get("/api/log/check", responses=problems(422))

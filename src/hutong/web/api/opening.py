@@ -74,6 +74,19 @@ class PublicationModel(BaseModel):
     publication: str = Field(max_length=128 * 1024)
 
 
+class PreviewModel(BaseModel):
+    """What would be published now, and how it would be protected."""
+
+    dataset: str
+    grade: int = Field(ge=0, le=4)
+    rows: int
+    columns: list[str]
+    as_of: date
+    suppression: str = Field(description="What is withheld and by which rule; empty where nothing is")
+    risk: str = Field(description="The measured risk that a person is recognised; empty for counts")
+    facts: dict[str, int | float | str] = Field(description="Figures of the protection, as the log would tell them")
+
+
 class RowsModel(BaseModel):
     """A page of the rows of a release."""
 
@@ -92,6 +105,25 @@ def publish(node: CurrentNode, actor: CurrentActor, given: PublicationModel) -> 
     from hutong.opening.publication import parse_publication
 
     return _release(actions.publish(node, by=actor, publication=parse_publication(given.publication)))
+
+
+@router.post("/api/opening/previews", responses=problems(401, 403, 404, 409, 422, 503))
+def preview_release(node: CurrentNode, actor: CurrentActor, given: PublicationModel) -> PreviewModel:
+    """What a publication would publish now; nothing is published."""
+    from hutong.opening.publication import parse_publication
+
+    wanted = parse_publication(given.publication)
+    prepared = actions.preview(node, by=actor, publication=wanted)
+    return PreviewModel(
+        dataset=wanted.dataset,
+        grade=wanted.grade,
+        rows=prepared.table.num_rows,
+        columns=prepared.table.column_names,
+        as_of=prepared.as_of,
+        suppression=prepared.suppression,
+        risk=prepared.risk,
+        facts=dict(prepared.facts),
+    )
 
 
 @router.get("/api/opening/datasets")

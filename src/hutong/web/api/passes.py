@@ -23,11 +23,12 @@ from hutong.passes.recognition import conversion_actions, matrix_queries
 from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
-from hutong.web.api import rulebooks
+from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
-router.include_router(rulebooks.router)
+for part in (rulebooks, rule_drafts, held_passes, pass_keys):
+    router.include_router(part.router)
 MAX_TEXT = 100_000
 MAX_PICTURE_BASE64 = 24_000_000
 

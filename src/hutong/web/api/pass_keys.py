@@ -1,0 +1,80 @@
+"""Keys that sign passes and passes that were revoked, for authorities and auditors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from hutong.passes.issuance import key_queries
+from hutong.trust.authorisation import Resource
+from hutong.web.doors import CurrentActor, CurrentNode, problems
+
+router = APIRouter()
+
+
+class KeyState(BaseModel):
+    """A key that signs passes, or did."""
+
+    key_id: str
+    state: Literal["in-use", "retired", "compromised"]
+    begins_at: datetime
+    ends_at: datetime
+    changed_at: datetime | None
+
+
+class KeyAct(BaseModel):
+    """What was done to a key, as the log tells it."""
+
+    kind: Literal["retired", "compromised"]
+    key: str
+    by: str
+    second: str = Field(description="Empty where one person is enough")
+    at: datetime
+    entry: int = Field(description="Its place in the log")
+
+
+class PassKeys(BaseModel):
+    """The keys of this node's passes. A pass signed by a retired key verifies until it ends."""
+
+    keys: list[KeyState]
+    acts: list[KeyAct] = Field(description="The newest first")
+
+
+class Revocation(BaseModel):
+    """A pass that was revoked: by which rule, and by whose order."""
+
+    pass_id: str
+    rule: str
+    by: str
+    second: str
+    at: datetime
+    entry: int = Field(description="Its place in the log")
+
+
+class Revocations(BaseModel):
+    """The newest revocations of single passes, and how many passes the node knows of."""
+
+    revocations: list[Revocation] = Field(description="The newest first; at most 100")
+    valid: int = Field(description="Passes that can be shown now")
+    revoked: int = Field(description="Passes that were revoked before their end, which is still to come")
+
+
+@router.get("/api/passes/keys", responses=problems(401, 403, 422))
+def get_pass_keys(node: CurrentNode, actor: CurrentActor) -> PassKeys:
+    """Which keys sign passes and until when, and what was done to them by whom."""
+    node.require(actor, "read_keys", Resource("Node", node.id))
+    keys = [KeyState(**{name: getattr(one, name) for name in KeyState.model_fields}) for one in node.keys.pass_keys]
+    return PassKeys(keys=keys, acts=[KeyAct(**asdict(act)) for act in key_queries.key_acts(node)])
+
+
+@router.get("/api/passes/revocations", responses=problems(401, 403, 422))
+def get_revocations(node: CurrentNode, actor: CurrentActor) -> Revocations:
+    """Which passes were revoked: by whom, when, and by which rule."""
+    node.require(actor, "read_keys", Resource("Node", node.id))
+    counts = key_queries.pass_counts(node)
+    found = [Revocation(**asdict(one)) for one in key_queries.revocations(node)]
+    return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked)
