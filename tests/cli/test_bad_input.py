@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import socket
@@ -564,3 +565,15 @@ def test_a_place_that_cannot_be_written_is_no_defect(hutong: CommandLine, ready:
 
 def test_the_quality_of_an_unknown_source(hutong: CommandLine, ready: Path) -> None:
     require_refused(hutong("quality", "--source", "nobody", "--node", ready, "--json"), errors.NotFound, "nobody")
+
+
+def test_a_password_is_asked_for_in_a_terminal_only(
+    hutong: CommandLine, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("account", "create", "ana", "--role", "steward", "--node", copy, "--json")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long phrase, easy to keep\n"))
+    require_refused(hutong(*command), errors.BadInput, "--password")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "a long phrase, easy to keep")
+    asked = hutong(*command)
+    assert (asked.code, asked.json["name"]) == (0, "ana")

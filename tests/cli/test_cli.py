@@ -511,7 +511,9 @@ def test_exit_codes_are_those_that_are_documented(hutong: CommandLine, region: R
         assert f"{kind.exit_code} " in door.__doc__, kind
     assert hutong("--help").code == 0
     assert hutong("nonsense").code == 2
-    assert hutong("log", "prove", "x", "--node", region.node).code == 2
+    misspelt = hutong("log", "prove", "x", "--node", region.node)
+    assert (misspelt.code, misspelt.err.count("\n")) == (2, 1)
+    assert misspelt.err.endswith(". See: hutong log prove --help\n")
     assert hutong("log", "check").code == errors.BadInput.exit_code
     assert hutong("log", "check", "--node", tmp_path).code == errors.NotFound.exit_code
     taken = hutong("init", "--node", region.node, "--id", "x", "--name-en", "X", "--name-zh", "X", "--territory", "XX")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
+from hutong.errors import BadInput
 
 emergency = typer.Typer(help="Declare and end emergencies.", no_args_is_help=True)
 account = typer.Typer(help="Local accounts and API tokens.", no_args_is_help=True)
@@ -29,7 +31,6 @@ def declare(
     """Declare an emergency from its file."""
     import yaml
 
-    from hutong.errors import BadInput
     from hutong.governance import actions
     from hutong.governance.emergency import parse_emergency
     from hutong.standard.yaml_text import load_yaml
@@ -63,7 +64,9 @@ def create_account(
         list[str], typer.Option("--role", help="steward, authority, partner, verifier, resident, auditor.")
     ],
     display_name: Annotated[str, typer.Option(help="Name shown on pages.")] = "",
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
+    password: Annotated[
+        str, typer.Option(help="Left out: asked for, which keeps it out of the shell's history.", show_default=False)
+    ] = "",
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,10 +80,16 @@ def create_account(
             name=name,
             display_name=display_name or name,
             roles=frozenset(role),
-            password=password,
+            password=password or _asked_password(),
         )
     result = {"name": created.name, "roles": sorted(created.roles), "expires_at": created.expires_at.isoformat()}
     show(as_json, result, f"Created {name} ({', '.join(sorted(created.roles))}) until {created.expires_at:%Y-%m-%d}.")
+
+
+def _asked_password() -> str:
+    if not sys.stdin.isatty():
+        raise BadInput("No password was given.", "Give --password, or run this in a terminal, which asks for it.")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
 @account.command("token")
@@ -168,8 +177,6 @@ def import_list(
 def _object(text: str, file: Path, remedy: str) -> dict[str, Any]:
     import orjson
 
-    from hutong.errors import BadInput
-
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -204,7 +211,6 @@ def publish_list(
     """Sign and publish the next edition of the trust list, with exactly these parties."""
     import orjson
 
-    from hutong.errors import BadInput
     from hutong.governance import actions
     from hutong.trust.trust_list import party_of
 

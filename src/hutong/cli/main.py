@@ -36,14 +36,15 @@ def main() -> None:
     """Run a command; every error is one line that says what happened and what to do."""
     command = typer.main.get_command(app)
     try:
-        sys.exit(command.main(standalone_mode=False) or 0)
+        sys.exit(command.main(prog_name="hutong", standalone_mode=False) or 0)
     except HutongError as error:
         _tell(error.what, error.do, error.code)
         sys.exit(error.exit_code)
     except TyperException as error:
         context = getattr(error, "ctx", None)
         usage = f"{context.command_path} --help" if context else "hutong --help"
-        _tell(error.format_message(), f"See: {usage}", "usage")
+        what = error.format_message().replace("Value error, ", "").rstrip(".")
+        _tell(f"{what}.", f"See: {usage}", "usage")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         _tell("Stopped.", "What was acknowledged before is kept.", "stopped")
