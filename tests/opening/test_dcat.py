@@ -129,7 +129,8 @@ def test_both_forms_say_the_same_triples():
 
 def test_the_same_catalogue_gives_the_same_bytes_in_another_process():
     program = (
-        "import hashlib; from hutong.opening.catalogue import dcat; from tests.opening.catalogue_sample import catalogue;"
+        "import hashlib; from hutong.opening.catalogue import dcat;"
+        "from tests.opening.catalogue_sample import catalogue;"
         "print(hashlib.sha256(dcat.catalogue_turtle(catalogue()).encode() + dcat.catalogue_json_ld(catalogue()))"
         ".hexdigest())"
     )
