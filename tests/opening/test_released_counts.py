@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutong.opening.released_counts import AreaSum, ReleasedCounts, country_series, read_counts
+from hutong.errors import LimitExceeded
+from hutong.opening.preview import Wanted
+from hutong.opening.released_counts import AreaSum, ReleasedCounts, area_series, country_series, read_counts
+from hutong.opening.selection import Choices, choices, selected
 
 WEEKS = tuple(date(2015, 7, 5) + timedelta(weeks=number) for number in range(4))
 PARENTS = {"X": None, "X-1": "X", "X-2": "X", "X-1a": "X-1", "X-1b": "X-1", "X-2a": "X-2"}
@@ -73,6 +77,54 @@ def test_a_sum_is_what_is_published_and_nothing_is_guessed(figures: dict[tuple[s
         assert 0 <= area.withheld_weeks <= len(WEEKS)
         if area.withheld_weeks == 0:
             assert area.known == own
+
+
+def written(path: Path, figures: dict[tuple[str, int], int | None]) -> Path:
+    """A release's file with these figures of the country X, its region X-1 and the place X-1-A."""
+    above = {"X": None, "X-1": "X", "X-1-A": "X-1"}
+    levels = {"X": "country", "X-1": "region1", "X-1-A": "region2"}
+    table = pa.table(
+        {
+            "area_code": [code for code, _ in figures],
+            "area_name": [f"name of {code}" for code, _ in figures],
+            "level": [levels[code] for code, _ in figures],
+            "parent_code": pa.array([above[code] for code, _ in figures], pa.string()),
+            "period_start": [WEEKS[week] for _, week in figures],
+            "value": pa.array(figures.values(), pa.int64()),
+            "status": ["withheld" if value is None else "published" for value in figures.values()],
+        }
+    )
+    pq.write_table(table, path)
+    return path
+
+
+def test_an_areas_weeks_are_those_listed_and_those_that_follow(tmp_path: Path) -> None:
+    figures = {("X", 0): 9, ("X", 1): None, ("X", 2): 8, ("X", 3): 0, ("X-1", 0): 7, ("X-1", 2): None, ("X-1-A", 0): 6}
+    path = written(tmp_path / "counts.parquet", figures)
+    # Not listed: withheld where the area above is (week 1), and no case where it is published (week 3).
+    assert area_series(path, "X-1") == list(zip(WEEKS, [7, None, None, 0], strict=True))
+    assert area_series(path, "X-1-A") == list(zip(WEEKS, [6, None, None, 0], strict=True))
+    assert area_series(path, None, WEEKS[1], WEEKS[2]) == [(WEEKS[1], None), (WEEKS[2], 8)]
+    assert area_series(path, "X") == country_series(path)
+    assert area_series(path, "Y") == []
+
+
+def test_what_may_be_chosen_next_has_its_published_cases(tmp_path: Path) -> None:
+    figures = {("X", 0): 9, ("X", 1): None, ("X", 2): 8, ("X-1", 0): 7, ("X-1", 2): None, ("X-1-A", 0): 6}
+    path = written(tmp_path / "counts.parquet", figures)
+    assert choices(path, Wanted()).areas == (("X-1", "name of X-1", 7),)
+    assert choices(path, Wanted()).years == ((WEEKS[0].year, 17),)
+    assert choices(path, Wanted("X-1")) == Choices((("X-1-A", "name of X-1-A", 6),), ((WEEKS[0].year, 7),))
+    # Nothing is published of the place in these weeks: it is no choice, and no zero.
+    assert choices(path, Wanted("X-1", since=WEEKS[1])).areas == ()
+
+
+def test_a_selection_is_whole_or_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "counts.parquet", {("X", week): week for week in range(4)})
+    assert selected(path, Wanted(since=WEEKS[2]))["value"].to_pylist() == [2, 3]
+    assert selected(path, Wanted(), most=4).num_rows == 4
+    with pytest.raises(LimitExceeded):
+        selected(path, Wanted(), most=3)
 
 
 def test_a_file_is_read_whole_or_its_latest_weeks(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
@@ -131,6 +133,29 @@ def test_rows_of_an_area_and_time(client: TestClient) -> None:
     assert wanted
     assert page["next_after"] is None
     assert page["suppression"].startswith("Counts from 1 to 4 are withheld")
+
+
+def test_a_file_of_an_area_and_time_has_its_rows_in_every_form(client: TestClient) -> None:
+    asked = {"area": "TW-67", "from": "2015-08-01", "to": "2015-08-31"}
+    wanted = client.get(ROWS, params={**asked, "limit": 1000}).json()["rows"]
+    assert 3 <= len(wanted) <= 5
+    answer = client.get(f"{WEEKLY}.json", params=asked)
+    assert answer.json() == wanted
+    assert answer.headers["content-disposition"] == 'attachment; filename="tw-dengue-weekly-v1-selection.json"'
+    digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
+    assert answer.headers["repr-digest"] == f"sha-256=:{digest}:"
+    assert (
+        client.get(f"{WEEKLY}.json", params=asked, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    )
+    lines = client.get(f"{WEEKLY}.csv", params=asked).text.splitlines()
+    assert [line.split(",")[4] for line in lines[1:]] == [row["period_start"] for row in wanted]
+    parquet = client.get(f"{WEEKLY}.parquet", params=asked).content
+    assert pq.read_table(io.BytesIO(parquet))["value"].to_pylist() == [row["value"] for row in wanted]
+
+
+def test_what_is_not_open_is_not_open_in_parts(client: TestClient) -> None:
+    assert client.get(f"{RECORDS}.csv?from=2015-08-01").status_code == 403
+    assert client.get(f"{WEEKLY}.csv?from=soon").status_code == 422
 
 
 @pytest.mark.parametrize("asked", ["limit=1001", "limit=0", "after=-1", "from=yesterday", "version=0"])

@@ -225,6 +225,46 @@ def test_a_preview_shows_the_rows_that_are_asked_for(world: World, client: TestC
     assert "No row of this version fits" in client.get(f"/en/datasets/{WEEKLY}?to=1990-01-01").text
 
 
+def test_what_is_chosen_holds_for_sentence_curve_table_files_and_examples(world: World, client: TestClient) -> None:
+    asked = "area=TW-67&from=2015-08-01&to=2015-08-31"
+    rows = [
+        row
+        for row in rows_of(world.node, WEEKLY)
+        if row["area_code"] == "TW-67" and "2015-08-01" <= str(row["period_start"]) <= "2015-08-31"
+    ]
+    cases = sum(int(str(row["value"])) for row in rows if row["value"] is not None)
+    page = client.get(f"/en/datasets/{WEEKLY}?{asked}").text
+    assert f"Tainan City: {cases} cases published, " in text_of(page)
+    assert "Tainan City: cases by epidemiological week, " in page
+    assert f"The newest {len(rows)} of {len(rows)} rows" in page
+    newest = max(str(row["period_start"]) for row in rows)
+    assert page[page.index('id="preview"') :].split("<td>")[5].startswith(newest)
+    for file in (f"/data/{WEEKLY}/v1/{WEEKLY}-v1.csv?", f"/about/{WEEKLY}/curve?version=1&amp;", "rows?version=1&amp;"):
+        assert f"{file}{asked.replace('&', '&amp;')}" in page
+    about = text_of(client.get(f"/en/about/{WEEKLY}/curve?version=1&{asked}").text)
+    assert "Tainan City: cases by epidemiological week, " in about
+
+
+def test_choices_lead_on_and_back(client: TestClient) -> None:
+    page = client.get(f"/en/datasets/{WEEKLY}?from=2015-01-01&to=2015-12-31").text
+    ways = page[page.index('class="choices"') : page.index('id="preview"')]
+    inside = re.findall(r'href="([^"]*)" rel="nofollow">Tainan City', ways)
+    assert [unescape(way) for way in inside] == ["?from=2015-01-01&to=2015-12-31&area=TW-67#rows"]
+    # The year that holds is marked, and leads back to all years.
+    assert re.findall(r'href="([^"]*)" rel="nofollow" aria-current="true">2015', ways) == ["?#rows"]
+    deeper = client.get(f"/en/datasets/{WEEKLY}{unescape(inside[0])}").text
+    assert "North Dist." in deeper[deeper.index('class="choices"') : deeper.index('id="preview"')]
+    assert 'aria-label="Filters in force"' in deeper
+    assert client.get(f"/en/datasets/{WEEKLY}?area=XX-1").status_code == 200
+    assert client.get(f"/en/datasets/{WEEKLY}?from=yesterday").status_code == 422
+
+
+def test_names_that_no_source_gives_in_chinese_are_not_invented(client: TestClient) -> None:
+    note = "来源未提供中文名称"
+    assert note in client.get(f"/zh/datasets/{WEEKLY}").text
+    assert "it gives none in this language" not in client.get(f"/en/datasets/{WEEKLY}").text
+
+
 def test_the_api_example_gives_the_rows_of_the_filters(client: TestClient) -> None:
     page = client.get(f"/en/datasets/{WEEKLY}?area=TW-67&from=2015-07-19").text
     code = unescape(re.search(r"<pre[^>]*><code>(curl .*?)</code>", page, re.DOTALL)[1])  # type: ignore[index]

@@ -51,7 +51,7 @@ def preview(path: Path, wanted: Wanted, *, after: int = 0, limit: int = 100) -> 
     try:
         with pq.ParquetFile(path) as file:
             columns = tuple(file.schema_arrow.names)
-            _require_columns(columns, wanted)
+            require_columns(columns, wanted)
             found: list[tuple[int, dict[str, Any]]] = []
             for number, batch in _batches(file, after):
                 found += _chosen(batch, wanted, first=number, after=after, most=limit + 1 - len(found))
@@ -63,7 +63,8 @@ def preview(path: Path, wanted: Wanted, *, after: int = 0, limit: int = 100) -> 
     return Rows(columns, tuple(row for _, row in page), page[-1][0] if len(found) > limit else None)
 
 
-def _require_columns(columns: tuple[str, ...], wanted: Wanted) -> None:
+def require_columns(columns: tuple[str, ...], wanted: Wanted) -> None:
+    """``BadInput`` when a release with these columns can't be chosen from in this way."""
     if wanted.area is not None and AREA not in columns:
         raise BadInput("This release has no areas to choose from.", "Leave the area out.")
     if (wanted.since or wanted.until) and WEEK not in columns:
@@ -88,6 +89,19 @@ def _batches(file: Any, after: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         number += batch.num_rows
 
 
+def wanted_rows(batch: pa.RecordBatch, wanted: Wanted, mask: Any) -> Any:
+    """The mask, without the rows that are not wanted."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if wanted.area is not None:
+        mask = pc.and_kleene(mask, pc.equal(batch[AREA], wanted.area))
+    for bound, compare in ((wanted.since, pc.greater_equal), (wanted.until, pc.less_equal)):
+        if bound is not None:
+            mask = pc.and_kleene(mask, compare(pc.cast(batch[WEEK], pa.date32()), pa.scalar(bound, pa.date32())))
+    return mask
+
+
 def _chosen(
     batch: pa.RecordBatch, wanted: Wanted, *, first: int, after: int, most: int
 ) -> list[tuple[int, dict[str, Any]]]:
@@ -95,15 +109,11 @@ def _chosen(
     import pyarrow.compute as pc
 
     number = pa.array(range(first, first + batch.num_rows), pa.int64())
-    mask = pc.greater(number, after)
-    if wanted.area is not None:
-        mask = pc.and_kleene(mask, pc.equal(batch[AREA], wanted.area))
-    for bound, compare in ((wanted.since, pc.greater_equal), (wanted.until, pc.less_equal)):
-        if bound is not None:
-            mask = pc.and_kleene(mask, compare(pc.cast(batch[WEEK], pa.date32()), pa.scalar(bound, pa.date32())))
+    mask = wanted_rows(batch, wanted, pc.greater(number, after))
     table = pa.Table.from_batches([batch]).append_column("", number).filter(mask).slice(0, most)
-    return [(row.pop(""), {name: _plain(value) for name, value in row.items()}) for row in table.to_pylist()]
+    return [(row.pop(""), plain_row(row)) for row in table.to_pylist()]
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date | datetime) else value
+def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its dates as text."""
+    return {name: v.isoformat() if isinstance(v, date | datetime) else v for name, v in row.items()}

@@ -11,6 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLUMNS = ("area_code", "area_name", "level", "parent_code", "period_start", "value", "status")
 ROOT_LEVEL = "country"
@@ -132,3 +136,44 @@ def country_series(path: Path) -> list[tuple[date, int | None]]:
     table = pq.read_table(path, columns=["period_start", "value", "status"], filters=filters)
     rows = sorted(zip(*(table[name].to_pylist() for name in table.column_names), strict=True), key=lambda row: row[0])
     return [(week, value if status == "published" else None) for week, value, status in rows]
+
+
+def area_series(
+    path: Path, area: str | None = None, since: date | None = None, until: date | None = None
+) -> list[tuple[date, int | None]]:
+    """An area's count of each week within days, listed or not, oldest first; without an area, the country's.
+
+    Empty when the release holds no weekly counts, or none of this area.
+    """
+    import pyarrow.parquet as pq
+
+    if not is_counts(pq.read_schema(path).names):
+        return []
+    table = pq.read_table(path, columns=["area_code", "parent_code", "level", "period_start", "value", "status"])
+    chain, roots = _chain(table, area)
+    if not chain:
+        return []
+    figures: dict[tuple[str, date], int | None] = {}
+    for row in table.filter(pq.filters_to_expression([("area_code", "in", [*chain, *roots])])).to_pylist():
+        figures[row["area_code"], row["period_start"]] = row["value"] if row["status"] == "published" else None
+    weeks = sorted({week for code, week in figures if code in roots})
+    weeks = [week for week in weeks if (since is None or week >= since) and (until is None or week <= until)]
+    parents = dict(zip(chain, [*chain[1:], None], strict=True))
+    counts = ReleasedCounts(tuple(weeks), figures, parents, {}, {})
+    return [(week, counts.count(chain[0], week)) for week in weeks]
+
+
+def _chain(table: pa.Table, area: str | None) -> tuple[list[str], list[str]]:
+    """The area, the one above it, and so on; and the country's code. Both empty for an area that is not listed."""
+    import pyarrow.compute as pc
+
+    roots = table.filter(pc.equal(table["level"], ROOT_LEVEL))["area_code"].unique().to_pylist()
+    chain: list[str] = []
+    code = roots[0] if area is None and roots else area
+    while code is not None and code not in chain:
+        rows = table.filter(pc.equal(table["area_code"], code)).slice(0, 1).to_pylist()
+        if not rows:
+            break
+        chain.append(code)
+        code = rows[0]["parent_code"]
+    return chain, roots

@@ -6,7 +6,7 @@ A release never changes, so what was drawn once is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -15,7 +15,8 @@ from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
-from hutong.opening.released_counts import AreaSum, ReleasedCounts, country_series, read_counts
+from hutong.opening.preview import Wanted
+from hutong.opening.released_counts import AreaSum, ReleasedCounts, area_series, country_series, read_counts
 from hutong.web.charts import Basis, Column, Figure, bars, epidemic_curve, hexagon_map
 from hutong.web.findings import Bar, HexagonValue, WeekCount
 from hutong.web.hexagons import MapLabel
@@ -33,7 +34,7 @@ PER = 100_000
 KINDS = ("curve", "recent", "map", "areas")
 
 _kept: Kept[Figure | None] = Kept(128)
-_series: Kept[list[tuple[date, int | None]]] = Kept(64)
+_series: Kept[list[tuple[date, int | None]]] = Kept(128)
 _year: Kept[ReleasedCounts | None] = Kept(8)
 
 
@@ -66,6 +67,41 @@ def figure(node: Node, dataset: Dataset, release: Release, kind: str, language: 
     return _kept.get((path, release.sha256, language.code, kind), lambda: _draw(node, dataset, release, kind, language))
 
 
+def selected_series(node: Node, release: Release, wanted: Wanted) -> list[tuple[date, int | None]]:
+    """The weekly counts of an area (or the country) within days; empty when the release lists none."""
+    if wanted == Wanted():
+        return series(node, release)
+    path = queries.release_file(node, release, "parquet")
+    return _series.get((path, wanted), lambda: area_series(path, wanted.area, wanted.since, wanted.until))
+
+
+def selected_curve(
+    node: Node, dataset: Dataset, release: Release, *, wanted: Wanted, area: str, language: Language
+) -> Figure | None:
+    """The curve of an area (called ``area``) within days; None when the release lists none."""
+    if wanted == Wanted():
+        return figure(node, dataset, release, "curve", language)
+
+    def draw() -> Figure | None:
+        words = translations(language)
+        points = [WeekCount(week, count) for week, count in selected_series(node, release, wanted)]
+        return _curve(points, _basis(node, dataset, release, language), words, area)
+
+    path = queries.release_file(node, release, "parquet")
+    return _kept.get((path, release.sha256, language.code, wanted), draw)
+
+
+def names_note(known: Iterable[Area], language: Language) -> str:
+    """That names of areas are as the source writes them, where it gives none in the language of the page."""
+    without = [area for area in known if language.code == "zh" and not area.names["name_zh"]]
+    words = translations(language)
+    return (
+        words.gettext("Names of areas are as the source writes them; it gives none in this language.")
+        if without
+        else ""
+    )
+
+
 def areas(node: Node) -> dict[str, Area]:
     """The areas that the node has acquired, down to the second level; none before there is a list of them."""
     try:
@@ -91,12 +127,7 @@ def areas(node: Node) -> dict[str, Area]:
 
 def _draw(node: Node, dataset: Dataset, release: Release, kind: str, language: Language) -> Figure | None:
     words = translations(language)
-    as_of = release.issued or node.clock()
-    source = words.gettext("%(title)s, version %(version)s") % {
-        "title": dataset.title.in_language(language.code),
-        "version": release.version,
-    }
-    basis = Basis(source, as_of, threshold_of(release.suppression))
+    basis = _basis(node, dataset, release, language)
     if kind in ("curve", "recent"):
         points = [WeekCount(week, count) for week, count in series(node, release)]
         return _curve(points if kind == "curve" else points[-RECENT_WEEKS:], basis, words)
@@ -112,13 +143,23 @@ def _draw(node: Node, dataset: Dataset, release: Release, kind: str, language: L
     return draw(whole, known, basis, language, words)
 
 
-def _curve(points: list[WeekCount], basis: Basis, words: Translations) -> Figure | None:
+def _basis(node: Node, dataset: Dataset, release: Release, language: Language) -> Basis:
+    source = translations(language).gettext("%(title)s, version %(version)s") % {
+        "title": dataset.title.in_language(language.code),
+        "version": release.version,
+    }
+    return Basis(source, release.issued or node.clock(), threshold_of(release.suppression))
+
+
+def _curve(points: list[WeekCount], basis: Basis, words: Translations, area: str = "") -> Figure | None:
     if not points:
         return None
-    description = words.gettext("Cases by epidemiological week, %(first)s to %(last)s.") % {
-        "first": words.date(points[0].week),
-        "last": words.date(points[-1].week),
-    }
+    told = {"first": words.date(points[0].week), "last": words.date(points[-1].week), "area": area}
+    description = (
+        words.gettext("%(area)s: cases by epidemiological week, %(first)s to %(last)s.") % told
+        if area
+        else words.gettext("Cases by epidemiological week, %(first)s to %(last)s.") % told
+    )
     return epidemic_curve(points, description=description, basis=basis, words=words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import date
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening import actions, queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
-from hutong.opening.release import FORMATS, file_name
+from hutong.opening.preview import Wanted
+from hutong.opening.release import FORMATS, as_format, file_name
+from hutong.opening.selection import selected
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -23,6 +26,9 @@ router = APIRouter(tags=["opening"])
 
 ID = Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$", description="The dataset's id on this node")
 MOST_VERSION = 2**31 - 1
+AreaQuery = Annotated[str | None, Query(max_length=60, description="Code of an area")]
+SinceQuery = Annotated[date | None, Query(alias="from", description="First day of the first week")]
+UntilQuery = Annotated[date | None, Query(alias="to", description="First day of the last week")]
 
 
 class File(BaseModel):
@@ -145,14 +151,14 @@ def get_rows(
     actor: CurrentActor,
     dataset: Annotated[str, ID],
     version: Annotated[int | None, Query(ge=1, le=MOST_VERSION, description="The newest without")] = None,
-    area: Annotated[str | None, Query(max_length=60, description="Code of an area")] = None,
-    since: Annotated[date | None, Query(alias="from", description="First day of the first week")] = None,
-    until: Annotated[date | None, Query(alias="to", description="First day of the last week")] = None,
+    area: AreaQuery = None,
+    since: SinceQuery = None,
+    until: UntilQuery = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[int, Query(ge=0, le=2**53 - 1, description="Number of the row before the page")] = 0,
 ) -> RowsModel:
     """A page of the rows of a release that the caller may download."""
-    from hutong.opening.preview import Wanted, preview
+    from hutong.opening.preview import preview
 
     release = _allowed_release(node, actor, dataset, version)
     path = queries.release_file(node, release, "parquet")
@@ -179,7 +185,7 @@ FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
     206: {"description": "The part that the Range header asked for"},
     304: {"description": "The caller has this file already"},
     416: {"description": "The file has no such part"},
-    **problems(401, 403, 404, 422),
+    **problems(401, 403, 404, 413, 422, 503),
 }
 
 
@@ -193,24 +199,38 @@ def download(
     dataset: Annotated[str, ID],
     version: Annotated[int, Path(ge=1, le=MOST_VERSION)],
     file: Annotated[str, Path(max_length=120, description="Name of the file, such as cases-v1.csv")],
+    area: AreaQuery = None,
+    since: SinceQuery = None,
+    until: UntilQuery = None,
 ) -> Response:
-    """A file of a release: open to everyone at grade 0, and never without an agreement from grade 2 on."""
+    """A file of a release: open to everyone at grade 0, and never without an agreement from grade 2 on.
+
+    With an area or days it holds only the rows of these (at most 200,000), in the same form.
+    """
     release = _allowed_release(node, actor, dataset, version)
     format_ = next((name for name in FORMATS if file == file_name(dataset, version, name)), None)
     if format_ is None:
         raise NotFound("There is no such file of this release.", "See its files on its page.")
     about = next(entry for entry in release.distributions if entry.format == format_)
+    wanted = Wanted(area, since, until)
+    content = None
+    if wanted != Wanted():
+        content = as_format(selected(queries.release_file(node, release, "parquet"), wanted), format_)
+    sha256 = about.sha256 if content is None else hashlib.sha256(content).hexdigest()
     is_open = queries.dataset(node, dataset).grade == 0
     headers = {
-        "ETag": f'"{about.sha256}"',
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(about.sha256)).decode()}:",
+        "ETag": f'"{sha256}"',
+        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
         # A version never changes; what is not open must not stay in anyone's cache.
         "Cache-Control": "public, max-age=31536000, immutable" if is_open else "private, no-store",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     path = queries.release_file(node, release, format_)
-    return FileResponse(path, media_type=about.media_type, filename=path.name, headers=headers)
+    if content is None:
+        return FileResponse(path, media_type=about.media_type, filename=path.name, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="{path.stem}-selection{path.suffix}"'
+    return Response(content, media_type=about.media_type, headers=headers)
 
 
 def _allowed_release(node: Node, actor: Actor, dataset: str, version: int | None) -> Release:

@@ -11,12 +11,13 @@ from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.sharing import catalogue as shown
-from hutong.web import dataset_view, joint_figures, released_figures
+from hutong.web import joint_figures, released_figures
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import N_, Language, Translations
 from hutong.web.portal.dataset import NAME, protection
 from hutong.web.portal.page import PageLanguage, page, text_in, words_of
 from hutong.web.proofs import proof_of_joint_series, proof_of_release
+from hutong.web.selection_view import Chosen, chosen_curve, files
 
 router = APIRouter()
 
@@ -70,17 +71,17 @@ def about(
     language: PageLanguage,
     name: Annotated[str, NAME],
     figure: Annotated[str, Path(pattern="^[a-z]{2,20}$")],
-    version: Annotated[str | None, Query(max_length=64)] = None,
+    chosen: Annotated[Chosen, Query()],
 ) -> HTMLResponse:
     found = shown.dataset(node, name)
     words = words_of(language)
     if figure == JOINT:
         context = _joint(node, found, language)
     elif figure in DEFINITIONS and found.origin is None:
-        release = found.current if version is None else found.release(version)
+        release = found.current if chosen.version is None else found.release(chosen.version)
         if release is None:
             raise NotFound("There is no such version.", "See its versions on its page.")
-        context = _released(node, found, release, figure, language)
+        context = _released(node, found, release, figure=figure, chosen=chosen, language=language)
     else:
         raise NotFound("There is no such number here.", "Open it from the figure that shows it.")
     return page(
@@ -94,23 +95,31 @@ def about(
     )
 
 
-def _released(node: Node, found: Dataset, release: Release, figure: str, language: Language) -> dict[str, Any]:
+def _released(
+    node: Node, found: Dataset, release: Release, *, figure: str, chosen: Chosen, language: Language
+) -> dict[str, Any]:
     words = words_of(language)
     title, definition = DEFINITIONS[figure]
-    drawn = released_figures.figure(node, found, release, figure, language)
+    pairs = chosen.pairs() if figure == "curve" else {}
+    drawn = (
+        chosen_curve(node, found, release, chosen, language)
+        if pairs
+        else released_figures.figure(node, found, release, figure, language)
+    )
     if drawn is None:
         raise NotFound("There is no such number here.", "Open it from the figure that shows it.")
     proof = proof_of_release(node, release)
     return {
         "title": words.gettext(title),
         "finding": drawn.title,
+        "shown": drawn.description,
         "definition": [words.gettext(sentence) for sentence in definition],
         "source": found.provenance,
         "lag": _lag(node, release, words),
         "protection": protection(release, proof, words),
         "release": release,
         "proof": proof,
-        "downloads": dataset_view.downloads(node, release),
+        "downloads": files(node, release, pairs),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,12 +12,10 @@ from fastapi.responses import HTMLResponse
 
 from hutong.acquisition import queries as acquisition
 from hutong.acquisition.quality import QualityReport, RuleResult
-from hutong.errors import BadInput, NotFound
+from hutong.errors import NotFound
 from hutong.node import Node
-from hutong.opening import queries as opening
 from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.catalogue.schema_org import dataset_page
-from hutong.opening.preview import Wanted, preview
 from hutong.sharing import catalogue as shown
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web import dataset_view, joint_figures, page_words, released_figures
@@ -27,20 +24,20 @@ from hutong.web.doors import CurrentNode
 from hutong.web.i18n import Language, Translations
 from hutong.web.portal.page import PageActor, PageLanguage, page, words_of
 from hutong.web.proofs import Proof, proof_of_release
+from hutong.web.selection_view import Chosen, counts_context, newest_rows
 
 router = APIRouter()
 
-PREVIEW_ROWS = 20
 NAME = Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,119}$")
 MOST_REASONS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows of a release as far as this reader may see them, or why not."""
+    """The newest rows of a release as far as this reader may see them, or why not: ``text`` says which."""
 
     table: tuple[list[Column], list[list[str | None]]] | None
-    why_not: str = ""
+    text: str
 
 
 @router.get("/{language}/datasets/{name}", response_class=HTMLResponse)
@@ -51,15 +48,11 @@ def dataset(
     language: PageLanguage,
     actor: PageActor,
     name: Annotated[str, NAME],
-    version: Annotated[str | None, Query(max_length=64)] = None,
-    area: Annotated[str, Query(max_length=60)] = "",
-    since: Annotated[str, Query(alias="from", max_length=10)] = "",
-    until: Annotated[str, Query(alias="to", max_length=10)] = "",
+    chosen: Annotated[Chosen, Query()],
 ) -> HTMLResponse:
     words = words_of(language)
     found = shown.dataset(node, name)
-    release = _version(found, version)
-    wanted = {key: value for key, value in (("area", area.strip()), ("from", since), ("to", until)) if value}
+    release = _version(found, chosen.version)
     context: dict[str, Any] = {
         "dataset": found,
         "title": found.title.in_language(language.code),
@@ -77,13 +70,13 @@ def dataset(
         "quality_word": page_words.quality_label(
             release.quality.label if release and release.quality else "unknown", words
         ),
-        "wanted": wanted,
+        "wanted": chosen.pairs(),
     }
     if release:
         url = f"{found.landing_url}?{urlencode({'version': release.version})}"
         context["citation"] = dataset_view.citation(found, release, url, language)
     if found.origin is None and release:
-        context |= _own(node, actor=actor, found=found, release=release, wanted=wanted, language=language)
+        context |= _own(node, actor=actor, found=found, release=release, chosen=chosen, language=language)
     elif found.origin is not None:
         context |= _harvested(node, found, language)
     return page(request, language, "dataset.html", **context)
@@ -99,24 +92,20 @@ def _version(found: Dataset, version: str | None) -> Release | None:
 
 
 def _own(
-    node: Node, *, actor: Actor, found: Dataset, release: Release, wanted: dict[str, str], language: Language
+    node: Node, *, actor: Actor, found: Dataset, release: Release, chosen: Chosen, language: Language
 ) -> dict[str, Any]:
     words = words_of(language)
     columns = dataset_view.columns_of(node, release)
     may_read = node.policy.decide(actor, "download", Resource("Release", release.id, {"grade": found.grade})).allowed
-    is_counts = bool(released_figures.series(node, release))
-    curve = released_figures.figure(node, found, release, "curve", language) if found.grade == 0 and is_counts else None
+    is_counts = found.grade == 0 and bool(released_figures.series(node, release))
+    is_current = release is found.current
     proof = proof_of_release(node, release)
     report = _report(node, release, proof)
     return {
-        "figure": curve,
-        "figure_about": f"/{language.code}/about/{found.name}/curve?version={release.version}",
-        "downloads": dataset_view.downloads(node, release),
-        "preview": _preview(node, release, wanted, may_read=may_read, language=language),
-        "may_filter": "area_code" in columns and "period_start" in columns and may_read,
-        "areas": _area_options(node, language, words) if is_counts and may_read else [],
+        **(counts_context(node, found, release, chosen, language, is_current=is_current) if is_counts else {}),
+        "preview": _preview(node, release, chosen, may_read=may_read, language=language),
         "dictionary": dataset_view.dictionary(node, columns, language),
-        "examples": dataset_view.examples(node, release, wanted, is_open=found.grade == 0)
+        "examples": dataset_view.examples(node, release, chosen.pairs(), is_open=found.grade == 0)
         if may_read or found.grade == 0
         else [],
         "scores": _scores(report, words) if report else [],
@@ -144,29 +133,18 @@ def _harvested(node: Node, found: Dataset, language: Language) -> dict[str, Any]
     }
 
 
-def _preview(node: Node, release: Release, wanted: dict[str, str], *, may_read: bool, language: Language) -> Preview:
+def _preview(node: Node, release: Release, chosen: Chosen, *, may_read: bool, language: Language) -> Preview:
+    words = words_of(language)
     if not may_read:
-        return Preview(
-            None, words_of(language).gettext("Its rows are not shown here, because they are not open to everyone.")
-        )
-    asked = Wanted(wanted.get("area"), _day(wanted.get("from")), _day(wanted.get("to")))
-    rows = preview(opening.release_file(node, release, "parquet"), asked, limit=PREVIEW_ROWS)
-    return Preview(dataset_view.preview_table(node, rows, language))
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise BadInput("That is not a day.", "Write a day as YYYY-MM-DD.") from error
-
-
-def _area_options(node: Node, language: Language, words: Translations) -> list[tuple[str, str]]:
-    """The country and its first-level areas, to choose from; any other code can be put into the address."""
-    areas = released_figures.areas(node).values()
-    regions = sorted((a for a in areas if a.level == "region1"), key=lambda a: a.name(language))
-    countries = [a for a in areas if a.level == "country"]
-    return [("", words.gettext("All areas")), *((a.code, a.name(language)) for a in (*countries, *regions))]
+        return Preview(None, words.gettext("Its rows are not shown here, because they are not open to everyone."))
+    found, rows = newest_rows(node, release, chosen.wanted())
+    told = {"n": words.number(len(rows.rows)), "all": words.number(found or release.rows or 0)}
+    caption = (
+        words.gettext("The first %(n)s of %(all)s rows")
+        if found is None or "period_start" not in rows.columns
+        else words.gettext("The newest %(n)s of %(all)s rows")
+    )
+    return Preview(dataset_view.preview_table(node, rows, language), caption % told)
 
 
 def _report(node: Node, release: Release, proof: Proof | None) -> QualityReport | None:
