@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import json
 import zlib
 from collections.abc import Mapping
@@ -9,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import NameOID
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.passes.credential.key_files import issuer_of
@@ -22,6 +26,7 @@ from hutong.passes.credential.shc import to_numeric
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = write_jwk(KEY.public_key(), b"river-01")
+BEGIN = dt.datetime(2021, 3, 1, tzinfo=dt.UTC)
 ISSUER = "https://river.example/issuer"
 PAYLOAD: dict[str, Any] = {
     "iss": ISSUER,
@@ -127,6 +132,30 @@ def test_keys_of_a_directory_document_belong_to_their_issuer() -> None:
     for broken in (1, {}, {"issuer": {}, "keys": [JWK]}, {"issuer": {"iss": ISSUER}}):
         with pytest.raises(BadInput):
             read_pass(card(), keys={"issuerInfo": [broken]})
+
+
+@pytest.mark.parametrize(
+    ("addresses", "valid"),
+    [
+        ([ISSUER], True),
+        (["https://sea.example/issuer"], False),
+        ([f"{ISSUER}/"], False),
+        ([], True),
+        ([ISSUER, "https://sea.example/issuer"], True),  # which of them is meant is not said
+        (["mailto:keys@sea.example"], True),
+    ],
+)
+def test_a_key_whose_certificate_names_an_issuer_counts_for_it_alone(addresses: list[str], valid: bool) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "River")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
+    builder = builder.serial_number(7).not_valid_before(BEGIN).not_valid_after(BEGIN + dt.timedelta(days=900))
+    if addresses:
+        uris = [x509.DNSName("river.example"), *map(x509.UniformResourceIdentifier, addresses)]
+        builder = builder.add_extension(x509.SubjectAlternativeName(uris), critical=False)
+    der = builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    certified = {**JWK, "x5c": [base64.b64encode(der).decode()]}
+    assert read_pass(card(), keys=[certified]).signature_valid is valid
+    assert read_pass(card(), keys=[{"keys": [certified], "issuer": ISSUER}]).signature_valid is True
 
 
 def test_keys_may_come_as_one_list() -> None:

@@ -27,6 +27,8 @@ _PEM = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----(.*?)-----END (?:C
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 _OID, _OCTETS, _UTC_TIME, _TIME = 0x06, 0x04, 0x17, 0x18
 _EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
+_ALTERNATIVE_NAME = bytes.fromhex("551d11")
+_ADDRESS = 0x86  # context tag 6 of GeneralName: a URI
 _COUNTRY = bytes.fromhex("550406")
 # 1.3.6.1.4.1.1847.2021.1.{1 test, 2 vaccination, 3 recovery}; early issuers wrote 1.3.6.1.4.1.0.1847.2021.1.x.
 _TYPES = {
@@ -45,6 +47,7 @@ class Certificate:
         key_id: first 8 bytes of SHA-256 of ``der``.
         usage: of "v", "t", "r" those that the extended key usage names; None when it names no purpose at all.
         country: ISO 3166-1 alpha-2 of the subject, if stated.
+        addresses: URIs of the subject alternative name (RFC 5280, 4.2.1.6).
     """
 
     der: bytes
@@ -54,6 +57,7 @@ class Certificate:
     country: str | None
     not_before: dt.datetime
     not_after: dt.datetime
+    addresses: tuple[str, ...] = ()
 
     def may_sign(self, kinds: frozenset[str]) -> bool:
         """Whether the usage covers every certificate type in ``kinds``."""
@@ -157,6 +161,7 @@ def _parse(der: bytes) -> Certificate:
         public_key=public_key,
         key_id=key_id_of(der),
         usage=_usage(der, extensions) if extensions else None,
+        addresses=_addresses(der, extensions) if extensions else (),
         country=_country(der, subject),
         not_before=not_before,
         not_after=not_after,
@@ -181,16 +186,25 @@ def _country(der: bytes, name: tuple[int, int, int, int]) -> str | None:
     return None
 
 
-def _usage(der: bytes, extensions: tuple[int, int, int, int]) -> frozenset[str] | None:
+def _extension(der: bytes, extensions: tuple[int, int, int, int], oid: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Elements of the sequence that the extension ``oid`` holds; none where the certificate has no such extension."""
     _, begin, end = _read(der, extensions[2])
     for _, _, inner, stop in _children(der, begin, end):
         fields = list(_children(der, inner, stop))
-        if der[fields[0][2] : fields[0][3]] != _EXTENDED_KEY_USAGE:
-            continue
-        octets = next(field for field in fields if field[0] == _OCTETS)
-        _, first, last = _read(der, octets[2])
-        purposes = {der[b:e] for tag, _, b, e in _children(der, first, last) if tag == _OID}
-        if not purposes:  # an empty list restricts nothing; a list of other purposes excludes passes
-            return None
-        return frozenset(_TYPES[purpose] for purpose in purposes if purpose in _TYPES)
-    return None
+        if der[fields[0][2] : fields[0][3]] == oid:
+            octets = next(field for field in fields if field[0] == _OCTETS)
+            _, first, last = _read(der, octets[2])
+            return _children(der, first, last)
+    return iter(())
+
+
+def _usage(der: bytes, extensions: tuple[int, int, int, int]) -> frozenset[str] | None:
+    purposes = {der[b:e] for tag, _, b, e in _extension(der, extensions, _EXTENDED_KEY_USAGE) if tag == _OID}
+    if not purposes:  # an empty list restricts nothing; a list of other purposes excludes passes
+        return None
+    return frozenset(_TYPES[purpose] for purpose in purposes if purpose in _TYPES)
+
+
+def _addresses(der: bytes, extensions: tuple[int, int, int, int]) -> tuple[str, ...]:
+    names = _extension(der, extensions, _ALTERNATIVE_NAME)
+    return tuple(der[b:e].decode("ascii", "replace") for tag, _, b, e in names if tag == _ADDRESS)

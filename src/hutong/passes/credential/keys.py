@@ -264,7 +264,9 @@ def encode_base64url(data: bytes) -> str:
 def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> VerificationKey:
     """Public key of a JSON Web Key (RFC 7517): EC on P-256, P-384 or RSA, or its certificate's where it has one.
 
-    A key for another use than signatures loads, but verifies nothing.
+    A key for another use than signatures loads, but verifies nothing. Without ``issuer`` it is the one address that
+    its certificate names: a key with a certificate signs cards of that issuer alone (SMART Health Cards,
+    "Certificates").
 
     Raises:
         BadInput: a private or symmetric key, another curve, coordinates that are not on it, another key than that of
@@ -287,7 +289,7 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         key_ids=_jwk_key_ids(name) | (certified_ids(certificate.key_id) if certificate is not None else frozenset()),
         name=name,
         usage=certificate.usage if certificate is not None else None,
-        issuer=issuer,
+        issuer=issuer or _certified_issuer(certificate),
         not_before=certificate.not_before if certificate is not None else None,
         not_after=certificate.not_after if certificate is not None else None,
         algorithm=_jwk_algorithm(jwk),
@@ -303,6 +305,11 @@ def _attached(jwk: Mapping[str, Any]) -> Certificate | None:
         return read_certificate(chain[0])
     except (BadInput, LimitExceeded):
         return None
+
+
+def _certified_issuer(certificate: Certificate | None) -> str | None:
+    named = [] if certificate is None else [uri for uri in certificate.addresses if uri.startswith("https://")]
+    return named[0] if len(named) == 1 else None
 
 
 def _jwk_algorithm(jwk: Mapping[str, Any]) -> str | None:
