@@ -34,6 +34,7 @@ from hutong.web.portal import appeals as appeal_pages
 from hutong.web.portal import catalogue as catalogue_pages
 from hutong.web.portal import log as log_pages
 from hutong.web.portal import passes as pass_pages
+from hutong.web.portal import rule_drafts as rule_draft_pages
 from hutong.web.portal import sharing as sharing_pages
 from hutong.web.portal import verifier as verifier_pages
 from hutong.web.rendering import STATIC_DIR, STATIC_PREFIX
@@ -62,6 +63,7 @@ PORTAL = (
     stewardship,
     sharing_pages,
     pass_pages,
+    rule_draft_pages,
     appeal_pages,
     recognition,
     verifier_pages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,7 +60,7 @@ class Draft:
     effective_from: datetime
     about: str = ""
     levels: tuple[str, ...] = ()
-    meanings: Mapping[str, Texts] | None = None
+    meanings: Mapping[str, Texts] = field(default_factory=dict)
     tests: int = 0
     verdict: Verdict | None = None
 

@@ -207,10 +207,11 @@ def _number(text: str) -> int:
 
 
 def authority_links(node: Node, actor: Actor) -> SimpleNamespace:
-    """Which pages for the authority are named to whoever looks: ``convert``, ``codes`` and ``keys``."""
+    """Which pages for the authority are named to whoever looks: ``convert``, ``codes``, ``keys`` and ``rules``."""
     may: dict[str, Any] = {
         "convert": ("issue_pass", Resource("Pass", "conversion")),
         "codes": ("issue_exposure_code", Resource("Emergency", "")),
         "keys": ("read_keys", Resource("Node", node.id)),
+        "rules": ("publish_rulebook", Resource("Rulebook", "")),
     }
     return SimpleNamespace(**{name: node.policy.decide(actor, *asked).allowed for name, asked in may.items()})

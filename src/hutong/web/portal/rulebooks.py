@@ -12,17 +12,19 @@ from fastapi.responses import HTMLResponse
 
 from hutong.governance import queries as governance
 from hutong.node import Node
+from hutong.passes.documents import Texts
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.queries import UpdateLatency
 from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.passes.rulebook.evidence import Evidence
-from hutong.passes.rulebook.notice import Because
+from hutong.passes.rulebook.notice import Because, Verdict
 from hutong.passes.rulebook.queries import PublishedRulebook
 from hutong.passes.rulebook.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
+from hutong.trust.authorisation import Resource
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, N_, Language, Translations
 from hutong.web.kept import Kept
-from hutong.web.portal.page import PageLanguage, page, text_in, words_of
+from hutong.web.portal.page import PageActor, PageLanguage, page, text_in, words_of
 
 router = APIRouter()
 
@@ -52,10 +54,11 @@ def level_mark(code: str, severity: int) -> str:
 
 
 @router.get("/{language}/rulebooks", response_class=HTMLResponse)
-def list_rulebooks(request: Request, node: CurrentNode, language: PageLanguage) -> HTMLResponse:
+def list_rulebooks(request: Request, node: CurrentNode, language: PageLanguage, actor: PageActor) -> HTMLResponse:
     """Every rulebook that was published here, whether or not it is in force."""
     known = [_summary(node, published, language) for published in rulebook_queries.rulebooks(node)]
-    return page(request, language, "rulebooks.html", rulebooks=known)
+    may_publish = node.policy.decide(actor, "publish_rulebook", Resource("Rulebook", "")).allowed
+    return page(request, language, "rulebooks.html", rulebooks=known, may_publish=may_publish)
 
 
 @router.get("/{language}/rulebooks/{rulebook_id}", response_class=HTMLResponse)
@@ -170,8 +173,13 @@ def _is_in_force(node: Node, published: PublishedRulebook) -> bool:
 
 
 def _effect(published: PublishedRulebook, language: Language) -> str:
-    """What a version did to people's levels, and how that is known, in a sentence."""
-    words, verdict = words_of(language), published.verdict
+    meanings = {one.name: one.meaning for one in published.rulebook.evidence}
+    return effect_in_words(published.verdict, meanings, language)
+
+
+def effect_in_words(verdict: Verdict, meanings: Mapping[str, Texts], language: Language) -> str:
+    """What a version does to people's levels, and how that is known, in a sentence."""
+    words = words_of(language)
     if verdict.because is Because.NOBODY_WORSE and verdict.cases:
         told = words.gettext(
             "Nobody's level rises by it. This was shown on %(n)s mixes of facts, all that can make a difference."
@@ -179,9 +187,9 @@ def _effect(published: PublishedRulebook, language: Language) -> str:
         return told % {"n": words.number(verdict.cases)}
     if verdict.because is not Because.SOMEBODY_WORSE:
         return words.gettext(EFFECTS.get(verdict.because, NOT_SHOWN))
-    meanings = {one.name: text_in(one.meaning, language) for one in published.rulebook.evidence}
     facts = [
-        f"{meanings.get(name, name)}{words.gettext(':')} {_said(value, words)}" for name, value in verdict.facts.items()
+        f"{text_in(meanings.get(name, {'en': name}), language)}{words.gettext(':')} {_said(value, words)}"
+        for name, value in verdict.facts.items()
     ]
     told = words.gettext(
         "It may raise a level, so that it waits for its notice. For instance (%(facts)s), from %(old)s to %(new)s."
