@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hutong.opening.catalogue.catalogue import Period
-from hutong.opening.catalogue.schema_org import dataset_page, interval
+from hutong.opening.catalogue.schema_org import catalogue_page, dataset_page, interval
 from tests.opening.catalogue_sample import CC_BY, NODE, catalogue, harvested, line_list, weekly_counts
 
 
@@ -47,6 +47,15 @@ def test_a_harvested_dataset_names_its_own_catalogue_and_leaves_out_what_is_unkn
     page = dataset_page(harvested(), catalogue(), "en")
     assert page["includedInDataCatalog"]["url"] == "https://pe.example"
     assert not {"distribution", "version", "license", "temporalCoverage"} & set(page)
+
+
+def test_a_page_of_the_catalogue_names_the_catalogue_and_what_it_lists():
+    page = catalogue_page(catalogue(), [harvested(), weekly_counts()], "zh")
+    assert (page["@type"], page["url"]) == ("DataCatalog", NODE)
+    own = dataset_page(weekly_counts(), catalogue(), "zh")
+    assert [dataset["@id"] for dataset in page["dataset"]][1] == own["@id"], "the same thing by the same name"
+    assert page["dataset"][1]["name"] == own["name"] == "登革热：各乡镇每周病例数"
+    assert "dataset" not in catalogue_page(catalogue(), [], "en")
 
 
 def test_open_ends_of_a_period():

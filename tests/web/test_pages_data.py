@@ -158,6 +158,15 @@ def test_catalogue_counts_and_facets_fit_the_api(client: TestClient) -> None:
     assert text_of(client.get("/zh/catalogue?q=登革热").text).count("登革热") > 2
 
 
+def test_the_catalogue_tells_search_engines_what_it_lists(client: TestClient) -> None:
+    page = client.get("/zh/catalogue?q=dengue").text
+    linked = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert linked["@type"] == "DataCatalog"
+    listed = [dataset["url"].partition("/datasets/")[2] for dataset in linked["dataset"]]
+    assert listed == re.findall(r'<h3><a href="/zh/datasets/([^"]+)"', page)
+    assert listed
+
+
 def test_the_catalogue_as_csv_is_the_same_list(client: TestClient) -> None:
     answer = client.get("/en/catalogue.csv?q=dengue&sort=title")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"

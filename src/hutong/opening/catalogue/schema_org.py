@@ -1,10 +1,12 @@
-"""A dataset as schema.org JSON-LD, for the page that shows it (https://schema.org/Dataset).
+"""Datasets as schema.org JSON-LD, for the pages that show them (https://schema.org/Dataset and DataCatalog).
 
 Members follow what dataset search engines read: distribution, coverage, creator, licence, version, and whether the
 data can be had for free and without asking.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from .catalogue import Catalogue, Dataset, Distribution, Period, Publisher, dataset_uri
 
@@ -48,6 +50,30 @@ def dataset_page(dataset: Dataset, catalogue: Catalogue, language: str) -> dict[
             "url": home,
         },
         "distribution": [_download(file) for file in current.distributions] if current else "",
+    }
+    return {name: value for name, value in members.items() if value not in ("", [])}
+
+
+def catalogue_page(catalogue: Catalogue, listed: Sequence[Dataset], language: str) -> dict[str, object]:
+    """The JSON-LD object for a page of the catalogue: the catalogue itself, and the datasets that the page lists."""
+    members: dict[str, object] = {
+        "@context": "https://schema.org/",
+        "@type": "DataCatalog",
+        "@id": catalogue.url,
+        "name": catalogue.title.in_language(language),
+        "description": catalogue.description.in_language(language)[:DESCRIPTION_CHARACTERS],
+        "url": catalogue.url,
+        "publisher": _organisation(catalogue.publisher, language),
+        "dataset": [
+            {
+                "@type": "Dataset",
+                "@id": dataset_uri(dataset, catalogue.url),
+                "name": dataset.title.in_language(language),
+                "url": dataset.landing_url,
+                "license": dataset.licence,
+            }
+            for dataset in listed
+        ],
     }
     return {name: value for name, value in members.items() if value not in ("", [])}
 

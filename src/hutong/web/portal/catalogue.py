@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from hutong.opening.catalogue.catalogue import Catalogue
+from hutong.opening.catalogue.schema_org import catalogue_page
 from hutong.opening.catalogue.search import Query as Search
 from hutong.opening.catalogue.search import Results
 from hutong.sharing import catalogue as shown
@@ -111,13 +112,15 @@ def catalogue(request: Request, node: CurrentNode, language: PageLanguage, asked
     )
     here = f"/{language.code}/catalogue"
     by_name = {dataset.name: dataset for dataset in known.datasets}
+    listed = [by_name[name] for name in found.names if name in by_name]
     return page(
         request,
         language,
         "catalogue.html",
         q=asked.q,
         headline=_headline(asked, found.total, words),
-        hits=[hit(by_name[name], language) for name in found.names if name in by_name],
+        hits=[hit(dataset, language) for dataset in listed],
+        json_ld=catalogue_page(known, listed, language.code),
         groups=_groups(asked, found, known, language, words),
         filters=_badges(asked, known, language, words),
         search_hidden=HiddenFields(asked.pairs("q", "page")),
