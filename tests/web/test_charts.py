@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
 from hutong.web import vega
-from hutong.web.chart_specs import map_spec, withheld_runs
+from hutong.web.chart_specs import map_spec, shortened, text_px, withheld_runs
 from hutong.web.charts import Basis, Figure, MatrixCell, bars, epidemic_curve, hexagon_map, matrix, suppression_note
 from hutong.web.findings import (
     Bar,
@@ -163,6 +163,17 @@ def test_the_legend_of_a_map_has_every_class_that_is_drawn(values: tuple[float |
     assert (0 in values) == ("0" in starts.values())
     if 0 in values:
         assert starts[swatches["#f4f6f6"]] == "0"
+
+
+def test_a_label_is_cut_where_it_matters_least() -> None:
+    assert shortened("Peru · low", 120) == "Peru · low"
+    for label, tail in (
+        ("Region Peru (demonstration) · guarded", " · guarded"),
+        ("秘鲁地区节点（演示） · low", " · low"),
+    ):
+        cut = shortened(label, 120)
+        assert text_px(cut) <= 120 < text_px(label)
+        assert cut.endswith(f"…{tail}") and label.startswith(cut.partition("…")[0])
 
 
 def test_labels_stay_text() -> None:

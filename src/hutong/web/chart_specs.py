@@ -212,15 +212,32 @@ def bars_spec(values: Sequence[Bar], words: Translations, width: int, label_px: 
     }
 
 
-def matrix_spec(grid: Sequence[dict[str, str]], rows: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
-    """A grid of shapes with their words."""
-    axis = {"labelColor": INK, "labelLimit": 160}
-    y = {"field": "row", "type": "nominal", "sort": list(rows), "axis": axis}
+def shortened(text: str, most_px: float) -> str:
+    """A label cut to a width; what follows its last dot, which tells it from its neighbours, stays."""
+    if text_px(text) <= most_px:
+        return text
+    head, dot, tail = text.rpartition(" · ") if " · " in text else (text, "", "")
+    while len(head) > 1 and text_px(f"{head}…{dot}{tail}") > most_px:
+        head = head[:-1]
+    return f"{head.rstrip()}…{dot}{tail}"
+
+
+def _named(labels: Sequence[str], most_px: float) -> dict[str, str]:
+    """Axis settings for names that fit: the renderer takes Chinese for wider than it is."""
+    return {"labelExpr": f"({json.dumps({label: shortened(label, most_px) for label in labels})})[datum.value]"}
+
+
+def matrix_spec(
+    grid: Sequence[dict[str, str]], rows: Sequence[str], columns: Sequence[str], *, step_px: int, label_px: int
+) -> dict[str, Any]:
+    """A grid of shapes with their words: a column is ``step_px`` wide, the label of a row at most ``label_px``."""
+    axis = {"labelColor": INK, "labelLimit": 0}
+    y = {"field": "row", "type": "nominal", "sort": list(rows), "axis": {**axis, **_named(rows, label_px)}}
     x = {
         "field": "column",
         "type": "nominal",
         "sort": list(columns),
-        "axis": {**axis, "orient": "top", "labelAngle": 0},
+        "axis": {**axis, "orient": "top", "labelAngle": 0, **_named(columns, step_px - 8)},
     }
     shapes = {"accepted": "circle", "refused": "square", "unknown": "diamond"}
     layers = [_layer(grid, {"type": "rect", "fill": "#f4f6f6", "stroke": "#ffffff", "strokeWidth": 4}, x=x, y=y)]
@@ -239,4 +256,4 @@ def matrix_spec(grid: Sequence[dict[str, str]], rows: Sequence[str], columns: Se
         text = {"type": "text", "dy": 11, "fill": LEVELS[kind], "fontWeight": 600}
         if found:
             layers += [_layer(found, point, x=x, y=y), _layer(found, text, x=x, y=y, text={"field": "says"})]
-    return {"width": {"step": 110}, "height": {"step": 56}, "padding": 0, "layer": layers}
+    return {"width": {"step": step_px}, "height": {"step": 56}, "padding": 0, "layer": layers}

@@ -21,7 +21,7 @@ from hutong.web.vega import svg
 
 WIDE_PX: Final = 820
 NARROW_PX: Final = 350
-BARS_PX: Final = 620
+BARS_PX: Final = 560
 MOST_TABLE_ROWS: Final = 110
 
 
@@ -204,8 +204,12 @@ def matrix(
         kind="matrix",
         title=title,
         description=description,
-        svg=svg(matrix_spec(grid, row_names, column_names)),
-        svg_narrow="",
+        svg=svg(matrix_spec(grid, row_names, column_names, step_px=130, label_px=190), "wide"),
+        # Larger than the page's width it would be scaled until nobody can read it.
+        svg_narrow=svg(
+            matrix_spec(grid, row_names, column_names, step_px=max(56, 220 // len(column_names)), label_px=120),
+            "narrow",
+        ),
         columns=(Column(row_heading), *(Column(name) for name in column_names)),
         rows=tuple((row, *(says_of[row, column] for column in column_names)) for row in row_names),
         source=basis.source,

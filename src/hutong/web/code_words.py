@@ -21,6 +21,7 @@ ROLE_NAMES: Final = {
     "resident": N_("resident"),
     "auditor": N_("auditor"),
 }
+LEVELS: Final = (N_("low"), N_("guarded"), N_("medium"), N_("high"))
 YES_NO: Final = {True: N_("yes"), False: N_("no")}
 
 
@@ -70,6 +71,11 @@ def indicator(code: str, words: Translations) -> str:
 def role(name: str, words: Translations) -> str:
     """What a role is called."""
     return words.gettext(ROLE_NAMES[name]) if name in ROLE_NAMES else name
+
+
+def level(code: str, words: Translations) -> str:
+    """A level in its usual word; a rulebook's own level as it is."""
+    return words.gettext(code) if code in LEVELS else code
 
 
 def territory(code: str, words: Translations) -> str:

@@ -35,6 +35,7 @@ KINDS = ("curve", "recent", "map", "areas")
 
 _kept: Kept[Figure | None] = Kept(128)
 _series: Kept[list[tuple[date, int | None]]] = Kept(128)
+_notes: Kept[str] = Kept(16)
 _year: Kept[ReleasedCounts | None] = Kept(8)
 
 
@@ -94,12 +95,20 @@ def selected_curve(
 def names_note(known: Iterable[Area], language: Language) -> str:
     """That names of areas are as the source writes them, where it gives none in the language of the page."""
     without = [area for area in known if language.code == "zh" and not area.names["name_zh"]]
-    words = translations(language)
-    return (
-        words.gettext("Names of areas are as the source writes them; it gives none in this language.")
-        if without
-        else ""
+    return names_missing(language) if without else ""
+
+
+def names_missing(language: Language) -> str:
+    """The sentence that says so."""
+    return translations(language).gettext(
+        "Names of areas are as the source writes them; it gives none in this language."
     )
+
+
+def figures_note(node: Node, release: Release, language: Language) -> str:
+    """The same for the names that the figures of a release show."""
+    path = queries.release_file(node, release, "parquet")
+    return _notes.get((path, language.code), lambda: names_note(areas(node).values(), language))
 
 
 def areas(node: Node) -> dict[str, Area]:

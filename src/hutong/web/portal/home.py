@@ -58,6 +58,9 @@ def home(request: Request, node: CurrentNode, language: PageLanguage, actor: Pag
         is_hub=node.settings.territory == HUB,
         numbers=_numbers(node, featured, catalogue.datasets, words),
         figures=_figures(node, featured, language),
+        names_note=released_figures.figures_note(node, featured.current, language)
+        if featured and featured.current
+        else "",
         joint=joint_figures.curves(node, language) if node.settings.territory == HUB else [],
         featured=featured and featured.title.in_language(language.code),
         newest=[hit(dataset, language) for dataset in newest[:NEWEST]],

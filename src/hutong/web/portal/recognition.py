@@ -10,6 +10,7 @@ from hutong.node import Node
 from hutong.passes.recognition import matrix_queries
 from hutong.passes.recognition.matrix_queries import RecognitionMatrix
 from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.web import code_words
 from hutong.web.charts import Basis, Figure, MatrixCell, matrix
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import N_, Language
@@ -64,7 +65,8 @@ def _figure(found: RecognitionMatrix, names: dict[str, str], language: Language)
     several = {issuer for issuer, rulebook, _ in rows if any(row[0] == issuer and row[1] != rulebook for row in rows)}
     cells = []
     for issuer, rulebook, level in rows:
-        label = f"{names[issuer]} · {rulebook} · {level}" if issuer in several else f"{names[issuer]} · {level}"
+        says = code_words.level(level, words)
+        label = f"{names[issuer]} · {rulebook} · {says}" if issuer in several else f"{names[issuer]} · {says}"
         for verifier in found.parties:
             answer = by_row.get((issuer, rulebook, verifier), {}).get(level, Answer.UNKNOWN)
             cells.append(MatrixCell(label, names[verifier], str(answer)))

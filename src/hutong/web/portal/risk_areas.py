@@ -12,6 +12,7 @@ from hutong.errors import NotFound
 from hutong.insight import queries
 from hutong.insight.queries import RiskArea
 from hutong.insight.risk_area import RiskAssessment, RiskRule
+from hutong.web import released_figures
 from hutong.web.charts import Basis, Figure, bars, hexagon_map
 from hutong.web.doors import CurrentNode
 from hutong.web.findings import Bar, HexagonValue
@@ -51,6 +52,9 @@ def show_risk_areas(request: Request, node: CurrentNode, language: PageLanguage)
         ],
         window=(assessment.window_from, assessment.as_of),
         withheld_below=queries.withheld_below(rule),
+        names_note=released_figures.names_missing(language)
+        if language is CHINESE and any(area.name_zh == area.name_en for area in areas)
+        else "",
         figures=_figures(areas, rule, assessment, assessed_at, words),
         rows=[(_name(area, language), _parent(area, language), area.cases_window, area.level) for area in above][
             :MOST_ROWS
