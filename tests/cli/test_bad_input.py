@@ -577,3 +577,21 @@ def test_a_password_is_asked_for_in_a_terminal_only(
     monkeypatch.setattr("getpass.getpass", lambda *_, **__: "a long phrase, easy to keep")
     asked = hutong(*command)
     assert (asked.code, asked.json["name"]) == (0, "ana")
+
+
+def test_ctrl_c_is_told_in_one_line_and_changes_nothing(hutong: CommandLine, ready: Path, files: Files) -> None:
+    from hutong.acquisition import actions
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = state(ready)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actions, "_take_in", interrupted)
+        stopped = acquire(hutong, ready, files.write("list.csv", GOOD), files)
+    assert stopped.code == 130
+    assert [line for line in stopped.err.splitlines() if line] == [
+        "hutong: Stopped. What was acknowledged before is kept."
+    ]
+    assert stopped.json["error"]["code"] == "stopped"
+    assert state(ready) == before

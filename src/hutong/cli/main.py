@@ -1,7 +1,8 @@
 """``hutong``: the command line of a node.
 
 Exit codes: 0 done; 2 bad input or usage; 3 not found; 4 refused or not signed in; 5 conflict; 6 limit exceeded;
-7 unavailable (disk, database, another node, a missing package); 8 tampered; 1 a defect of the program.
+7 unavailable (disk, database, another node, a missing package); 8 tampered; 130 stopped by Ctrl-C;
+1 a defect of the program.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typer.exceptions import TyperException
 from hutong.cli import acquisition, appeals, demo, governance, insight, keys, log, node, opening, passes, rules, sharing
 from hutong.errors import HutongError, Unavailable
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="hutong",
     help="Collect, open and share health data in a public-health emergency.",
@@ -36,7 +40,10 @@ def main() -> None:
     """Run a command; every error is one line that says what happened and what to do."""
     command = typer.main.get_command(app)
     try:
-        sys.exit(command.main(prog_name="hutong", standalone_mode=False) or 0)
+        ended = command.main(prog_name="hutong", standalone_mode=False) or 0
+        if ended == STOPPED:
+            raise KeyboardInterrupt  # Typer has turned Ctrl-C into the exit code, and told nobody
+        sys.exit(ended)
     except HutongError as error:
         _tell(error.what, error.do, error.code)
         sys.exit(error.exit_code)
@@ -48,7 +55,7 @@ def main() -> None:
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         _tell("Stopped.", "What was acknowledged before is kept.", "stopped")
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         # The reader of our output has gone: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
