@@ -71,11 +71,16 @@ class DuckDBEngine:
             return self._bound[bound]
 
     def _bind_snapshot(self, bound: str, snapshot: Snapshot) -> ibis.Table:
-        if snapshot.files:
-            return self._backend.read_parquet(list(snapshot.files), table_name=bound)
         import ibis
 
-        return ibis.memtable(snapshot.schema.empty_table())
+        empty = ibis.memtable(snapshot.schema.empty_table())
+        if not snapshot.files:
+            return empty
+        read = self._backend.read_parquet(list(snapshot.files), table_name=bound, union_by_name=snapshot.grew)
+        if not snapshot.grew:
+            return read
+        lacks = {name: ibis.null(kind) for name, kind in empty.schema().items() if name not in read.columns}
+        return read.mutate(**lacks).select(*empty.columns)
 
     def bind(self, rows: pa.Table) -> ibis.Table:
         import ibis

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table import Transaction
 
 _NAMESPACE = "hutong"
 _HIGH_WATER = "hutong.high-water"
@@ -41,13 +42,17 @@ Matches = Mapping[str, Collection[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One state of a lake table: what an engine needs to read it."""
+    """One state of a lake table: what an engine needs to read it.
+
+    ``grew``: the table has gained columns, which older files lack.
+    """
 
     table: str
     id: int
     files: tuple[str, ...]
     metadata_location: str
     schema: pa.Schema
+    grew: bool = False
 
 
 class Lake:
@@ -95,23 +100,25 @@ class Lake:
     ) -> None:
         """Add rows in one snapshot, and with them the number of the last batch they come from.
 
-        ``properties`` of the table are set in the same commit.
+        The table gains the columns that the rows bring, and ``properties`` are set, in the same commit.
         """
         self.create(table, rows.schema)
         loaded = self._load(table)
         with clear_disk_errors(), loaded.transaction() as transaction:
-            transaction.append(
-                rows.cast(loaded.schema().as_arrow()), snapshot_properties={_HIGH_WATER: str(high_water)}
-            )
+            fitting = _fitting(transaction, rows)
+            transaction.append(fitting, snapshot_properties={_HIGH_WATER: str(high_water)})
             transaction.set_properties({_HIGH_WATER: str(high_water), **(properties or {})})
 
     def replace(self, table: str, rows: pa.Table) -> None:
-        """Replace a *derived* table (never facts) by its newest computation; earlier states stay as snapshots."""
+        """Replace a *derived* table (never facts) by its newest computation; earlier states stay as snapshots.
+
+        The table gains the columns that the rows bring in the same commit.
+        """
         self.create(table, rows.schema)
         loaded = self._load(table)
-        write = loaded.overwrite if loaded.current_snapshot() else loaded.append
-        with clear_disk_errors():
-            write(rows.cast(loaded.schema().as_arrow()))
+        with clear_disk_errors(), loaded.transaction() as transaction:
+            write = transaction.overwrite if loaded.current_snapshot() else transaction.append
+            write(_fitting(transaction, rows))
 
     def sync(self, table: str) -> None:
         """Write a table's newest files through to the disk, so that a power cut can't take what is forgotten elsewhere.
@@ -206,6 +213,7 @@ class Lake:
             files=tuple(sorted(path.removeprefix("file://") for path in files)),
             metadata_location=str(loaded.metadata_location),
             schema=loaded.schema().as_arrow(),
+            grew=len(loaded.metadata.schemas) > 1,
         )
         self._snapshots[table] = fresh
         return fresh
@@ -284,6 +292,16 @@ class Lake:
 
     def _load(self, table: str) -> IcebergTable:
         return self._catalog.load_table((_NAMESPACE, table))
+
+
+def _fitting(transaction: Transaction, rows: pa.Table) -> pa.Table:
+    """The rows in the order of the table's columns; the table gains those that it lacks, where they may be null."""
+    lacks = set(rows.column_names) - set(transaction.table_metadata.schema().column_names)
+    if lacks:
+        with transaction.update_schema() as update:
+            update.union_by_name(rows.schema)
+    wanted = transaction.table_metadata.schema().as_arrow()
+    return rows.select(wanted.names).cast(wanted)
 
 
 def _path(location: str) -> Path:
