@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hutong.errors import BadInput, Refused
 from hutong.node import Node
 from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.credential.hcert import unpack
 from hutong.passes.credential.level_pass import MAX_MINIMAL_TEXT, disclose, read_facts
 from hutong.passes.credential.picture import draw_png, version_of
 from hutong.passes.credential.read import read_pass
@@ -174,6 +175,51 @@ def test_a_batch_and_a_renewal_stay_minimal(region: Node) -> None:
     assert dict(batch_actions.renew_pass(region, by=LI, pass_id=issued.pass_id).disclosures) == {}
     for one in batch_actions.issue_batch(region, by=LI, persons=["R6"]).passes:
         assert read(region, one.text).claims.digests == ()
+
+
+def test_a_batch_carries_the_facts_that_were_chosen_for_it(region: Node, records: str) -> None:
+    chosen = ["residence-risk", "test-negative-on"]
+    batch = batch_actions.issue_batch(region, by=LI, persons=["R6", "R2", "R1", "nobody"], facts=chosen)
+    assert [one.person for one in batch.passes] == ["R6", "R2"]
+    for one, day in zip(batch.passes, ("2026-02-26", "2026-02-20"), strict=True):
+        assert read(region, one.text).payload["facts"] == {}
+        told = read_facts(read(region, one.text).claims, list(one.disclosures.values()))
+        assert told == {"residence-risk": "low", "test-negative-on": day}
+        assert one.document()["disclosures"] == dict(one.disclosures)
+        assert not any(text in repr(one) for text in one.disclosures.values())
+    assert dict(batch.refused).keys() == {"R1", "nobody"}
+    assert "no fact 'test-negative-on'" in dict(batch.refused)["R1"]
+    digests = [digest for one in batch.passes for digest in read(region, one.text).claims.digests]
+    assert len(set(digests)) == 4
+    assert all(value not in str(region.log.entries(limit=5)) for one in batch.passes for value in one.disclosures)
+
+
+def test_what_a_batch_may_carry_is_what_a_single_pass_may(region: Node) -> None:
+    names = {number: pseudonym(region, number) for number in ("R1", "R2", "R5", "R6")}
+    levels = {one: appeal_queries.level_in_force(region, one) for one in names.values()}
+    for number, one in names.items():
+        many = pass_facts.known_facts_of_many(region, levels)[one]
+        assert many == pass_facts.facts_to_carry(region, by=LI, person=number) != ()
+
+
+def test_a_renewed_pass_carries_what_is_chosen_anew(region: Node) -> None:
+    old = pass_actions.issue_pass(region, by=R6, person="R6", facts=["test-on"])
+    new = batch_actions.renew_pass(region, by=R6, pass_id=old.pass_id, facts=["vaccinated-on"])
+    shown = read(region, disclose(new.text, [new.disclosures["vaccinated-on"]]))
+    assert (set(new.disclosures), shown.payload["facts"]) == ({"vaccinated-on"}, {"vaccinated-on": "2026-01-05"})
+    with pytest.raises(BadInput, match="knows no fact"):
+        batch_actions.renew_pass(region, by=R6, pass_id=new.pass_id, facts=["name"])
+
+
+def test_a_fact_adds_seventeen_bytes(region: Node) -> None:
+    def size(*facts: str) -> int:
+        (one,) = batch_actions.issue_batch(region, by=LI, persons=["R6"], facts=facts).passes
+        return len(unpack(one.text))
+
+    none, one, two, three = (size(*list(OF_R6)[:number]) for number in range(4))
+    assert none <= 160
+    assert (two - one, three - two) == (17, 17)
+    assert one - none <= 17 + 4  # and once, that there are any
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -20,6 +20,10 @@ FileArgument = Annotated[Path, typer.Argument(help="Where to write the passes, o
 PicturesOption = Annotated[
     Path | None, typer.Option(help="A folder for the QR codes, one PNG file for each pass, named by its number.")
 ]
+FactOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Further fact that it carries, sealed until shown: 17 bytes each. May be given again."),
+]
 
 
 def add_to(passes: typer.Typer) -> None:
@@ -33,6 +37,7 @@ def renew(
     second_token: Annotated[
         str | None, typer.Option(help="API token of a second person: the old pass is then revoked, too.")
     ] = None,
+    fact: FactOption = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +48,7 @@ def renew(
     with opened(node) as opened_node:
         agrees = governance.token_actor(opened_node, second_token) if second_token else None
         issued = batch_actions.renew_pass(
-            opened_node, by=opened_node.operator, pass_id=pass_id, hours=hours, second=agrees
+            opened_node, by=opened_node.operator, pass_id=pass_id, hours=hours, second=agrees, facts=fact or ()
         )
     show(
         as_json,
@@ -55,10 +60,12 @@ def renew(
             "revoked": agrees is not None,
             "level": issued.level,
             "expires_at": issued.expires_at.isoformat(),
+            "disclosures": dict(issued.disclosures),
         },
         issued.text,
         f"Level {issued.level}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",
         f"  proof of the holder, shown this once: {issued.holder_secret}",
+        *(f"  shows {name}, told this once: {text}" for name, text in issued.disclosures.items()),
     )
 
 
@@ -67,6 +74,7 @@ def batch(
     out: FileArgument,
     hours: Annotated[int, typer.Option(min=1, max=168, help="How long they are for showing.")] = 24,
     pictures: PicturesOption = None,
+    fact: FactOption = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +85,11 @@ def batch(
     named = [line.strip() for line in read_text(persons, "list", max_bytes=MAX_LIST_BYTES).splitlines()]
     with opened(node) as opened_node:
         issued = batch_actions.issue_batch(
-            opened_node, by=opened_node.operator, persons=[line for line in named if line], hours=hours
+            opened_node,
+            by=opened_node.operator,
+            persons=[line for line in named if line],
+            hours=hours,
+            facts=fact or (),
         )
     _keep(issued, out, pictures, as_json)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hutong.cli import pass_batches, trust_bundles  # noqa: F401 - it adds its commands to hutong trust
+from hutong.cli.pass_batches import FactOption
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput
 from hutong.passes.recognition.recognition import Scene
@@ -31,9 +32,7 @@ def issue(
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a page to print here: English and Chinese.")] = None,
     wallet: Annotated[Path | None, typer.Option(help="Write a plain text for a wallet here.")] = None,
-    fact: Annotated[
-        list[str] | None, typer.Option(help="Further fact that it carries, sealed until shown; may be given again.")
-    ] = None,
+    fact: FactOption = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -25,6 +25,7 @@ from hutong.web.api import (
     health_code,
     log,
     opening,
+    pass_batches,
     passes,
     sharing,
 )
@@ -48,6 +49,7 @@ API = (
     ckan,
     sharing,
     passes,
+    pass_batches,
     health_code,
     appeals,
     exposure,

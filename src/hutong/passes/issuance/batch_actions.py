@@ -7,7 +7,7 @@ one event of counts: an entry for each pass would tell the world in which order 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,11 +25,12 @@ from .. import powers
 from ..appeal import queries as appeal_queries
 from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
-from ..credential.level_pass import LIST_BITS, LevelPass, PassSigner, commit_holder
+from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, commit_holder, digests_of
 from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
+from . import pass_facts
 from . import queries as pass_queries
 from .actions import DEFAULT_HOURS, MAX_HOURS, IssuedPass
 
@@ -42,7 +43,10 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class BatchPass:
-    """One pass of a batch, for the person that was named by ``person`` (as it was given). See IssuedPass."""
+    """One pass of a batch, for the person that was named by ``person`` (as it was given). See IssuedPass.
+
+    ``disclosures``: name of each fact that it carries to the text that shows it; the node does not keep them.
+    """
 
     person: str
     pass_id: str
@@ -53,6 +57,7 @@ class BatchPass:
     version: str
     issued_at: datetime
     expires_at: datetime
+    disclosures: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def document(self) -> dict[str, Any]:
         """JSON form."""
@@ -65,6 +70,7 @@ class BatchPass:
             "rulebook": f"{self.rulebook}@{self.version}",
             "issued_at": self.issued_at.isoformat(),
             "expires_at": self.expires_at.isoformat(),
+            "disclosures": dict(self.disclosures),
         }
 
 
@@ -78,7 +84,7 @@ class IssuedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A pass to be signed: for whom, what it says, until when."""
+    """A pass to be signed: for whom, what it says, until when, and the facts that it carries."""
 
     person: str
     pseudonym: str
@@ -86,21 +92,42 @@ class Wanted:
     rulebook: str
     version: str
     expires_at: datetime
+    facts: tuple[Fact, ...] = ()
 
 
 def renew_pass(
-    node: Node, *, by: Actor, pass_id: str, hours: int = DEFAULT_HOURS, second: Actor | None = None
+    node: Node,
+    *,
+    by: Actor,
+    pass_id: str,
+    hours: int = DEFAULT_HOURS,
+    second: Actor | None = None,
+    facts: Sequence[str] = (),
 ) -> IssuedPass:
     """A new pass in place of one that has expired or soon will, for the same person, with the level of today.
 
     Args:
         second: who agrees to revoking the old one; None lets it live until it expires.
+        facts: as :func:`~.pass_actions.issue_pass` takes them. The node does not keep which ones the old pass carried.
 
     Raises:
         NotFound: this node issued no such pass, or whose it was is destroyed.
         Conflict: it was revoked.
         Refused, BadInput: as :func:`~.pass_actions.issue_pass`.
     """
+    pseudonym = require_renewable(node, by=by, pass_id=pass_id)
+    if second is not None:
+        powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
+    issued = pass_actions.issue_pass(node, by=by, person=pseudonym, hours=hours, facts=facts)
+    if second is not None:
+        pass_actions.revoke_pass(
+            node, by=by, second=second, pass_id=pass_id, rule_id="holder-asked", reason="It was renewed."
+        )
+    return issued
+
+
+def require_renewable(node: Node, *, by: Actor, pass_id: str) -> str:
+    """Whose a pass is, for who may renew it. Raises as :func:`renew_pass`."""
     powers.require_any_emergency(node)
     record = pass_queries.pass_record(node, pass_id)
     with node.records.reading() as connection:
@@ -109,21 +136,18 @@ def renew_pass(
     node.require(by, "issue_pass", owned(node, by, pseudonym))
     if record.revoked_at is not None:
         raise Conflict("The pass was revoked.", "Ask for a new one; it is issued if the rules allow it.")
-    if second is not None:
-        powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
-    issued = pass_actions.issue_pass(node, by=by, person=pseudonym, hours=hours)
-    if second is not None:
-        pass_actions.revoke_pass(
-            node, by=by, second=second, pass_id=pass_id, rule_id="holder-asked", reason="It was renewed."
-        )
-    return issued
+    return pseudonym
 
 
-def issue_batch(node: Node, *, by: Actor, persons: Sequence[str], hours: int = DEFAULT_HOURS) -> IssuedBatch:
+def issue_batch(
+    node: Node, *, by: Actor, persons: Sequence[str], hours: int = DEFAULT_HOURS, facts: Sequence[str] = ()
+) -> IssuedBatch:
     """Issue a pass for each of many residents; who can't get one is named with the reason, and the others get theirs.
 
     Args:
         persons: residents' numbers or pseudonyms, at most 100,000; who is named twice gets one.
+        facts: names of further facts that each pass carries as salted digests, by default none. Who has one of them
+            not known gets no pass, as from a single call.
 
     Raises:
         Refused: the policy, or no emergency in force.
@@ -140,6 +164,7 @@ def issue_batch(node: Node, *, by: Actor, persons: Sequence[str], hours: int = D
     now = node.clock().replace(microsecond=0)
     by_name = {pseudonym_of(node, person): person for person in persons}
     levels = _levels(node, list(by_name))
+    known = pass_facts.known_facts_of_many(node, levels) if facts else {}
     ends = _Ends(node, now, hours)
     wanted: list[Wanted] = []
     refused: list[tuple[str, str]] = []
@@ -150,10 +175,12 @@ def issue_batch(node: Node, *, by: Actor, persons: Sequence[str], hours: int = D
                 raise NotFound("Nobody of that number has a level.", "Check the number.")
             pass_actions.require_fresh(found, now)
             end = ends.of(found.rulebook)
+            carried = pass_facts.chosen_facts(node, known[pseudonym], facts) if facts else ()
         except HutongError as error:
             refused.append((person, error.what))
             continue
-        wanted.append(Wanted(person, pseudonym, found.level, found.rulebook.id, found.rulebook.version, end))
+        book = found.rulebook
+        wanted.append(Wanted(person, pseudonym, found.level, book.id, book.version, end, carried))
     if not wanted:
         return IssuedBatch((), tuple(refused))
     with node.change(by) as change:
@@ -317,6 +344,7 @@ def sign_all(
             pass_id=pass_id,
             status_index=index,
             commitment=commit_holder(pass_id, secret),
+            digests=digests_of(want.facts),
         )
         yield BatchPass(
             person=want.person,
@@ -328,6 +356,7 @@ def sign_all(
             version=want.version,
             issued_at=now,
             expires_at=want.expires_at,
+            disclosures={fact.name: fact.disclosure() for fact in want.facts},
         )
 
 

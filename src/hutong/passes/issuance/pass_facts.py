@@ -76,14 +76,28 @@ def known_facts(node: Node, pseudonym: str, found: LevelInForce) -> tuple[KnownF
     Args:
         found: the level in force. Of its evidence, what is counted in days is told as its day: a count grows old.
     """
-    values: dict[str, Any] = {"level-reasons": " ".join(reason.rule_id for reason in found.reasons)}
+    return known_facts_of_many(node, {pseudonym: found})[pseudonym]
+
+
+def known_facts_of_many(node: Node, levels: Mapping[str, LevelInForce]) -> dict[str, tuple[KnownFact, ...]]:
+    """As :func:`known_facts`, for each of many persons by pseudonym, with one query a table."""
     today = node.clock().astimezone(UTC).date()
-    values |= _newest_test(node, pseudonym, today) | _last_dose(node, pseudonym, today)
-    for one in found.rulebook.evidence:
-        values |= _evidence(one, found.status.facts.get(one.name), found.status.evidence_dates.get(one.name))
-    known = {name: value for name, value in values.items() if value is not None}
-    meanings = all_meanings(found.rulebook.evidence)
-    return tuple(KnownFact(name, value, meanings[name]) for name, value in known.items())
+    tests = _newest(node, "test", levels, "sampled_at", today)
+    doses = _newest(node, "immunization", levels, "vaccination_date", today)
+    meanings: dict[str, dict[str, Texts]] = {}
+    every: dict[str, tuple[KnownFact, ...]] = {}
+    for pseudonym, found in levels.items():
+        values: dict[str, Any] = {"level-reasons": " ".join(reason.rule_id for reason in found.reasons)}
+        values |= _of_test(tests.get(pseudonym)) | _of_dose(doses.get(pseudonym))
+        for one in found.rulebook.evidence:
+            values |= _evidence(one, found.status.facts.get(one.name), found.status.evidence_dates.get(one.name))
+        if found.rulebook.hash not in meanings:
+            meanings[found.rulebook.hash] = all_meanings(found.rulebook.evidence)
+        words = meanings[found.rulebook.hash]
+        every[pseudonym] = tuple(
+            KnownFact(name, value, words[name]) for name, value in values.items() if value is not None
+        )
+    return every
 
 
 def chosen_facts(node: Node, known: Iterable[KnownFact], names: Iterable[str]) -> tuple[Fact, ...]:
@@ -115,8 +129,7 @@ def _evidence(one: Evidence, value: Any, day: str | None) -> dict[str, Any]:
     return told if value is not None else {}
 
 
-def _newest_test(node: Node, pseudonym: str, today: date) -> dict[str, Any]:
-    newest = _newest(node, "test", pseudonym, "sampled_at", today)
+def _of_test(newest: Mapping[str, Any] | None) -> dict[str, Any]:
     if newest is None:
         return {}
     day, result = _day(newest["sampled_at"]), newest["result"]
@@ -124,26 +137,30 @@ def _newest_test(node: Node, pseudonym: str, today: date) -> dict[str, Any]:
     return told | ({f"test-{result}-on": day} if result in ("negative", "positive") else {})
 
 
-def _last_dose(node: Node, pseudonym: str, today: date) -> dict[str, Any]:
-    newest = _newest(node, "immunization", pseudonym, "vaccination_date", today)
+def _of_dose(newest: Mapping[str, Any] | None) -> dict[str, Any]:
     if newest is None:
         return {}
     return {"vaccinated-on": _day(newest["vaccination_date"]), "vaccinated-against": newest["disease"]}
 
 
-def _newest(node: Node, name: str, pseudonym: str, when: str, today: date) -> Mapping[str, Any] | None:
-    """The person's newest row of a lake table up to today; of two for one moment the one that was known last."""
+def _newest(
+    node: Node, name: str, pseudonyms: Iterable[str], when: str, today: date
+) -> Mapping[str, Mapping[str, Any]]:
+    """Each person's newest row of a lake table up to today; of two for one moment the one that was known last."""
     import ibis
+    import pyarrow as pa
 
     if not node.lake.exists(name):
-        return None
+        return {}
     table = node.engine.table(name)
-    own = table.filter(table.pseudonym == pseudonym, table[when].cast("date") <= ibis.literal(today))
+    asked = node.engine.bind(pa.table({"pseudonym": pa.array(list(pseudonyms), pa.string())}))
+    own = table.filter(table[when].cast("date") <= ibis.literal(today)).semi_join(asked, "pseudonym")
     if "result" in own.columns:
         own = own.filter(own.result.isin(RESULTS))
     order = [ibis.desc(column) for column in (when, "known_at", "receipt_id", "row_number")]
-    rows = node.engine.to_arrow(own.order_by(order).limit(1)).to_pylist()
-    return rows[0] if rows else None
+    ranked = own.mutate(_rank=ibis.row_number().over(group_by="pseudonym", order_by=order))
+    rows = ranked.filter(ranked["_rank"] == 0).drop("_rank")
+    return {row["pseudonym"]: row for row in node.engine.to_arrow(rows).to_pylist()}
 
 
 def _day(moment: datetime | date) -> str:
