@@ -79,7 +79,7 @@ def run(folder: Path) -> Iterator[Figure]:
 
 
 def _fill(node: Node, today: date) -> list[str]:
-    """A million persons in 400 areas with stays, tests, symptoms and contacts; the pseudonyms of those to be tested."""
+    """A million persons in 400 areas with evidence of every kind; the pseudonyms of those to be tested."""
     chance = np.random.default_rng(11)
     tested = vault.pseudonyms(node.keys.pseudonym_key, [f"Q{number}" for number in range(RUNS)])
     persons = np.array([f"P{number:015d}" for number in range(PERSONS)], dtype=object)
@@ -110,11 +110,16 @@ def _fill(node: Node, today: date) -> list[str]:
     some = PERSONS // 5
     put(
         "test", some, pseudonym=list(chance.choice(persons[RUNS:], some)), sampled_at=moments(some),
-        result=list(chance.choice(["positive", "negative"], some, p=(0.05, 0.95))),
+        result=list(chance.choice(["positive", "negative"], some, p=(0.05, 0.95))), disease=["dengue"] * some,
     )  # fmt: skip
     put(
         "symptom", some, pseudonym=list(chance.choice(persons[RUNS:], some)), stated_at=moments(some),
-        symptom=list(chance.choice(["fever", "none"], some)), present=[True] * some,
+        symptom=list(chance.choice(["fever", "cough", "none"], some)), present=[True] * some,
+    )  # fmt: skip
+    put(
+        "immunization", some, pseudonym=list(chance.choice(persons[RUNS:], some)), disease=["dengue"] * some,
+        vaccination_date=[today - timedelta(days=int(days)) for days in chance.integers(0, 400, some)],
+        dose_number=list(chance.integers(1, 3, some)), series_doses=[2] * some,
     )  # fmt: skip
     put(
         "contact", some, index_pseudonym=[*np.repeat(tested, 3), *chance.choice(persons[RUNS:], some - 3 * RUNS)],
@@ -124,6 +129,7 @@ def _fill(node: Node, today: date) -> list[str]:
     put(
         "case", 5000, true_from=case_days, disease=["dengue"] * 5000, classification=["confirmed"] * 5000,
         residence_area_code=list(chance.choice(areas[:100], 5000)), imported=[False] * 5000,
+        pseudonym=list(chance.choice(persons[RUNS:], 5000)),
     )  # fmt: skip
     return list(tested)
 

@@ -249,7 +249,7 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
         "--node",
         node_folder,
     )
-    assert (published["id"], published["version"]) == ("dengue-3", "1.0.0")
+    assert (published["id"], published["version"]) == ("dengue-3", "1.1.0")
     assert published["verdict"]["effect"] == "first"
     node = open_node(node_folder)
     today = node.clock().date()
@@ -372,7 +372,7 @@ def test_a_pass_of_another_region_is_converted(
     secret, picture = files.write("secret.txt", shown["holder_secret"]), tmp_path / "converted.png"
     order = ("--rulebook", "dengue-4", "--picture", picture, "--node", partner)
     made = hutong.ok("pass", "convert", shown["text"], "--secret", secret, *order)
-    assert (made["level"], made["origin"]) == ("low", "tw dengue-3@1.0.0 low")
+    assert (made["level"], made["origin"]) == ("low", "tw dengue-3@1.1.0 low")
     assert hutong.ok("pass", "read", picture)["issuer"] == "pe"
     assert hutong.ok("pass", "verify", made["text"], "--scene", "workplace", "--node", partner)["answer"] == "accepted"
     anothers = hutong("pass", "convert", shown["text"], "--secret", "AAAAAAAAAAAAAAAAAAAAAA", *order)
@@ -471,7 +471,7 @@ def test_rules_are_evaluated_checked_and_tested_without_a_node(
     assert [one["value"] for one in outcome["results"]] == [True]
     book = files.write("book.json", orjson.dumps(shipped_document("dengue-three-levels")))
     assert hutong.ok("rules", "check", book)["id"] == "dengue-3"
-    next_one = files.write("next.json", orjson.dumps(shipped_document("dengue-three-levels", version="1.1.0")))
+    next_one = files.write("next.json", orjson.dumps(shipped_document("dengue-three-levels", version="1.2.0")))
     assert hutong.ok("rules", "check", next_one, "--after", book)["verdict"]["effect"] == "loosening"
     tested = hutong.ok("rules", "test", fixtures / "dcc-business-rules")
     assert tested["failed"] == 0

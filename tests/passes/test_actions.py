@@ -25,7 +25,8 @@ from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.issuance.actions import MAX_HOURS, REVOCATION_RULES
 from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
-from hutong.passes.level.status import FACTS, require_computable
+from hutong.passes.level.fact import FACTS
+from hutong.passes.level.status import require_computable
 from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import queries as recognition_queries
 from hutong.passes.rulebook import actions as rulebook_actions
@@ -76,7 +77,7 @@ def test_two_persons_publish_a_rulebook(declared: Node, records: str) -> None:
     rulebook_actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="2.0.0"))
     assert rulebook_queries.rulebook(declared, "dengue-3", "1.10.0").hash == higher.hash
     versions = [one.rulebook.version for one in rulebook_queries.rulebook_versions(declared, "dengue-3")]
-    assert versions == ["2.0.0", "1.10.0", "1.0.0"]
+    assert versions == ["2.0.0", "1.10.0", "1.1.0"]
     assert [one.rulebook.version for one in rulebook_queries.rulebooks(declared)] == ["2.0.0"]
     with pytest.raises(Conflict, match="does not follow"):
         rulebook_actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="1.9.0"))
@@ -108,6 +109,7 @@ MISSPELT = [{**EVIDENCE[0], "name": "residence_risc", "required": False}, *EVIDE
         ({"version": "1"}, BadInput, "version"),
         ({"id": "dengue-with-a-very-long-name"}, LimitExceeded, "fit"),
         ({"evidence": MISSPELT}, BadInput, "No node computes"),
+        ({"disease": "dengue-fever"}, BadInput, "disease that the standard has not"),
         ({"legal_basis": {"en": "only English"}}, BadInput, "zh"),
     ],
 )
@@ -119,12 +121,13 @@ def test_a_rulebook_that_may_not_be_published(declared: Node, change: Any, error
 
 def test_evidence_is_what_a_node_computes() -> None:
     rulebook = parse_rulebook(book())
-    require_computable(rulebook, ("low", "medium", "high"))
+    require_computable(rulebook, ("low", "medium", "high"), ("dengue",))
     with pytest.raises(BadInput, match="leaves out the area level 'extreme'"):
-        require_computable(rulebook, ("low", "extreme"))
-    wrong = replace(rulebook, evidence=(replace(rulebook.evidence[3], type="integer"),))
+        require_computable(rulebook, ("low", "extreme"), ("dengue",))
+    symptoms = next(one for one in rulebook.evidence if one.name == "symptoms")
+    wrong = replace(rulebook, evidence=(replace(symptoms, type="integer"),))
     with pytest.raises(BadInput, match="No node computes the evidence 'symptoms' as integer"):
-        require_computable(wrong, ("low",))
+        require_computable(wrong, ("low",), ("dengue",))
 
 
 def test_everybody_gets_the_level_that_the_rules_give(region: Node) -> None:
@@ -177,7 +180,7 @@ def test_a_pass_says_the_level_and_nothing_about_whom(region: Node, records: str
     assert read_pass(issued.qr_png(), keys=[region.keys.pass_certificate]).claims == read.claims
     assert issued.qr_svg().startswith("<svg")
     record = pass_queries.pass_record(region, issued.pass_id)
-    assert (record.level, record.rulebook, record.revoked_at) == ("high", "dengue-3@1.0.0", None)
+    assert (record.level, record.rulebook, record.revoked_at) == ("high", "dengue-3@1.1.0", None)
 
 
 def test_the_log_and_the_pass_tell_nothing_personal(region: Node) -> None:
@@ -228,11 +231,11 @@ def test_before_levels_were_decided_there_is_no_pass(declared: Node) -> None:
 
 
 def test_a_level_of_an_older_version_gives_no_pass(region: Node) -> None:
-    rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=book(version="1.1.0"))
+    rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=book(version="1.2.0"))
     with pytest.raises(Refused, match="decided by version"):
         pass_actions.issue_pass(region, by=LI, person="R1")
     level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
-    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.1.0"
+    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.2.0"
 
 
 def decide_again(node: Node) -> None:

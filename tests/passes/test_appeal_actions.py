@@ -67,7 +67,7 @@ def events(node: Node, kind: str) -> list[dict[str, object]]:
 
 def test_an_appeal_goes_its_whole_way_and_every_step_is_in_the_log(node: Node, clock: Clock) -> None:
     filed = file(node)
-    assert (filed.level, filed.rulebook, filed.rule_ids) == ("high", "dengue-3@1.0.0", ("fever-high-area",))
+    assert (filed.level, filed.rulebook, filed.rule_ids) == ("high", "dengue-3@1.1.0", ("fever-high-area",))
     clock.advance(hours=2)
     appeals.acknowledge_appeal(node, by=LI, appeal_id=filed.id)
     appeals.take_evidence(node, by=LI, appeal_id=filed.id, question="Who measured it?")
@@ -264,7 +264,7 @@ def test_recolouring_by_hand_is_impossible_in_the_records_and_in_the_lake(node: 
         "pseudonym": region.pseudonym(node, "R2"),
         "level": "high",
         "against": "low",
-        "rulebook": "dengue-3@1.0.0",
+        "rulebook": "dengue-3@1.1.0",
         "rule_id": "test-0-7",
         "reason": "Because.",
         "actor": "li",
@@ -295,7 +295,7 @@ def test_recolouring_by_hand_is_impossible_in_the_records_and_in_the_lake(node: 
     rulebook = rulebook_queries.rulebook(node, "dengue-3")
     assert rulebook.default is not None
     for row in rows:
-        assert (row["rulebook"], row["version"]) == ("dengue-3", "1.0.0")
+        assert (row["rulebook"], row["version"]) == ("dengue-3", "1.1.0")
         assert row["rule_ids"] or row["level"] in (rulebook.default[0], UNKNOWN)
     assert "level" not in schema.appeal.c  # no other table of the records holds a level that a pass would take
 

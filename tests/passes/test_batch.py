@@ -76,7 +76,7 @@ def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clo
     assert answer(node, batch.passes[0].text)[0] is Answer.ACCEPTED
     (event,) = entries(node, "passes.issued")
     ids = "\n".join(sorted(one.pass_id for one in batch.passes))
-    assert (event["passes"], event["refused"], event["rulebooks"]) == (len(KNOWN), 2, ["dengue-3@1.0.0"])
+    assert (event["passes"], event["refused"], event["rulebooks"]) == (len(KNOWN), 2, ["dengue-3@1.1.0"])
     assert event["ids_sha256"] == hashlib.sha256(ids.encode()).hexdigest()
     assert "holder_secret" not in repr(batch)
 

@@ -63,7 +63,7 @@ def test_it_follows_a_new_assessment_of_the_areas(region: Node, clock: Clock) ->
 
 
 def test_it_is_by_the_version_that_holds(region: Node, clock: Clock) -> None:
-    document = copy.deepcopy(shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.1.0"))
+    document = copy.deepcopy(shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.2.0"))
     next(rule for rule in document["rules"] if rule["id"] == "contact")["level"] = "high"
     document["tests"] = document["tests"][:1]
     rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=document)

@@ -17,6 +17,7 @@ from hutong.node import Node
 from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.queries import status_history, update_latency
+from hutong.passes.level.status import TABLE
 from hutong.passes.level.update import HISTORY
 from hutong.standard import arrow_schema
 from tests.conftest import Clock, NewNode
@@ -89,7 +90,103 @@ def test_a_negative_test_changes_nobody(region: Node) -> None:
     positive(region, "R2", result="negative")
     run = update(region)
     assert (run.persons, run.changed) == (1, 0)
-    assert state(region) == before
+    after = state(region)
+    assert {number for number in NUMBERS if after[number] != before[number]} == {"R2"}
+    assert (after["R2"][:2], after["R2"][2]["days_since_negative_test"]) == (before["R2"][:2], 1)
+
+
+CASE = {"disease": "dengue", "date_precision": "day", "residence_area_code": QUIET}
+
+
+def test_each_kind_of_new_evidence_touches_whom_it_is_about(region: Node) -> None:
+    names = {number: {"pseudonym": pseudonym(region, number)} for number in NUMBERS}
+    submit(region, "case", **names["R2"], **CASE, classification="confirmed", onset_date=AS_OF - timedelta(days=3))
+    run = update(region)
+    assert (run.full, run.persons, run.changed) == (False, 1, 1)
+    assert (level(region, "R2"), state(region)["R2"][1]) == ("high", ("case-0-7",))
+    dose = {"disease": "dengue", "vaccine": "J07BX04", "dose_number": 2, "series_doses": 2}
+    submit(region, "immunization", **names["R8"], **dose, vaccination_date=AS_OF - timedelta(days=30))
+    run = update(region)
+    assert (run.full, run.persons, run.changed) == (False, 1, 1)
+    assert level(region, "R8") == "low"  # a contact, excused
+    submit(region, "symptom", **names["R8"], symptom="rash", present=True, stated_at=NOON)
+    run = update(region)
+    assert (run.full, run.persons, run.changed) == (False, 1, 1)
+    assert state(region)["R8"][:2] == ("medium", ("symptoms-contact",))
+    submit(region, "symptom", **names["R7"], symptom="none", present=True, stated_at=NOON, risk_area_stay=True)
+    assert (update(region).persons, state(region)["R7"][:2]) == (1, ("medium", ("declared-stay",)))
+
+
+def test_a_case_record_that_is_withdrawn_ends_for_the_person_and_for_contacts(region: Node, clock: Clock) -> None:
+    meet(region, "R2", "R7")
+    case = {"pseudonym": pseudonym(region, "R2"), **CASE}
+    submit(region, "case", **case, classification="confirmed", onset_date=AS_OF - timedelta(days=3))
+    assert (update(region).persons, level(region, "R2"), level(region, "R7")) == (2, "high", "medium")
+    clock.advance(hours=1)
+    submit(region, "case", **case, classification="discarded", notification_date=AS_OF)
+    assert (update(region).persons, level(region, "R2"), level(region, "R7")) == (2, "low", "low")
+
+
+def test_a_day_later_what_is_counted_in_days_is_a_day_older(region: Node, clock: Clock) -> None:
+    case = {"pseudonym": pseudonym(region, "R2"), **CASE, "classification": "probable"}
+    submit(region, "case", **case, onset_date=AS_OF - timedelta(days=7))
+    update(region)
+    assert state(region)["R2"][:2] == ("high", ("case-0-7",))
+    clock.advance(hours=1)
+    assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF + timedelta(days=1))
+    assert update(region).full
+    assert state(region)["R2"][:2] == ("medium", ("case-8-14",))
+    assert state(region)["R2"][2]["days_since_case"] == 8
+
+
+def test_evidence_of_another_disease_is_none(region: Node) -> None:
+    other = {"pseudonym": pseudonym(region, "R2"), "disease": "covid-19"}
+    dose = {"vaccine": "J07BN01", "dose_number": 1, "series_doses": 1, "vaccination_date": AS_OF}
+    before = state(region)
+    submit(region, "case", **{**CASE, **other}, classification="confirmed", onset_date=AS_OF)
+    submit(region, "immunization", **other, **dose)
+    positive(region, "R2", disease="covid-19")
+    assert (update(region).persons, state(region)) == (1, before)
+
+
+NEW_FACTS = ("declared_risk_area_stay", "days_since_negative_test", "days_since_case", "fever", "doses")
+
+
+def forget_facts(node: Node) -> None:
+    """Make both tables of levels what a release wrote that did not compute the newer facts."""
+    lost = [f"{name}{on}" for name in NEW_FACTS for on in ("", "_on")]
+    for name in (TABLE, HISTORY):
+        rows = node.engine.to_arrow(node.engine.table(name)).drop_columns(lost)
+        properties = dict(node.lake.properties(name))
+        node.lake._catalog.drop_table(("hutong", name))
+        water = int(properties.get("hutong.high-water", 0))
+        node.lake.append(name, rows, high_water=water, properties=properties)
+
+
+def test_a_folder_of_fewer_facts_is_read_and_made_whole_by_the_next_run(region: Node, clock: Clock) -> None:
+    whole = state(region)
+    forget_facts(region)
+    old = state(region)
+    assert {number: one[0] for number, one in old.items()} == {number: one[0] for number, one in whole.items()}
+    assert (old["R5"][2]["fever"], old["R5"][2]["symptoms"]) == (None, True)
+    positive(region, "R2")
+    clock.advance(seconds=5)
+    run = update(region)
+    assert (run.full, run.persons) == (True, len(NUMBERS))
+    assert {number for number in NUMBERS if state(region)[number] != whole[number]} == {"R2"}
+    assert len(status_history(region, pseudonym(region, "R2"))) == 2
+    assert len(status_history(region, pseudonym(region, "R7"))) == 1
+    positive(region, "R7")
+    assert (update(region).full, level(region, "R7")) == (False, "high")
+    assert level_actions.follow_evidence(region, by=LI) is None
+
+
+def test_a_served_node_makes_an_old_folder_whole_by_itself(region: Node) -> None:
+    whole = state(region)
+    forget_facts(region)
+    run = level_actions.follow_evidence(region, by=LI)
+    assert run is not None and run.full and run.changed == 0
+    assert state(region) == whole
 
 
 def test_a_case_makes_contacts_of_those_whom_a_register_saw(region: Node) -> None:
@@ -242,8 +339,15 @@ about_tests = st.fixed_dictionaries(
     {"pseudonym": person, "sampled_at": moment, "result": st.sampled_from(["positive", "negative"])}
 ).map(lambda row: ("test", {"disease": "dengue", "kind": "pcr", **row}))
 about_symptoms = st.fixed_dictionaries(
-    {"pseudonym": person, "stated_at": moment, "symptom": st.sampled_from(["fever", "none"]), "present": st.just(True)}
+    {
+        **{"pseudonym": person, "stated_at": moment, "symptom": st.sampled_from(["fever", "rash", "none"])},
+        **{"present": st.booleans(), "body_temperature": st.none() | st.sampled_from([36.6, 37.3, 39.0])},
+        "risk_area_stay": st.none() | st.booleans(),
+    }
 ).map(lambda row: ("symptom", row))
+about_doses = st.fixed_dictionaries(
+    {"pseudonym": person, "vaccination_date": moment.map(datetime.date), "dose_number": st.integers(1, 2)}
+).map(lambda row: ("immunization", {"disease": "dengue", "vaccine": "J07BX04", "series_doses": 2, **row}))
 about_contacts = st.fixed_dictionaries(
     {
         **{"index_pseudonym": person, "pseudonym": person, "started": moment, "kind": st.just("colleague")},
@@ -254,11 +358,17 @@ about_stays = st.fixed_dictionaries({"pseudonym": person, "area_code": area, "ar
     lambda row: ("stay", row)
 )
 about_homes = st.fixed_dictionaries({"pseudonym": person, "residence_area_code": area}).map(lambda row: ("person", row))
-about_cases = st.fixed_dictionaries({"pseudonym": st.none() | person, "true_from": moment}).map(
-    lambda row: ("case", {"disease": "dengue", "classification": "confirmed", "date_precision": "day", **row})
-)
+about_cases = st.fixed_dictionaries(
+    {
+        **{"pseudonym": st.none() | person, "true_from": moment.map(datetime.date)},
+        **{"classification": st.sampled_from(["suspected", "probable", "confirmed", "discarded"])},
+        "outcome": st.none() | st.sampled_from(["recovered", "under-treatment"]),
+    }
+).map(lambda row: ("case", {"disease": "dengue", "date_precision": "day", **row}))
 rows = st.lists(
-    about_tests | about_symptoms | about_contacts | about_stays | about_homes | about_cases, min_size=1, max_size=5
+    about_tests | about_symptoms | about_contacts | about_stays | about_homes | about_cases | about_doses,
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -269,8 +379,7 @@ def test_incremental_is_full_over_generated_evidence(region: Node, clock: Clock,
     for step in steps:
         for table, values in step:
             names = {key: pseudonym(region, values[key]) for key in ("pseudonym", "index_pseudonym") if values.get(key)}
-            day = {"true_from": values["true_from"].date()} if table == "case" else {}
-            submit(region, table, **{**values, **names, **day})
+            submit(region, table, **{**values, **names})
         clock.advance(seconds=1)
         assert not update(region).full
     incremental = state(region)

@@ -39,7 +39,7 @@ def book(**changes: Any) -> Document:
 
 def stricter(**changes: Any) -> Document:
     """A fever alone is now of the high level."""
-    document = book(**{"version": "1.1.0", **changes})
+    document = book(**{"version": "1.2.0", **changes})
     rule = next(rule for rule in document["rules"] if rule["id"] == "fever")
     rule["level"] = "high"
     return document
@@ -47,7 +47,7 @@ def stricter(**changes: Any) -> Document:
 
 def milder(**changes: Any) -> Document:
     """A case at home alone is nothing any more."""
-    document = book(**{"version": "1.1.0", **changes})
+    document = book(**{"version": "1.2.0", **changes})
     document["rules"] = [rule for rule in document["rules"] if rule["id"] != "contact"]
     return document
 
@@ -66,8 +66,8 @@ def meaning(document: Document) -> None:
     document["levels"][0]["meaning"]["en"] += " Stay at home."
 
 
-def need_symptoms(document: Document) -> None:
-    next(one for one in document["evidence"] if one["name"] == "symptoms")["required"] = True
+def need_fever(document: Document) -> None:
+    next(one for one in document["evidence"] if one["name"] == "fever")["required"] = True
     document["tests"][0]["level"] = UNKNOWN
 
 
@@ -80,6 +80,10 @@ def forget_a_code(document: Document) -> None:
     document["evidence"][1]["values"] = ["low", "high"]
 
 
+def speak_of_another_disease(document: Document) -> None:
+    document["disease"] = "zika"
+
+
 def reword(document: Document) -> None:
     document["rules"][0]["text"]["en"] = "The newest test was positive."
     document["legal_basis"]["en"] = "Another article."
@@ -90,8 +94,9 @@ def reword(document: Document) -> None:
     [
         (reword, Effect.LOOSENING, Because.NOBODY_WORSE),
         (meaning, Effect.TIGHTENING, Because.OTHER_LEVELS),
-        (need_symptoms, Effect.TIGHTENING, Because.SOMEBODY_WORSE),
+        (need_fever, Effect.TIGHTENING, Because.SOMEBODY_WORSE),
         (raise_default, Effect.TIGHTENING, Because.SOMEBODY_WORSE),
+        (speak_of_another_disease, Effect.TIGHTENING, Because.OTHER_DISEASE),
         (forget_a_code, Effect.TIGHTENING, Because.SOMEBODY_WORSE),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
@@ -99,7 +104,7 @@ def reword(document: Document) -> None:
 def test_what_else_than_a_rule_may_raise_a_level(
     change: Callable[[Document], None], effect: Effect, because: Because
 ) -> None:
-    document = book(version="1.1.0")
+    document = book(version="1.2.0")
     change(document)
     found = verdict(document)
     assert (found.effect, found.because) == (effect, because)
@@ -108,7 +113,7 @@ def test_what_else_than_a_rule_may_raise_a_level(
 def test_a_stricter_version_is_told_with_an_example() -> None:
     found = verdict(stricter())
     assert (found.effect, found.because) == (Effect.TIGHTENING, Because.SOMEBODY_WORSE)
-    assert found.facts["symptoms"] is True
+    assert found.facts["fever"] is True
     assert (decide_level(parse_rulebook(book()), found.facts).level, found.old_level) == ("medium", "medium")
     assert (decide_level(parse_rulebook(stricter()), found.facts).level, found.new_level) == ("high", "high")
     assert notice.read_verdict(found.document()) == found
@@ -117,8 +122,10 @@ def test_a_stricter_version_is_told_with_an_example() -> None:
 def test_a_milder_version_is_shown_over_all_that_can_make_a_difference() -> None:
     found = verdict(milder())
     assert (found.effect, found.because) == (Effect.LOOSENING, Because.NOBODY_WORSE)
-    # 4 × 4 risks, 3 × 3 answers, and not known or a number around 0, 7, 8, 14 and at both ends.
-    assert found.cases == 4 * 4 * 3 * 3 * (1 + 14)
+    # Four kinds of homes (not known, low, medium, high) and three of stays, for nothing asks whether one was in a low
+    # area; two answers to each question, for nothing tells "no" from "not known"; three kinds of days since a test and
+    # since falling ill, and two since a dose.
+    assert found.cases == 4 * 3 * 2**5 * 3 * 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -245,17 +252,17 @@ def test_what_tightens_waits_for_its_notice(region: Node, clock: Clock, records:
     assert (event["effect"], event["because"], event["second"]) == ("tightening", "somebody-gets-a-worse-level", "wang")
     assert event["effective_from"] == begins.isoformat()
     versions = rulebook_queries.rulebook_versions(region, "dengue-3")
-    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.1.0"]
-    assert [one.rulebook.version for one in rulebook_queries.rulebooks(region)] == ["1.0.0"]
+    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.2.0"]
+    assert [one.rulebook.version for one in rulebook_queries.rulebooks(region)] == ["1.1.0"]
     # Levels and passes keep to the older one, to the last second.
     clock.now = begins - timedelta(seconds=1)
-    assert decide(region) == "1.0.0"
-    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.0.0"
-    clock.now = begins
-    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"
-    assert rulebook_queries.coming(versions, clock()) == []
     assert decide(region) == "1.1.0"
     assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.1.0"
+    clock.now = begins
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.2.0"
+    assert rulebook_queries.coming(versions, clock()) == []
+    assert decide(region) == "1.2.0"
+    assert pass_actions.issue_pass(region, by=LI, person="R1").version == "1.2.0"
     region.log.check()
 
 
@@ -263,13 +270,13 @@ def test_what_loosens_holds_at_once(region: Node, clock: Clock) -> None:
     assert level(region, "R8") == "medium"  # a case at home
     event = publish(region, milder())
     assert (event["effect"], event["effective_from"]) == ("loosening", clock().isoformat())
-    assert decide(region) == "1.1.0"
+    assert decide(region) == "1.2.0"
     assert level(region, "R8") == "low"
 
 
 def test_a_version_can_not_shorten_the_notice_that_people_were_promised(region: Node, clock: Clock) -> None:
-    publish(region, book(version="1.1.0", notice_hours=72))
-    event = publish(region, stricter(version="1.2.0", notice_hours=24))
+    publish(region, book(version="1.2.0", notice_hours=72))
+    event = publish(region, stricter(version="1.3.0", notice_hours=24))
     assert event["effective_from"] == (clock() + timedelta(hours=72)).isoformat()
 
 
@@ -282,25 +289,25 @@ def test_a_new_name_does_not_slip_past_the_notice(region: Node, clock: Clock) ->
 
 def test_what_was_announced_can_be_taken_back_at_once(region: Node, clock: Clock) -> None:
     publish(region, stricter())
-    assert publish(region, book(version="1.2.0"))["effect"] == "loosening"
+    assert publish(region, book(version="1.3.0"))["effect"] == "loosening"
     clock.advance(hours=25)
     versions = rulebook_queries.rulebook_versions(region, "dengue-3")
-    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.2.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.3.0"
     assert rulebook_queries.coming(versions, clock()) == []
 
 
 def test_versions_that_come_one_after_the_other(region: Node, clock: Clock) -> None:
     publish(region, stricter())
     clock.advance(hours=1)
-    publish(region, stricter(version="1.2.0", notice_hours=100))
-    publish(region, stricter(version="1.3.0"))
+    publish(region, stricter(version="1.3.0", notice_hours=100))
+    publish(region, stricter(version="1.4.0"))
     versions = rulebook_queries.rulebook_versions(region, "dengue-3")
-    # 1.2.0 would hold only when 1.3.0 does already.
-    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.1.0", "1.3.0"]
+    # 1.3.0 would hold only when 1.4.0 does already.
+    assert [one.rulebook.version for one in rulebook_queries.coming(versions, clock())] == ["1.2.0", "1.4.0"]
     clock.advance(hours=23)
-    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.2.0"
     clock.advance(hours=90)
-    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.3.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.4.0"
 
 
 def test_a_version_that_would_end_before_its_notice_is_refused(region: Node, clock: Clock) -> None:
@@ -336,4 +343,4 @@ def test_a_notice_is_declared_within_bounds(hours: Any) -> None:
 def test_a_later_beginning_is_kept(region: Node) -> None:
     event = publish(region, milder(valid_from="2026-03-10T00:00:00+00:00"))
     assert event["effective_from"] == datetime(2026, 3, 10, tzinfo=UTC).isoformat()
-    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.0.0"
+    assert rulebook_queries.rulebook(region, "dengue-3").version == "1.1.0"

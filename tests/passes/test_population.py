@@ -195,17 +195,26 @@ def test_generated_rulebooks_give_a_population_what_they_give_one_person(
 @pytest.mark.parametrize("rulebook", BOOKS, ids=lambda book: book.id)
 def test_the_shipped_rulebooks_agree_on_every_mix_of_evidence(rulebook: Rulebook) -> None:
     risk = (None, *CODES, "purple")
+    nothing = dict.fromkeys(one.name for book in BOOKS for one in book.evidence)
     persons = [
-        {"residence_risk": home, "stay_risk_max_14d": stay, "days_since_positive_test": days, "symptoms": ill,
+        {**nothing, "residence_risk": home, "stay_risk_max_14d": stay, "days_since_positive_test": days, "fever": ill,
          "contact_of_case": near}
         for home in risk for stay in risk for days in (None, -1, 0, 5, 6, 7, 8, 14, 15)
         for ill in (None, True, False) for near in (None, True, False)
+    ]  # fmt: skip
+    persons += [
+        {**nothing, "residence_risk": home, "days_since_case": days, "symptoms": ill, "fever": hot,
+         "declared_risk_area_stay": stayed, "contact_of_case": near, "series_complete": whole,
+         "days_since_last_dose": dose}
+        for home in (None, "low", "medium") for days in (None, -1, 0, 5, 6, 7, 8, 14, 15) for ill in (None, True)
+        for hot in (None, True) for stayed in (False, True) for near in (None, True) for whole in (None, True)
+        for dose in (None, 0, 13, 14)
     ]  # fmt: skip
     types = {one.name: one.type for one in rulebook.evidence}
     table = ibis.table({name: SCHEMA.get(kind, "string") for name, kind in types.items()}, name="persons")
     query = level_expression(rulebook, table).select("level", "rule_ids", "failed")
     rows = _run(persons, types, query)
-    assert len(rows) == 2025
+    assert len(rows) == 2025 + 3456
     assert _check(rulebook, persons, rows) == 729  # those with a code that is none
 
 
@@ -222,7 +231,7 @@ def test_the_shipped_rulebooks_agree_on_every_mix_of_evidence(rulebook: Rulebook
 def test_what_cannot_run_over_a_population_is_refused_with_rule_and_operation(condition: Any, names: str) -> None:
     document = shipped_document("dengue-three-levels")
     document["rules"].append({"id": "extra", "level": "low", "condition": condition, "text": {"en": "x", "zh": "x"}})
-    document["tests"] = [{"name": "one", "facts": {"symptoms": True}, "level": "medium"}]
+    document["tests"] = [{"name": "one", "facts": {"fever": True}, "level": "medium"}]
     rulebook = parse_rulebook(document)
     with pytest.raises(BadInput, match="extra") as caught:
         require_compilable(rulebook)

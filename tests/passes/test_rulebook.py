@@ -32,16 +32,16 @@ def _facts() -> st.SearchStrategy[dict[str, Any]]:
             "residence_risk": risk,
             "stay_risk_max_14d": risk,
             "days_since_positive_test": st.none() | st.integers(-3, 40),
-            "symptoms": truth,
-            "contact_of_case": truth,
+            "days_since_case": st.none() | st.integers(-3, 40),
+            **dict.fromkeys(("fever", "symptoms", "declared_risk_area_stay", "contact_of_case"), truth),
         }
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_shipped_rulebooks_parse_and_pass_their_tests(name: str) -> None:
+@pytest.mark.parametrize(("name", "rules"), list(zip(NAMES, (14, 12), strict=True)))
+def test_shipped_rulebooks_parse_and_pass_their_tests(name: str, rules: int) -> None:
     rulebook = BOOKS[name]
-    assert len(rulebook.rules) == 8
+    assert (len(rulebook.rules), rulebook.disease) == (rules, "dengue")
     assert len(rulebook.tests) >= 10
     assert {test.level for test in rulebook.tests} == {*(level.code for level in rulebook.levels), UNKNOWN}
     assert {rule for test in rulebook.tests for rule in test.rule_ids} == {rule.id for rule in rulebook.rules}
@@ -81,7 +81,7 @@ def _set(path: str, value: Any) -> Any:
         (_set("rules/0/level", "purple"), "unknown level"),
         (_set("default/level", "green"), "unknown level"),
         (_set("tests/0/level", "green"), "unknown level"),
-        (_set("rules/1/id", "test-0-7"), "twice"),
+        (_set("rules/1/id", "case-0-7"), "twice"),
         (_set("levels/1/code", "low"), "twice"),
         (_set("evidence/1/name", "residence_risk"), "twice"),
         (_set("levels/1/code", "unknown"), "reserved"),
@@ -103,6 +103,7 @@ def _set(path: str, value: Any) -> Any:
         (_set("evidence/2/name", "a b"), "no usable name"),
         (_set("rules/0/colour", "red"), "unknown field"),
         (_set("emergency", None), "'emergency'"),
+        (_set("disease", ["dengue"]), "'disease'"),
         (_set("id", "Dengue 3"), "'id'"),
     ],
 )
@@ -136,7 +137,7 @@ def test_a_decision_says_rulebook_rules_and_when_the_evidence_was_true() -> None
     facts = {"residence_risk": "high", "stay_risk_max_14d": "high", "name": "never read"}
     dates = {"residence_risk": "2015-09-01", "stay_risk_max_14d": "2015-09-03", "symptoms": "2015-09-04"}
     decision = decide_level(BOOKS[NAMES[0]], facts, evidence_dates=dates)
-    assert (decision.level, decision.rulebook_id, decision.version) == ("medium", "dengue-3", "1.0.0")
+    assert (decision.level, decision.rulebook_id, decision.version) == ("medium", "dengue-3", "1.1.0")
     assert decision.rule_ids == ("residence-high", "stay-high")
     assert decision.evidence_dates == (("residence_risk", "2015-09-01"), ("stay_risk_max_14d", "2015-09-03"))
     assert [set(reason.texts) for reason in decision.reasons] == [{"en", "zh"}] * 2
@@ -173,6 +174,22 @@ def test_the_most_severe_rule_wins_and_all_of_its_level_are_listed(facts: dict[s
     assert rulebook.severity(decision.level) == max(rulebook.severity(rule.level) for rule in fired)
     assert decision.rule_ids == tuple(rule.id for rule in fired if rule.level == decision.level)
     assert len(decision.reasons) == len(decision.rule_ids) > 0
+
+
+@settings(max_examples=100)
+@given(_facts(), st.sampled_from(NAMES), st.sampled_from([None, True, False]), st.none() | st.integers(-3, 400))
+def test_to_be_or_not_to_be_vaccinated_raises_nobody(
+    facts: dict[str, Any], name: str, complete: bool | None, days: int | None
+) -> None:
+    """Whatever is recorded of somebody's immunisation, their level is never above that of whom nothing is recorded."""
+    rulebook = BOOKS[name]
+    vaccinated = {**facts, "series_complete": complete, "days_since_last_dose": days, "doses": 1}
+    with_it, without = decide_level(rulebook, vaccinated).level, decide_level(rulebook, facts).level
+    if with_it == UNKNOWN:  # a contact who is excused is as all others whose home is not known
+        assert facts["residence_risk"] is None
+        assert without == UNKNOWN or facts["contact_of_case"]
+    else:
+        assert rulebook.severity(with_it) <= rulebook.severity(without)
 
 
 def test_a_version_must_rise(document: dict[str, Any]) -> None:

@@ -379,7 +379,7 @@ def test_what_ends_when(new_node: NewNode, clock: Clock) -> None:
     live(node, clock)
     found = sunset_queries.endings(node)
     assert {(one.kind, one.id.partition(":")[0], one.ends_at.date()) for one in found} == {
-        (Kind.RULEBOOK, "dengue-3@1.0.0", date(2026, 3, 31)),
+        (Kind.RULEBOOK, "dengue-3@1.1.0", date(2026, 3, 31)),
         (Kind.CODE_TYPE, "pass", date(2026, 3, 31)),
         (Kind.BOUNDARY, "people", date(2026, 4, 1)),
         (Kind.EMERGENCY, "dengue-2015", date(2026, 4, 1)),

@@ -94,8 +94,8 @@ def test_one_keep_the_local_code_and_recognise(hub: Hub) -> None:
 def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
     shown = issue(hub, "R2", hours=5)
     made = hub.convert(shown)
-    assert (made.level, made.rulebook, made.version) == ("low", "dengue-4", "1.0.0")
-    assert made.origin == "tw dengue-3@1.0.0 low"
+    assert (made.level, made.rulebook, made.version) == ("low", "dengue-4", "1.1.0")
+    assert made.origin == "tw dengue-3@1.1.0 low"
     assert made.expires_at == shown.expires_at
     read = read_pass(made.text, keys=[hub.cn.keys.pass_certificate])
     assert (read.issuer, read.signature_valid, read.payload["facts"]) == ("cn", True, {"origin": made.origin})
@@ -125,7 +125,7 @@ def test_conversion_has_a_door(hub: Hub) -> None:
     header = {"Authorization": f"Bearer {token}"}
     made = client.post("/api/passes/conversion", json=order, headers=header)
     assert made.status_code == 201
-    assert (made.json()["level"], made.json()["origin"]) == ("low", "tw dengue-3@1.0.0 low")
+    assert (made.json()["level"], made.json()["origin"]) == ("low", "tw dengue-3@1.1.0 low")
     assert "<svg" in made.json()["qr_svg"]
     assert at(hub.cn, made.json()["text"]) == ("accepted", "low")
     for wrong, status in ((("rulebook", "none"), 404), (("holder_secret", "?"), 422), (("text", "HC1:x"), 403)):

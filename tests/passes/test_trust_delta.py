@@ -152,7 +152,7 @@ def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node
     assert len(changed["parts"]) == 3  # what this node says of its versions, and the status list that is always there
     whole = trust_delta.apply_delta(edition, signed, issuer_key=region.keys.public["signing"])
     told = [(one.version, one.effect) for one in read_payload(whole).issuers["tw"].rulebooks]
-    assert told == [("1.0.0", "first"), ("2.0.0", "tightening")]
+    assert told == [("1.1.0", "first"), ("2.0.0", "tightening")]
     assert read_payload(whole).issuers["tw"].rulebooks[1].effective_from == clock() + timedelta(hours=24)
     # The crosswalk for the next major version does not take the place of the one by which passes are read now.
     walk = shipped_document("crosswalks/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO)

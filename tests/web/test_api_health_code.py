@@ -18,6 +18,7 @@ from hutong.acquisition import actions as acquisition
 from hutong.acquisition.boundary import Boundary
 from hutong.governance import actions as governance
 from hutong.node import Node, init_node
+from hutong.passes.level import actions as level_actions
 from hutong.storage import inbox
 from hutong.web.app import create_app
 from tests.conftest import Clock
@@ -121,9 +122,42 @@ def test_declare_query_make_verify(here: Region) -> None:
 
 
 def decide(node: Node) -> None:
-    from hutong.passes.level import actions as level_actions
-
     level_actions.decide_levels(node, by=region.LI, rulebook_id="dengue-3", as_of=date(2026, 2, 28))
+
+
+def test_every_symptom_code_may_be_declared(here: Region) -> None:
+    codes = [code.value for code in here.node.standard.code_list("symptom_code").codes]
+    status, receipt = here.call("R2", "POST", "/api/health-code/declare-health", json={"symptoms": codes})
+    assert (status, receipt["accepted"], receipt["why_not"]) == (201, len(codes) - 1, [])  # "none" is none of them
+    here.node.move_inbox()
+    rows = here.node.engine.to_arrow(here.node.engine.table("symptom")).to_pylist()
+    own = [row for row in rows if row["pseudonym"] == region.pseudonym(here.node, "R2")]
+    assert {row["symptom"] for row in own if row["present"]} == set(codes) - {"none"}
+    status, receipt = here.call("R2", "POST", "/api/health-code/declare-health", json={"symptoms": ["homesick"]})
+    assert receipt["accepted"] + receipt["held"] + receipt["rejected"] == 2 and receipt["why_not"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "level", "rules"),
+    [
+        ({"symptoms": [], "body_temperature": 37.3}, "medium", ["fever"]),
+        ({"symptoms": [], "body_temperature": 37.2}, "low", ["default"]),
+        ({"symptoms": ["cough"], "body_temperature": 36.6}, "low", ["default"]),
+        ({"symptoms": [], "risk_area_stay": True}, "medium", ["declared-stay"]),
+        ({"symptoms": ["fever"], "risk_area_stay": True}, "high", ["fever-declared-area"]),
+        ({"symptoms": [], "risk_area_stay": False}, "low", ["default"]),
+    ],
+)
+def test_what_is_declared_changes_the_level_with_the_next_update(
+    here: Region, statement: dict[str, Any], level: str, rules: list[str]
+) -> None:
+    here.clock.now = datetime(2026, 2, 28, 9, tzinfo=UTC)
+    assert here.call("R2", "POST", "/api/health-code/declare-health", json=statement)[0] == 201
+    run = level_actions.follow_evidence(here.node, by=region.LI)
+    assert run is not None and (run.full, run.persons) == (False, 1)
+    _, health = here.call("R2", "GET", "/api/health-code/health")
+    assert (health["level"], [one["rule_id"] for one in health["reasons"]]) == (level, rules)
+    assert all({"en", "zh"} <= set(one["text"]) for one in health["reasons"])
 
 
 def test_an_application_is_let_in_and_out_and_told_the_level_only(here: Region) -> None:

@@ -212,7 +212,7 @@ def test_a_pass_is_converted_on_the_page(hub: modes.Hub) -> None:
     answer = browser.post("/en/pass/convert", data={**form, "for_hours": "24"})
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     page = words(answer.text)
-    assert "Made from tw dengue-3@1.0.0 medium" in page
+    assert "Made from tw dengue-3@1.1.0 medium" in page
     text = re.search(r"HC1:[^<]+", answer.text)
     assert text is not None
     (entry,) = hub.cn.log.entries(kind="pass.converted", limit=5)

@@ -19,7 +19,7 @@ from tests.web.test_pages_passes import Doors, make, words
 def doors(tmp_path: Any) -> Iterator[Doors]:
     made = make(tmp_path)
     document = copy.deepcopy(
-        shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.1.0", notice_hours=36)
+        shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.2.0", notice_hours=36)
     )
     next(rule for rule in document["rules"] if rule["id"] == "fever")["level"] = "high"
     document["tests"] = document["tests"][:1]
@@ -30,38 +30,38 @@ def doors(tmp_path: Any) -> Iterator[Doors]:
 
 def test_the_page_tells_what_comes_when_and_why(doors: Doors) -> None:
     held = words(doors.client().get("/en/rulebooks/dengue-3").text)
-    assert "Rulebook dengue-3, version 1.0.0" in held
-    assert "Version 1.1.0 holds from 2 March 2026, 20:00 UTC" in held
+    assert "Rulebook dengue-3, version 1.1.0" in held
+    assert "Version 1.2.0 holds from 2 March 2026, 20:00 UTC" in held
     assert "Whether you have a fever: yes" in held
     assert "from medium to high" in held
-    coming = words(doors.client().get("/en/rulebooks/dengue-3?version=1.1.0").text)
+    coming = words(doors.client().get("/en/rulebooks/dengue-3?version=1.2.0").text)
     assert "This version is not in force" in coming
     assert "It holds from 2 March 2026, 20:00 UTC." in coming
     assert "36 hours, before a version holds that may raise a level" in coming
     listed = words(doors.client().get("/en/rulebooks").text)
-    assert "Version 1.1.0 holds from 2 March 2026, 20:00 UTC" in listed
+    assert "Version 1.2.0 holds from 2 March 2026, 20:00 UTC" in listed
     chinese = doors.client().get("/zh/rulebooks/dengue-3").text
     assert "2026年3月2日 20:00 UTC" in chinese
-    assert "版本 1.1.0" in chinese
+    assert "版本 1.2.0" in chinese
 
 
 def test_the_notice_being_over_it_is_the_one_that_is_shown(doors: Doors) -> None:
     doors.clock.advance(hours=36)
     page = words(doors.client().get("/en/rulebooks/dengue-3").text)
-    assert "Rulebook dengue-3, version 1.1.0" in page
+    assert "Rulebook dengue-3, version 1.2.0" in page
     assert "not in force" not in page
-    assert "This version is not in force" in words(doors.client().get("/en/rulebooks/dengue-3?version=1.0.0").text)
+    assert "This version is not in force" in words(doors.client().get("/en/rulebooks/dengue-3?version=1.1.0").text)
 
 
 def test_machines_and_the_log_are_told_too(doors: Doors) -> None:
     (listed,) = doors.client().get("/api/passes/rulebooks").json()
-    assert (listed["version"], listed["effect"]) == ("1.0.0", "first")
+    assert (listed["version"], listed["effect"]) == ("1.1.0", "first")
     (coming,) = listed["coming"]
-    assert (coming["version"], coming["effect"]) == ("1.1.0", "tightening")
-    one = doors.client().get("/api/passes/rulebooks/dengue-3?version=1.1.0").json()
+    assert (coming["version"], coming["effect"]) == ("1.2.0", "tightening")
+    one = doors.client().get("/api/passes/rulebooks/dengue-3?version=1.2.0").json()
     assert one["because"] == "somebody-gets-a-worse-level"
     assert one["effective_from"] == coming["effective_from"]
-    assert doors.client().get("/api/passes/rulebooks/dengue-3").json()["document"]["version"] == "1.0.0"
+    assert doors.client().get("/api/passes/rulebooks/dengue-3").json()["document"]["version"] == "1.1.0"
     at = doors.clock() + timedelta(hours=36)
     log = words(doors.client().get("/en/log").text)
     assert f"it may raise levels, and waits for its notice. It holds from {at.day} March 2026, 20:00 UTC" in log

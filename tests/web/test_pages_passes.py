@@ -33,7 +33,7 @@ PASSWORD = "a long enough phrase"
 ROLES = {"li": "authority", "wang": "authority", "chen": "steward", "R1": "resident"}
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PAGES = ("pass", "pass/verify", "rulebooks", "rulebooks/dengue-3", "risk-areas")
-TRY = "rulebooks/dengue-3?residence_risk=high&stay_risk_max_14d=&days_since_positive_test=3&symptoms=yes"
+TRY = "rulebooks/dengue-3?residence_risk=high&stay_risk_max_14d=&days_since_positive_test=3&fever=yes"
 
 
 @dataclass
@@ -259,7 +259,7 @@ def test_a_picture_is_verified_and_nonsense_is_unknown(doors: Doors) -> None:
         ("residence_risk=low", "low", "default"),
         ("residence_risk=", "unknown", "missing-evidence"),
         ("residence_risk=low&days_since_positive_test=0", "high", "test-0-7"),
-        ("residence_risk=high&symptoms=yes", "high", "fever-high-area"),
+        ("residence_risk=high&fever=yes", "high", "fever-high-area"),
         ("residence_risk=low&contact_of_case=no", "low", "default"),
     ],
 )
@@ -283,7 +283,7 @@ def test_what_can_not_be_tried_is_said(doors: Doors, query: str) -> None:
 
 def test_rulebooks_show_versions_and_their_end(doors: Doors) -> None:
     browser = doors.client()
-    assert browser.get("/en/rulebooks/dengue-3?version=1.0.0").status_code == 200
+    assert browser.get("/en/rulebooks/dengue-3?version=1.1.0").status_code == 200
     for path in ("dengue-3?version=9.9.9", "dengue-9", "x" * 81):
         assert browser.get(f"/en/rulebooks/{path}").status_code in (404, 422)
     now, doors.clock.now = doors.clock.now, datetime(2026, SUNSET.month, SUNSET.day, tzinfo=UTC)

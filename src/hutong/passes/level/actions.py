@@ -24,6 +24,7 @@ from ..rulebook.rulebook import UNKNOWN, Rulebook
 from . import queries as level_queries
 from . import status
 from . import update as updates
+from .fact import Evidences
 from .status import LevelRun
 from .update import EVIDENCE, HISTORY
 
@@ -55,7 +56,7 @@ class _Run:
     rulebook: Rulebook
     as_of: date
     snapshots: Mapping[str, int]
-    tables: status.Evidences
+    tables: Evidences
     started: float
 
     def marks(self) -> dict[str, str]:
@@ -86,7 +87,8 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
 
     That is: the person of a new row; for a test or a case the person's contacts too; for an area whose risk level
     changed its residents and visitors. It is a full run when the rulebook has a new version, the areas were assessed
-    for a new day, or the lake can't tell what is new (rows were rewritten or deleted, or too many came).
+    for a new day, the last run computed fewer facts, or the lake can't tell what is new (rows were rewritten or
+    deleted, or too many came).
 
     Raises as :func:`decide_levels`; Conflict also when levels were never decided.
     """
@@ -97,7 +99,8 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
         basis = _last_basis(node)
         if basis is None:
             raise Conflict("Levels were never decided here.", "Decide them once with: hutong levels decide")
-        if (basis.rulebook, basis.version, basis.as_of) == (rulebook.id, rulebook.version, as_of.isoformat()):
+        same = (basis.rulebook, basis.version, basis.as_of) == (rulebook.id, rulebook.version, as_of.isoformat())
+        if same and not _lacks_facts(node):
             run = _begin(node, by, rulebook, as_of)
             known = _known_since(node, basis, run.tables)
             if known is not None:
@@ -123,7 +126,7 @@ def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
     except (Refused, NotFound):
         return None
     unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
-    if unchanged and _snapshots(node) == basis.snapshots:
+    if unchanged and _snapshots(node) == basis.snapshots and not _lacks_facts(node):
         return None
     return update_levels(node, by=by, rulebook_id=rulebook.id)
 
@@ -161,7 +164,7 @@ def _snapshots(node: Node) -> dict[str, int]:
 def _full_run(run: _Run, basis: _Basis | None) -> LevelRun:
     node = run.node
     known = _known_since(node, basis, run.tables) if basis is not None else None
-    facts = status.facts_of_population(run.tables, run.as_of)
+    facts = status.facts_of_population(run.tables, run.as_of, run.rulebook.disease)
     decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
     number, decided_at = node.lake.high_water(HISTORY) + 1, node.clock()
     stored = level_queries.status_tables(node)
@@ -186,7 +189,7 @@ def _update(run: _Run, known: pa.Table) -> LevelRun:
 
     node = run.node
     persons = node.engine.bind(known)
-    facts = status.facts_of_population(updates.restricted(run.tables, persons), run.as_of)
+    facts = status.facts_of_population(updates.restricted(run.tables, persons), run.as_of, run.rulebook.disease)
     decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
     rows = node.engine.to_arrow(
         updates.differences(
@@ -240,7 +243,7 @@ def _stamped(rows: pa.Table, decided_at: datetime, run: int) -> pa.Table:
     return rows.append_column("decided_at", times).append_column("run", pa.repeat(pa.scalar(run), rows.num_rows))
 
 
-def _known_since(node: Node, basis: _Basis, tables: status.Evidences) -> pa.Table | None:
+def _known_since(node: Node, basis: _Basis, tables: Evidences) -> pa.Table | None:
     """Whom evidence since a run concerns (pseudonym, evidence_known_at); None when the lake can't tell."""
     new: dict[str, Any] = {}
     for name in EVIDENCE:
@@ -297,11 +300,16 @@ def _last_basis(node: Node) -> _Basis | None:
     return _Basis(**orjson.loads(found)) if found and node.lake.exists(status.TABLE) else None
 
 
-def _evidences(node: Node) -> status.Evidences:
+def _lacks_facts(node: Node) -> bool:
+    """Whether the state was written by a release that computed fewer facts."""
+    return updates.lacks_facts(node.engine.table(status.TABLE))
+
+
+def _evidences(node: Node) -> Evidences:
     tables = set(node.lake.tables())
-    names = ("stay", "test", "symptom", "contact", "case")
+    names = ("stay", "test", "symptom", "contact", "case", "immunization")
     more = {name: node.engine.table(name) for name in names if name in tables}
-    return status.Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
+    return Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .status import FACTS, Evidences
+from .fact import FACTS, Evidences, column_types
 
 if TYPE_CHECKING:
     import ibis
 
 HISTORY = "person_status_history"
-EVIDENCE = ("person", "stay", "test", "symptom", "contact", "case")
-"""Tables whose rows are evidence about persons; the case list counts through areas and contacts."""
+EVIDENCE = ("person", "stay", "test", "symptom", "contact", "case", "immunization")
+"""Tables whose rows are evidence about persons; the case list counts through areas and contacts, too."""
 
 EVIDENCE_COLUMNS = ("pseudonym", "known_at")
 SPREADING = ("test", "case")
@@ -66,7 +66,7 @@ def restricted(tables: Evidences, persons: Any) -> Evidences:
         name: table if table is None else table.semi_join(persons, "pseudonym")
         for name, table in (
             *(("person", tables.person), ("stay", tables.stay), ("symptom", tables.symptom)),
-            ("contact", tables.contact),
+            *(("contact", tables.contact), ("immunization", tables.immunization)),
         )
     }
     return replace(tables, **own)
@@ -80,12 +80,25 @@ def newest_rows(parts: list[Any], persons: Any = None) -> ibis.Table:
     """
     import ibis
 
-    rows = [part.select(*STATUS_COLUMNS) for part in parts]
+    rows = [_whole(part).select(*STATUS_COLUMNS) for part in parts]
     if persons is not None:
         rows = [part.semi_join(persons, "pseudonym") for part in rows]
     every = ibis.union(*rows) if len(rows) > 1 else rows[0]
     ranked = every.mutate(_newest=ibis.row_number().over(group_by="pseudonym", order_by=ibis.desc("run")))
     return ranked.filter(ranked["_newest"] == 0).drop("_newest")
+
+
+def lacks_facts(part: Any) -> bool:
+    """Whether a table of statuses was written when fewer facts were computed."""
+    return not set(column_types()) <= set(part.columns)
+
+
+def _whole(part: Any) -> Any:
+    """The table with all columns of facts: what was not computed when it was written is not known."""
+    import ibis
+
+    missing = {name: ibis.null(kind) for name, kind in column_types().items() if name not in part.columns}
+    return part.mutate(**missing) if missing else part
 
 
 def differences(decided: Any, previous: Any, known: Any, *, facts_too: bool) -> ibis.Table:

@@ -105,7 +105,8 @@ def prepare_rulebook(node: Node, *, by: Actor, document: Document) -> PreparedRu
     emergency = powers.require_emergency(node, rulebook.emergency)
     powers.require_within(rulebook.period, emergency, f"The rulebook {rulebook.id}")
     require_compilable(rulebook)
-    status.require_computable(rulebook, _risk_levels(node))
+    diseases = [code.value for code in node.standard.code_list("disease").codes]
+    status.require_computable(rulebook, _risk_levels(node), diseases)
     _require_scannable(node, rulebook)
     known = rulebook_queries.all_rulebooks(node)
     for one in known:

@@ -7,7 +7,7 @@ evaluated on every mix of evidence that can make a difference. What is not shown
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,8 +16,9 @@ from typing import Any
 
 from hutong.errors import BadInput
 
+from ..certlogic.evaluate import compile_rule
 from ..certlogic.validate import COMPARISONS, data_accesses
-from ..certlogic.values import MAX_SAFE_INTEGER, is_number
+from ..certlogic.values import MAX_SAFE_INTEGER, is_number, truth
 from ..documents import Document
 from .evidence import Evidence
 from .rulebook import UNKNOWN, Rulebook, decide_level
@@ -44,6 +45,7 @@ class Because(StrEnum):
     NOBODY_WORSE = "nobody-gets-a-worse-level"
     SOMEBODY_WORSE = "somebody-gets-a-worse-level"
     OTHER_LEVELS = "other-levels-or-meanings"
+    OTHER_DISEASE = "evidence-of-another-disease"
     OTHER_TYPES = "evidence-of-another-type"
     NOT_COMPARABLE = "rules-reckon-with-numbers-or-days"
     TOO_MANY = "too-many-cases-to-show-it"
@@ -117,10 +119,8 @@ def compare(previous: Rulebook, following: Rulebook) -> Verdict:
         return Verdict(Effect.TIGHTENING, Because.OTHER_LEVELS)
     if _decides(previous) == _decides(following):
         return Verdict(Effect.LOOSENING, Because.NOBODY_WORSE)
-    types: dict[str, str] = {}
-    for one in (*previous.evidence, *following.evidence):
-        if types.setdefault(one.name, one.type) != one.type:
-            return Verdict(Effect.TIGHTENING, Because.OTHER_TYPES)
+    if (other := _other_evidence(previous, following)) is not None:
+        return Verdict(Effect.TIGHTENING, other)
     values = _values((previous, following))
     if values is None:
         return Verdict(Effect.TIGHTENING, Because.NOT_COMPARABLE)
@@ -128,6 +128,17 @@ def compare(previous: Rulebook, following: Rulebook) -> Verdict:
     if cases > MOST_CASES:
         return Verdict(Effect.TIGHTENING, Because.TOO_MANY)
     return _over_all(previous, following, values, cases)
+
+
+def _other_evidence(previous: Rulebook, following: Rulebook) -> Because | None:
+    """Why the facts that both read can't be compared; None if they can."""
+    if previous.disease != following.disease:
+        return Because.OTHER_DISEASE
+    types: dict[str, str] = {}
+    for one in (*previous.evidence, *following.evidence):
+        if types.setdefault(one.name, one.type) != one.type:
+            return Because.OTHER_TYPES
+    return None
 
 
 def _over_all(previous: Rulebook, following: Rulebook, values: Mapping[str, tuple[Any, ...]], cases: int) -> Verdict:
@@ -162,7 +173,7 @@ def _decides(rulebook: Rulebook) -> tuple[Any, ...]:
     """All that decides levels; the rest are sentences and dates."""
     rules = [(rule.level, rule.condition) for rule in rulebook.rules]
     evidence = [(one.name, one.type, one.values, one.required) for one in rulebook.evidence]
-    return rules, evidence, rulebook.default and rulebook.default[0]
+    return rules, evidence, rulebook.disease, rulebook.default and rulebook.default[0]
 
 
 def _level(rulebook: Rulebook, facts: Document) -> str:
@@ -196,8 +207,47 @@ def _values(books: tuple[Rulebook, Rulebook]) -> dict[str, tuple[Any, ...]] | No
     for name, own in declared.items():
         codes = dict.fromkeys(value for one in own for value in one.values)
         choices = {"boolean": (True, False), "integer": points, "code": tuple(codes), "date": ("2020-02-29",)}
-        found[name] = (None, *choices[own[0].type])
+        found[name] = _unlike(name, own, (None, *choices[own[0].type]), conditions)
     return found
+
+
+def _unlike(name: str, own: list[Evidence], values: tuple[Any, ...], conditions: list[Any]) -> tuple[Any, ...]:
+    """Of values that no condition tells apart, one: mixes grow with the product of all of them."""
+    alone, is_compared = [], False
+    for condition in conditions:
+        parts, compared = _parts(condition, name)
+        alone += [compile_rule(part) for part in parts]
+        is_compared = is_compared or compared
+    known: dict[tuple[Any, ...], Any] = {}
+    for value in values:
+        answers = [_answer(part, {name: value}) for part in alone]
+        missing = value is None and any(one.required for one in own)
+        itself = value if is_compared else None
+        known.setdefault((missing, itself, *(one.accepts(value) for one in own), *answers), value)
+    return tuple(known.values())
+
+
+def _answer(part: Callable[[Document], Any], facts: Document) -> bool | None:
+    """Whether a part of a condition is true; None where it can't be said of such a value, as other parts see to."""
+    try:
+        return truth(part(facts))
+    except BadInput:
+        return None
+
+
+def _parts(expression: Any, name: str) -> tuple[list[Any], bool]:
+    """The largest parts of a condition that read this fact alone, of which only the truth counts; and whether it is
+    read anywhere else, where its value itself may count."""
+    if name not in (reads := data_accesses(expression)):
+        return [], False
+    if reads == {name}:
+        return [expression], False
+    if isinstance(expression, dict):
+        ((operator, operands),) = expression.items()
+        if operator in _LOGIC:
+            found = [_parts(one, name) for one in operands]
+            return [part for parts, _ in found for part in parts], any(compared for _, compared in found)
+    return [], True
 
 
 def _only_compares(expression: Any, numbers: frozenset[str]) -> bool:

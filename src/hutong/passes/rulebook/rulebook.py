@@ -33,7 +33,7 @@ NOTICE_HOURS = 24
 LONGEST_NOTICE_HOURS = 720
 
 _FIELDS = (
-    *("id", "version", "emergency", "legal_basis", "valid_from", "valid_to", "notice_hours"),
+    *("id", "version", "emergency", "disease", "legal_basis", "valid_from", "valid_to", "notice_hours"),
     *("levels", "default", "evidence", "rules", "tests"),
 )
 _NO_RULE: Texts = {
@@ -82,6 +82,7 @@ class Rulebook:
         levels: three to five, from the least to the most severe.
         default: the level and reason of a person on whom no rule fires; None means unknown.
         notice_hours: from the publication of a version that may raise somebody's level until it holds.
+        disease: code of the standard; tests, cases and immunisations of others are no evidence. None: of all.
         document: what it was read from, as it is published.
     """
 
@@ -98,6 +99,7 @@ class Rulebook:
     tests: tuple[RulebookTest, ...] = field(repr=False)
     document: Document = field(repr=False)
     notice_hours: int = NOTICE_HOURS
+    disease: str | None = None
 
     def severity(self, level: str) -> int:
         """0 for the least severe level. Raises BadInput for a level that the rulebook has not."""
@@ -229,6 +231,7 @@ def parse_rulebook(document: Document, *, languages: tuple[str, ...] = LANGUAGES
         ),
         document=document,
         notice_hours=_notice_hours(document, where),
+        disease=documents.identifier(document, "disease", where) if document.get("disease") is not None else None,
     )
     _pass_own_tests(rulebook)
     return rulebook
