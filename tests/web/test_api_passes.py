@@ -29,7 +29,7 @@ def draft(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, **changes))
 
 
-def stricter(version: str = "1.1.0") -> dict[str, Any]:
+def stricter(version: str = "1.2.0") -> dict[str, Any]:
     """A fever alone gives the highest level."""
     document = draft(version=version, notice_hours=36)
     next(rule for rule in document["rules"] if rule["id"] == "fever")["level"] = "high"
@@ -50,7 +50,7 @@ def test_a_checked_rulebook_is_told_in_words_and_judged_and_not_published(doors:
     answer = check(doors, stricter())
     assert answer.status_code == 200, answer.text
     told = answer.json()
-    assert (told["id"], told["version"], told["about"], told["tests"]) == ("dengue-3", "1.1.0", "dengue-2015", 1)
+    assert (told["id"], told["version"], told["about"], told["tests"]) == ("dengue-3", "1.2.0", "dengue-2015", 1)
     fever = next(rule for rule in told["rules"] if rule["id"] == "fever")
     assert fever["gives"] == "high"
     assert set(fever["text"]) == {"en", "zh"}
@@ -59,7 +59,7 @@ def test_a_checked_rulebook_is_told_in_words_and_judged_and_not_published(doors:
     assert (told["verdict"]["old_level"], told["verdict"]["new_level"]) == ("medium", "high")
     assert told["effective_from"] == "2026-03-02T20:00:00Z"  # its 36 hours after now
     assert doors.node.log.size() == before
-    assert {one.rulebook.version for one in rulebook_queries.rulebook_versions(doors.node, "dengue-3")} == {"1.0.0"}
+    assert {one.rulebook.version for one in rulebook_queries.rulebook_versions(doors.node, "dengue-3")} == {"1.1.0"}
 
 
 def test_a_check_says_what_is_missing(doors: Doors) -> None:
@@ -70,7 +70,7 @@ def test_a_check_says_what_is_missing(doors: Doors) -> None:
     assert "has no 'text' in 'zh'" in answer.json()["title"]
     same = check(doors, draft())
     assert same.status_code == 409
-    assert same.json()["title"] == "Version 1.0.0 of dengue-3 does not follow 1.0.0."
+    assert same.json()["title"] == "Version 1.1.0 of dengue-3 does not follow 1.1.0."
     assert check(doors, "no object").status_code == 422
     assert check(doors, stricter(), who="chen").status_code == 403
     assert check(doors, stricter(), who=None).status_code == 403
@@ -107,7 +107,7 @@ def test_publication_needs_a_second_person_who_may(tmp_path: Any) -> None:
     assert answer.status_code == 201, answer.text
     assert answer.json()["effective_from"] == "2026-03-02T20:00:00Z"
     newest = rulebook_queries.rulebook_versions(doors.node, "dengue-3")[0]
-    assert newest.rulebook.version == "1.1.0"
+    assert newest.rulebook.version == "1.2.0"
     assert newest.rulebook.hash == answer.json()["hash"]
     (entry,) = doors.node.log.entries(kind="rulebook.published", limit=1)
     assert (entry.event["by"], entry.event["second"]) == ("li", "wang")
@@ -115,7 +115,7 @@ def test_publication_needs_a_second_person_who_may(tmp_path: Any) -> None:
 
 
 def test_a_rulebook_is_tried(doors: Doors) -> None:
-    facts = {"residence_risk": "high", "symptoms": True}
+    facts = {"residence_risk": "high", "fever": True}
     answer = post(doors, "/api/passes/rulebooks/dengue-3/level", {"facts": facts}, None).json()
     assert (answer["level"], answer["rule_ids"]) == ("high", ["fever-high-area"])
     assert answer["reasons"][0]["text"]["zh"] == "您发热，并且居住在或曾停留在高风险地区。"
