@@ -53,7 +53,7 @@ def test_who_may_publish_sees_the_form_and_the_way_to_it(doors: Doors) -> None:
 
 def test_a_new_version_begins_with_the_one_before_it(doors: Doors) -> None:
     form = doors.client("li").get(PATH).text
-    start = re.search(r"\?start=([0-9a-f]{64})\">A rulebook: dengue-3 1\.0\.0", form)
+    start = re.search(r"\?start=([0-9a-f]{64})\">A rulebook: dengue-3 1\.1\.0", form)
     assert start is not None
     page = doors.client("li").get(f"{PATH}?start={start[1]}").text
     written = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
@@ -66,7 +66,7 @@ def test_before_publication_it_says_what_the_rules_say_and_change(doors: Doors) 
     assert (answer.status_code, len(answer.content) < PAGE_BYTES) == (200, True)
     told = words(answer.text)
     for expected in (
-        "A rulebook: dengue-3 1.1.0",
+        "A rulebook: dengue-3 1.2.0",
         "Well made; its own test passed.",
         "Dengue outbreak",
         "You have a fever and somebody you live or work with has dengue.",
@@ -80,13 +80,13 @@ def test_before_publication_it_says_what_the_rules_say_and_change(doors: Doors) 
     chinese = words(send(doors, stricter(), path="/zh/pass/rules").text)
     for expected in ("发布前核对", "收紧", "公告期满的 2026年3月2日 20:00 UTC", "文件完整，附带的 1 项测试全部通过。"):
         assert expected in chinese
-    assert versions(doors) == ["1.0.0"]
+    assert versions(doors) == ["1.1.0"]
 
 
 def test_a_file_takes_the_place_of_the_text(doors: Doors) -> None:
     content = yaml.safe_dump(stricter(), allow_unicode=True).encode()
     answer = send(doors, "", files={"file": ("dengue.yaml", content, "application/yaml")})
-    assert "A rulebook: dengue-3 1.1.0" in words(answer.text)
+    assert "A rulebook: dengue-3 1.2.0" in words(answer.text)
     latin = send(doors, "kept: 1", files={"file": ("dengue.yaml", "é".encode("latin-1"), "application/yaml")})
     assert latin.status_code == 422
     assert "The document is not UTF-8 text. Save it as UTF-8." in words(latin.text)
@@ -101,8 +101,8 @@ def test_a_file_takes_the_place_of_the_text(doors: Doors) -> None:
         ("", 422, "The document holds no object."),
         ("a: [1", 422, "The document is neither YAML nor JSON."),
         ("<script>alert(1)</script>: 1", 422, "has the unknown field"),
-        (draft(), 409, "Version 1.0.0 of dengue-3 does not follow 1.0.0."),
-        (draft(version="1.1.0", emergency="flu-1918"), 403, "The emergency flu-1918 is not in force here"),
+        (draft(), 409, "Version 1.1.0 of dengue-3 does not follow 1.1.0."),
+        (draft(version="1.2.0", emergency="flu-1918"), 403, "The emergency flu-1918 is not in force here"),
     ],
 )
 def test_what_is_missing_is_said_and_the_text_is_kept(doors: Doors, document: Any, status: int, told: str) -> None:
@@ -115,9 +115,9 @@ def test_what_is_missing_is_said_and_the_text_is_kept(doors: Doors, document: An
 
 
 def test_the_document_can_be_changed_again(doors: Doors) -> None:
-    answer = send(doors, "version: 1.1.0", step="edit")
+    answer = send(doors, "version: 1.2.0", step="edit")
     assert answer.status_code == 200
-    assert "version: 1.1.0</textarea>" in answer.text
+    assert "version: 1.2.0</textarea>" in answer.text
 
 
 def test_two_persons_publish(tmp_path: Any) -> None:
@@ -130,12 +130,12 @@ def test_two_persons_publish(tmp_path: Any) -> None:
     same = send(doors, stricter(), step="publish", second="li", password=PASSWORD)
     assert "This needs two persons, and both are the same." in words(same.text)
     assert send(doors, stricter(), step="publish", second="chen", password=PASSWORD).status_code == 422
-    assert versions(doors) == ["1.0.0"]
+    assert versions(doors) == ["1.1.0"]
     done = send(doors, stricter(), step="publish", second="wang", password=PASSWORD)
     assert done.status_code == 303
-    assert versions(doors) == ["1.1.0", "1.0.0"]
+    assert versions(doors) == ["1.2.0", "1.1.0"]
     told = words(doors.client("li").get(done.headers["location"]).text)
-    assert "dengue-3 1.1.0 is published, and stands in the log." in told
+    assert "dengue-3 1.2.0 is published, and stands in the log." in told
     (entry,) = doors.node.log.entries(kind="rulebook.published", limit=1)
     assert (entry.event["by"], entry.event["second"]) == ("li", "wang")
     # Sent twice, it is refused the second time.
