@@ -153,6 +153,7 @@ def test_what_is_declared_changes_the_level_with_the_next_update(
 ) -> None:
     here.clock.now = datetime(2026, 2, 28, 9, tzinfo=UTC)
     assert here.call("R2", "POST", "/api/health-code/declare-health", json=statement)[0] == 201
+    here.node.move_inbox()
     run = level_actions.follow_evidence(here.node, by=region.LI)
     assert run is not None and (run.full, run.persons) == (False, 1)
     _, health = here.call("R2", "GET", "/api/health-code/health")
