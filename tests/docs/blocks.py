@@ -27,7 +27,7 @@ from pathlib import Path
 SECONDS_PER_COMMAND = 120
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _TODAY_IN_PAGES = date(2031, 3, 1)
-_DAY = re.compile(r"\b2031-\d\d-\d\d\b")
+_DAY = re.compile(r"\b2031-\d\d-\d\d(?=\b|T)")
 _PORT = re.compile(r"\b83\d\d\b")
 
 

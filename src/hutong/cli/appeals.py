@@ -117,7 +117,8 @@ def statistics(node: NodeOption = None, as_json: JsonOption = False) -> None:
 
     with opened(node) as opened_node:
         found = asdict(appeal_queries.appeal_statistics(opened_node))
-    show(as_json, found, *(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
+    lines = (f"{name.replace('_', ' ')}: {'withheld' if value is None else value}" for name, value in found.items())
+    show(as_json, found, *lines)
 
 
 def _tell(as_json: bool, found: Appeal) -> None:
