@@ -14,6 +14,7 @@ SHOWN = (
     "",
     "catalogue",
     "datasets/tw-dengue-weekly",
+    "datasets/tw-dengue-weekly?area=TW-67&from=2015-07-05&to=2015-10-31",
     "datasets/tw-dengue-records",
     "about/tw-dengue-weekly/map",
     "sign-in",
@@ -27,7 +28,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def pages(world: World) -> dict[str, str]:
     client = TestClient(create_app(world.node), base_url="http://node.test")
-    return {f"/{code}/{path}": client.get(f"/{code}/{path}").text for code in ("en", "zh") for path in SHOWN}
+    # The browser is answered by path alone: a query becomes a part of it.
+    return {
+        f"/{code}/{path.replace('?', '/')}": client.get(f"/{code}/{path}").text
+        for code in ("en", "zh")
+        for path in SHOWN
+    }
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (1280, "dark")])
