@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -21,6 +22,13 @@ def declare_source(node: Node) -> None:
     with node.change(node.operator) as change:
         change.execute(schema.source.insert().values(id="s", body={}, declared_at=change.at))
         change.event("source.declared", source="s")
+
+
+def put_receipt(connection: sa.Connection, receipt: str, at: datetime, rows: int = 1) -> None:
+    values = {"file_sha256": receipt, "mapping_sha256": "", "rows": rows, "accepted": rows, "held": 0, "rejected": 0}
+    connection.execute(
+        schema.receipt.insert().values(id=receipt, source="s", table_name="case", body={}, received_at=at, **values)
+    )
 
 
 def test_a_change_and_its_event_are_written_together(new_node: NewNode, records: str) -> None:
@@ -59,25 +67,25 @@ def test_the_migrations_make_exactly_the_declared_schema(new_node: NewNode, reco
         assert compare_metadata(context, schema.metadata) == []
 
 
+def test_batches_of_before_and_after_an_update_move_together(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    declare_source(node)
+    for number, columns in enumerate((["a"], ["a", "b"], ["a"], ["b", "a"])):
+        rows = pa.table({name: pa.array([number], pa.int64()) for name in columns})
+        with node.records.writing() as connection:
+            put_receipt(connection, f"r{number}", node.clock())
+            inbox.put(connection, table="case", receipt=f"r{number}", rows=1, payload=inbox.pack(rows))
+        if number != 0:  # the first two in one move
+            node.move_inbox()
+    moved = node.engine.to_arrow(node.engine.table("case").order_by("a"))
+    assert moved.to_pydict() == {"a": [0, 1, 2, 3], "b": [None, 1, None, 3]}
+
+
 def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
     node = new_node()
     declare_source(node)
     with node.change(node.operator) as change:
-        change.execute(
-            schema.receipt.insert().values(
-                id="r",
-                source="s",
-                table_name="case",
-                file_sha256="",
-                mapping_sha256="",
-                rows=3,
-                accepted=3,
-                held=0,
-                rejected=0,
-                body={},
-                received_at=change.at,
-            )
-        )
+        put_receipt(change.connection, "r", change.at, rows=3)
         for part in ([1, 2], [3]):
             rows = pa.table({"a": pa.array(part, pa.int64())})
             inbox.put(change.connection, table="case", receipt="r", rows=rows.num_rows, payload=inbox.pack(rows))
@@ -113,21 +121,7 @@ def test_a_batch_that_commits_late_is_not_passed_over(new_node: NewNode, records
     def write(receipt: str, *, hold_seconds: float = 0.0) -> None:
         rows = pa.table({"a": pa.array([1], pa.int64())})
         with node.change(node.operator) as change:
-            change.execute(
-                schema.receipt.insert().values(
-                    id=receipt,
-                    source="s",
-                    table_name="case",
-                    file_sha256=receipt,
-                    mapping_sha256="",
-                    rows=1,
-                    accepted=1,
-                    held=0,
-                    rejected=0,
-                    body={},
-                    received_at=change.at,
-                )
-            )
+            put_receipt(change.connection, receipt, change.at)
             inbox.put(change.connection, table="case", receipt=receipt, rows=1, payload=inbox.pack(rows))
             change.event("receipt.issued", receipt=receipt)
             first_has_put.set()

@@ -75,7 +75,8 @@ def _next_batches(records: Records, table: str, mark: int) -> tuple[pa.Table, in
             counted += parts[-1].num_rows
             if counted >= ROWS_PER_MOVE:
                 break
-    return (pa.concat_tables(parts), mark) if parts else None
+    # Batches of before and after an update of the software may differ in their columns.
+    return (pa.concat_tables(parts, promote_options="default"), mark) if parts else None
 
 
 def pack(rows: pa.Table) -> bytes:

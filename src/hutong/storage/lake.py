@@ -295,12 +295,20 @@ class Lake:
 
 
 def _fitting(transaction: Transaction, rows: pa.Table) -> pa.Table:
-    """The rows in the order of the table's columns; the table gains those that it lacks, where they may be null."""
+    """The rows in the order of the table's columns, null in those that they lack; the table gains those that it lacks.
+
+    Rows that an earlier release put in the inbox may lack columns, too.
+    """
+    import pyarrow as pa
+
     lacks = set(rows.column_names) - set(transaction.table_metadata.schema().column_names)
     if lacks:
         with transaction.update_schema() as update:
             update.union_by_name(rows.schema)
     wanted = transaction.table_metadata.schema().as_arrow()
+    for field in wanted:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
     return rows.select(wanted.names).cast(wanted)
 
 
