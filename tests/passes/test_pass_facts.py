@@ -194,6 +194,15 @@ def test_a_batch_carries_the_facts_that_were_chosen_for_it(region: Node, records
     assert all(value not in str(region.log.entries(limit=5)) for one in batch.passes for value in one.disclosures)
 
 
+def test_a_name_that_no_fact_has_refuses_the_batch_once(region: Node) -> None:
+    before = region.log.size()
+    with pytest.raises(BadInput, match="no fact 'residense-risk'"):
+        batch_actions.issue_batch(region, by=LI, persons=["R6", "R2"], facts=["residense-risk"])
+    with pytest.raises(BadInput, match="at most 32"):
+        batch_actions.issue_batch(region, by=LI, persons=["R6"], facts=[f"fact-{n}" for n in range(33)])
+    assert region.log.size() == before
+
+
 def test_what_a_batch_may_carry_is_what_a_single_pass_may(region: Node) -> None:
     names = {number: pseudonym(region, number) for number in ("R1", "R2", "R5", "R6")}
     levels = {one: appeal_queries.level_in_force(region, one) for one in names.values()}

@@ -151,7 +151,7 @@ def issue_batch(
 
     Raises:
         Refused: the policy, or no emergency in force.
-        BadInput: hours out of range, or nobody named. LimitExceeded: too many.
+        BadInput: hours out of range, nobody named, or a fact that there is of nobody. LimitExceeded: too many.
     """
     node.require(by, "issue_pass", owned(node, by, ""))
     if not 1 <= hours <= MAX_HOURS:
@@ -164,6 +164,9 @@ def issue_batch(
     now = node.clock().replace(microsecond=0)
     by_name = {pseudonym_of(node, person): person for person in persons}
     levels = _levels(node, list(by_name))
+    if facts and levels:
+        books = {found.rulebook.hash: found.rulebook for found in levels.values()}
+        pass_facts.require_possible(facts, (one for book in books.values() for one in book.evidence))
     known = pass_facts.known_facts_of_many(node, levels) if facts else {}
     ends = _Ends(node, now, hours)
     wanted: list[Wanted] = []

@@ -117,6 +117,23 @@ def chosen_facts(node: Node, known: Iterable[KnownFact], names: Iterable[str]) -
     return tuple(Fact(name, values[name], node.random(SALT_BYTES)) for name in wanted)
 
 
+def require_possible(names: Iterable[str], evidence: Iterable[Evidence]) -> None:
+    """Refuse for everybody at once what no pass can carry, whoever it is for.
+
+    Args:
+        evidence: what the rulebooks declare that gave the levels in question.
+
+    Raises:
+        BadInput: more than 32 names, or one that no fact has.
+    """
+    wanted, possible = dict.fromkeys(names), all_meanings(evidence)
+    if len(wanted) > MAX_FACTS:
+        raise BadInput(f"A pass carries at most {MAX_FACTS} facts.", "Choose what is needed.")
+    for name in wanted:
+        if name not in possible:
+            raise BadInput(f"There is no fact {name[:40]!r}.", f"Choose from: {', '.join(sorted(possible))}.")
+
+
 def _named(one: Evidence) -> dict[str, Texts]:
     """Names of the facts that an evidence may give, with their words."""
     name = one.name.removeprefix(_DAYS_SINCE).replace("_", "-")
