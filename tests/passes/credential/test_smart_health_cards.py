@@ -93,6 +93,7 @@ def put(folder: Path, path: str, content: Any) -> None:
     [
         ("river.example/issuer/.well-known/jwks.json", "https://river.example/issuer"),
         ("river.example/well-known/jwks.json", "https://river.example"),
+        ("River.Example/Issuer/.well-known/jwks.json", "https://river.example/Issuer"),
         ("river.example:8443/a/b/.well-known/jwks.json", "https://river.example:8443/a/b"),
         ("river.example/issuer/jwks.json", None),
         ("river.example/issuer/.well-known/crl/abc.json", None),

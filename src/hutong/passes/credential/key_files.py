@@ -50,9 +50,10 @@ def read_key_files(path: Path) -> tuple[VerificationKey, ...]:
 def issuer_of(path: Path) -> str | None:
     """Address of the issuer whose key set lies at this path below a directory of issuers; None for other files."""
     parts = path.parts
-    if len(parts) < 3 or parts[-1] not in _SET_NAMES or parts[-2] not in _SET_FOLDERS or not _HOST.fullmatch(parts[0]):
+    if len(parts) < 3 or parts[-1] not in _SET_NAMES or parts[-2] not in _SET_FOLDERS:
         return None
-    return "https://" + "/".join(parts[:-2])
+    host = parts[0].lower()  # RFC 3986, 3.2.2; a set whose folder is not taken for a host would count for every issuer
+    return "https://" + "/".join((host, *parts[1:-2])) if _HOST.fullmatch(host) else None
 
 
 def _keys_of(content: bytes, issuer: str | None) -> tuple[VerificationKey, ...]:
