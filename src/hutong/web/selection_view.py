@@ -30,6 +30,7 @@ NEWEST_WEEKS = (12, 52)
 PLACE = "#rows"
 
 _rows: Kept[tuple[int | None, Rows]] = Kept(64)
+_choices: Kept[Choices] = Kept(64)
 
 
 class Chosen(BaseModel):
@@ -53,10 +54,16 @@ class Chosen(BaseModel):
 
 
 def _day(text: str | None) -> date | None:
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise BadInput("That is not a day.", "Write a day as YYYY-MM-DD.") from error
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # Files and API, which get the same text, read no other form of ISO 8601 (2026W09, 20260226).
+    if day is None or day.isoformat() != text:
+        raise BadInput("That is not a day.", "Write a day as YYYY-MM-DD.")
+    return day
 
 
 def newest_rows(node: Node, release: Release, wanted: Wanted) -> tuple[int | None, Rows]:
@@ -87,6 +94,7 @@ def counts_context(
     version = {} if is_current else {"version": release.version}
     ways = _Ways(pairs, version)
     area = _area_name(found, wanted, known, language)
+    path = queries.release_file(node, release, "parquet")
     about = urlencode({"version": release.version, **pairs})
     return {
         "headline": _headline(released_figures.selected_series(node, release, wanted), area, words),
@@ -96,7 +104,7 @@ def counts_context(
         "kept": version,
         "badges": _badges(ways, wanted, area, words),
         "groups": _groups(
-            choices(queries.release_file(node, release, "parquet"), wanted),
+            _choices.get((path, release.sha256, wanted), lambda: choices(path, wanted)),
             released_figures.series(node, release)[-1][0],
             ways=ways,
             known=known,
