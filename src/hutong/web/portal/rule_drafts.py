@@ -94,9 +94,8 @@ def check_or_publish(
     if step == "edit":
         return _form_page(request, node, language, kind=kind, document=document)
     try:
-        text = _sent(file) or document
-        document = text
-        parsed = parse_document(text.encode("utf-8", "replace"), "The document")
+        document = _sent(file) or document
+        parsed = parse_document(document.encode("utf-8", "replace"), "The document")
         draft = actions.check_draft(node, by=actor, kind=kind, document=parsed)
         if step == "check":
             return _check_page(request, node, language, draft, document)
