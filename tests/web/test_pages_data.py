@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -17,6 +18,8 @@ from fastapi.testclient import TestClient
 
 from hutong.node import Node
 from hutong.opening import queries
+from hutong.opening.catalogue.catalogue import ACCESS_RIGHTS
+from hutong.sharing import catalogue
 from hutong.trust.log.note import parse_verifier_key
 from hutong.web import released_figures
 from hutong.web.app import create_app
@@ -252,6 +255,22 @@ def test_what_is_chosen_holds_for_sentence_curve_table_files_and_examples(world:
         assert f"{file}{asked.replace('&', '&amp;')}" in page
     about = text_of(client.get(f"/en/about/{WEEKLY}/curve?version=1&{asked}").text)
     assert "Tainan City: cases by epidemiological week, " in about
+
+
+@pytest.mark.parametrize("grade", [1, 2, 4])
+def test_no_figure_tells_the_counts_that_are_not_open(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, grade: int
+) -> None:
+    pages = [f"/en/about/{WEEKLY}/curve{asked}" for asked in ("", "?area=TW-67&from=2015-08-01&to=2015-08-31")]
+    pages += [f"/en/about/{WEEKLY}/{figure}" for figure in ("recent", "map", "areas")]
+    assert [client.get(path).status_code for path in pages] == [200] * len(pages)
+    known = catalogue.dataset
+    monkeypatch.setattr(
+        catalogue,
+        "dataset",
+        lambda node, name: replace(known(node, name), grade=grade, access_rights=ACCESS_RIGHTS[grade]),
+    )
+    assert [client.get(path).status_code for path in pages] == [404] * len(pages)
 
 
 def test_choices_lead_on_and_back(client: TestClient) -> None:
