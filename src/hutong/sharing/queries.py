@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from hutong.errors import NotFound
+from hutong.errors import NotFound, Refused
 from hutong.node import Node
 from hutong.opening.queries import read_dataset
 from hutong.sharing.agreement import KeptAgreement, parse_agreement
-from hutong.sharing.delivery import Delivery, parse_delivery
+from hutong.sharing.delivery import Delivery, asking_party, parse_delivery
 from hutong.sharing.demand import Request, State, Task, parse_request, task_list
 from hutong.sharing.harvest import Harvested
 from hutong.storage import schema
+from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.signing import read_unverified
 
 if TYPE_CHECKING:
@@ -51,6 +52,30 @@ def load_request(connection: sa.Connection, request_id: str) -> Request:
     if body is None:
         raise NotFound("There is no such request on this node.", "See the list of requests.")
     return parse_request(body)
+
+
+def readable_party(node: Node, actor: Actor) -> str | None:
+    """Whose requests, agreements and deliveries somebody may read: None for everybody's. ``Refused`` when nobody's."""
+    if node.policy.decide(actor, "read_requests", Resource("Node", node.id)).allowed:
+        return None
+    node.require(actor, "read_own_requests")
+    return asking_party(actor)
+
+
+def readable_request(node: Node, actor: Actor, request_id: str) -> Request:
+    """One request, for who may read it. ``NotFound``, or ``Refused`` when it is another party's."""
+    party, asked = readable_party(node, actor), request(node, request_id)
+    if party is not None and asked.party != party:
+        raise Refused("This request belongs to another party.", "See your own requests.")
+    return asked
+
+
+def readable_agreement(node: Node, actor: Actor, agreement_id: str) -> KeptAgreement:
+    """One agreement, for who may read it. ``NotFound``, or ``Refused`` when it is another party's."""
+    party, kept = readable_party(node, actor), agreement(node, agreement_id)
+    if party is not None and kept.agreement.recipient != party:
+        raise Refused("This agreement belongs to another party.", "See your own agreements.")
+    return kept
 
 
 def agreements(

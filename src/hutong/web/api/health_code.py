@@ -24,7 +24,6 @@ from hutong.passes.appeal import queries as appeal_queries
 from hutong.passes.appeal.appeal import Subject
 from hutong.passes.appeal.correction import LevelOverride
 from hutong.passes.appeal.queries import AccessGrant
-from hutong.passes.documents import Reason
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
@@ -32,7 +31,8 @@ from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
-from hutong.web.api.passes import FactNames, NewPass, VerificationAnswer, Why, new_pass
+from hutong.web.api.passes import FactNames, NewPass, VerificationAnswer, new_pass
+from hutong.web.api.rulebooks import Why, whys
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(prefix="/api/health-code", tags=["health code"])
@@ -202,7 +202,7 @@ def get_health(
         as_of=found.status.as_of,
         rulebook=found.rulebook.id,
         version=found.rulebook.version,
-        reasons=_whys(found.reasons) if full else None,
+        reasons=whys(found.reasons) if full else None,
         evidence_dates=dict(found.status.explain(found.rulebook).evidence_dates) if full else None,
         decided_at=found.status.decided_at,
         override=None if override is None else _override(override),
@@ -367,7 +367,3 @@ def _override(made: LevelOverride) -> OverrideSummary:
 
 def _access(grant: AccessGrant) -> Access:
     return Access(**{name: getattr(grant, name) for name in Access.model_fields})
-
-
-def _whys(reasons: tuple[Reason, ...]) -> list[Why]:
-    return [Why(rule_id=reason.rule_id, text=dict(reason.texts)) for reason in reasons]

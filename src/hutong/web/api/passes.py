@@ -15,7 +15,6 @@ from hutong.governance import queries as governance
 from hutong.insight import queries as insight
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.status_list import CONTENT_TYPE
-from hutong.passes.documents import Reason as RuleReason
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.level import queries as level_queries
@@ -24,6 +23,7 @@ from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
+from hutong.web.api.rulebooks import Why, whys
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
@@ -34,13 +34,6 @@ MAX_PICTURE_BASE64 = 24_000_000
 
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
-
-
-class Why(BaseModel):
-    """A rule and its sentence in each language."""
-
-    rule_id: str
-    text: dict[str, str]
 
 
 FactName = Annotated[str, Field(min_length=1, max_length=80)]
@@ -203,7 +196,7 @@ def new_pass(issued: pass_actions.IssuedPass) -> NewPass:
         holder_secret=issued.holder_secret,
         level=issued.level,
         meaning=dict(issued.meaning),
-        reasons=_whys(issued.reasons),
+        reasons=whys(issued.reasons),
         rulebook=issued.rulebook,
         version=issued.version,
         issued_at=issued.issued_at,
@@ -362,10 +355,6 @@ def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)
             for area in insight.risk_areas(node, rule=rule, limit=limit)
         ],
     )
-
-
-def _whys(reasons: tuple[RuleReason, ...]) -> list[Why]:
-    return [Why(rule_id=reason.rule_id, text=dict(reason.texts)) for reason in reasons]
 
 
 def _verification(found: Verification) -> VerificationAnswer:

@@ -16,7 +16,7 @@ from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.passes.rulebook.notice import Because, Effect
 from hutong.passes.rulebook.rulebook import decide_level
 from hutong.trust.authorisation import Resource
-from hutong.web.api.rulebooks import RulebookId
+from hutong.web.api.rulebooks import RulebookId, Why, whys
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter()
@@ -87,11 +87,6 @@ class FactsToTry(BaseModel):
     version: str | None = Field(default=None, max_length=30, description="By default the version that holds")
 
 
-class WhyLevel(BaseModel):
-    rule_id: str
-    text: dict[str, str]
-
-
 class TriedLevel(BaseModel):
     """The level that the facts give, and by which rules."""
 
@@ -99,7 +94,7 @@ class TriedLevel(BaseModel):
     version: str
     level: str
     rule_ids: list[str] = Field(description="Rules that fired; empty where the default or nothing applies")
-    reasons: list[WhyLevel]
+    reasons: list[Why]
 
 
 @router.post("/api/passes/rules/{kind}/check", responses=problems(400, 401, 403, 404, 409, 413, 422))
@@ -128,7 +123,7 @@ def try_rulebook(node: CurrentNode, rulebook_id: RulebookId, given: FactsToTry) 
         version=found.version,
         level=found.level,
         rule_ids=list(found.rule_ids),
-        reasons=[WhyLevel(rule_id=one.rule_id, text=dict(one.texts)) for one in found.reasons],
+        reasons=whys(found.reasons),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from hutong.passes.documents import Reason
 from hutong.passes.level import queries as level_queries
 from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.passes.rulebook.notice import Because, Effect
@@ -16,6 +18,18 @@ from hutong.web.doors import CurrentNode, problems
 router = APIRouter()
 
 RulebookId = Annotated[str, Path(pattern="^[a-z0-9.-]{1,80}$", examples=["dengue-3"])]
+
+
+class Why(BaseModel):
+    """A rule and its sentence in each language."""
+
+    rule_id: str
+    text: dict[str, str]
+
+
+def whys(reasons: Iterable[Reason]) -> list[Why]:
+    """Why a level or an answer is what it is."""
+    return [Why(rule_id=reason.rule_id, text=dict(reason.texts)) for reason in reasons]
 
 
 class ComingVersion(BaseModel):

@@ -6,15 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from hutong.errors import Refused
 from hutong.opening.catalogue.catalogue import MEDIA_TYPES
 from hutong.opening.queries import document
 from hutong.sharing import actions, demand, queries
 from hutong.sharing.agreement import KeptAgreement
-from hutong.sharing.delivery import HEADER, Format, asking_party
+from hutong.sharing.delivery import HEADER, Format
 from hutong.sharing.demand import PurposeCode, State
 from hutong.sharing.harvest import Harvested
-from hutong.trust.authorisation import Actor, Resource
 from hutong.web.api.sharing_models import (
     ID,
     MOST_OFFSET,
@@ -61,17 +59,14 @@ def get_requests(
     limit: Annotated[int, Query(ge=1, le=queries.MOST)] = 100,
 ) -> list[Request]:
     """Requests, the newest first: all of them for who may read them, otherwise one's own."""
-    found = queries.requests(node, state=state, party=_readable_by(node, actor), limit=limit)
+    found = queries.requests(node, state=state, party=queries.readable_party(node, actor), limit=limit)
     return [_request(node, asked) for asked in found]
 
 
 @router.get("/requests/{request_id}", responses=problems(401, 403, 404, 422))
 def get_request(node: CurrentNode, actor: CurrentActor, request_id: RequestId) -> Request:
     """One request."""
-    party = _readable_by(node, actor)
-    asked = queries.request(node, request_id)
-    _require_own(party, asked.party)
-    return _request(node, asked)
+    return _request(node, queries.readable_request(node, actor, request_id))
 
 
 @router.post("/requests/{request_id}/decision", responses=problems(400, 401, 403, 404, 409, 422))
@@ -107,17 +102,14 @@ def get_agreements(
     node: CurrentNode, actor: CurrentActor, limit: Annotated[int, Query(ge=1, le=queries.MOST)] = 100
 ) -> list[Agreement]:
     """Agreements, the newest first: all of them for who may read requests, otherwise one's own."""
-    found = queries.agreements(node, recipient=_readable_by(node, actor), limit=limit)
+    found = queries.agreements(node, recipient=queries.readable_party(node, actor), limit=limit)
     return [_agreement(node, kept) for kept in found]
 
 
 @router.get("/agreements/{agreement_id}", responses=problems(401, 403, 404, 422))
 def get_agreement(node: CurrentNode, actor: CurrentActor, agreement_id: AgreementId) -> Agreement:
     """One agreement, with the signed document."""
-    party = _readable_by(node, actor)
-    kept = queries.agreement(node, agreement_id)
-    _require_own(party, kept.agreement.recipient)
-    return _agreement(node, kept)
+    return _agreement(node, queries.readable_agreement(node, actor, agreement_id))
 
 
 @router.post("/agreements/{agreement_id}/revocation", responses=problems(400, 401, 403, 404, 409, 422))
@@ -167,7 +159,7 @@ def get_deliveries(
     node: CurrentNode, actor: CurrentActor, limit: Annotated[int, Query(ge=1, le=queries.MOST)] = 100
 ) -> list[Delivery]:
     """Deliveries made or received, the newest first: all of them, or those of one's own agreements."""
-    party = _readable_by(node, actor)
+    party = queries.readable_party(node, actor)
     own = None
     if party is not None:
         own = [kept.agreement.id for kept in queries.agreements(node, recipient=party)]
@@ -236,19 +228,6 @@ def get_joint_series(
     )
     counts = queries.joint_counts(node, which, offset=wanted.offset, limit=wanted.limit)
     return _series(node, [JointCount(**_fields(count)) for count in counts])
-
-
-def _readable_by(node: CurrentNode, actor: Actor) -> str | None:
-    """Whose requests and agreements the actor may read: None for everybody's. ``Refused`` when nobody's."""
-    if node.policy.decide(actor, "read_requests", Resource("Node", node.id)).allowed:
-        return None
-    node.require(actor, "read_own_requests")
-    return asking_party(actor)
-
-
-def _require_own(party: str | None, owner: str) -> None:
-    if party is not None and owner != party:
-        raise Refused("This belongs to another party.", "See your own requests and agreements.")
 
 
 def _request(node: CurrentNode, asked: demand.Request) -> Request:

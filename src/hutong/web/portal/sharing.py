@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
+from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn
 from hutong.node import Node
 from hutong.opening.catalogue.catalogue import MEDIA_TYPES, Dataset
 from hutong.sharing import actions, demand, queries
@@ -41,7 +41,7 @@ def list_requests(request: Request, node: CurrentNode, language: PageLanguage, a
     """Requests, agreements and deliveries that the reader may see; the public is told how it works."""
     if actor.kind == "public":
         return page(request, language, "requests.html", may_read=False, requests=[], agreements=[], deliveries=[])
-    party = _readable_by(node, actor)
+    party = queries.readable_party(node, actor)
     agreements = queries.agreements(node, recipient=party, limit=SHOWN)
     own = None if party is None else [kept.agreement.id for kept in agreements]
     return page(
@@ -245,14 +245,11 @@ def _dataset(node: Node, name: str) -> Dataset:
         raise BadInput("No dataset was chosen.", "Choose one from the list.") from error
 
 
-def _readable_by(node: Node, actor: Actor) -> str | None:
-    """Whose requests the actor may read: None for everybody's. ``NotSignedIn`` or ``Refused`` when nobody's."""
+def _signed_in(actor: Actor) -> Actor:
+    """``NotSignedIn`` for the public: the way to these pages leads over the sign-in page."""
     if actor.kind == "public":
         raise NotSignedIn("Requests are read by those whom they concern.", "Sign in.")
-    if node.policy.decide(actor, "read_requests", Resource("Node", node.id)).allowed:
-        return None
-    node.require(actor, "read_own_requests")
-    return asking_party(actor)
+    return actor
 
 
 def _request_page(
@@ -287,10 +284,7 @@ def _page_of_request(
     given: dict[str, str] | None = None,
     error: HutongError | None = None,
 ) -> HTMLResponse:
-    party = _readable_by(node, actor)
-    asked = queries.request(node, request_id)
-    if party is not None and asked.party != party:
-        raise Refused("This request belongs to another party.", "See your own requests.")
+    asked = queries.readable_request(node, _signed_in(actor), request_id)
     here = asked.provider == node.id
     may_decide = node.policy.decide(actor, "decide_request", Resource("Request", request_id)).allowed
     return page(
@@ -321,11 +315,8 @@ def _page_of_agreement(
     because: str = "",
     error: HutongError | None = None,
 ) -> HTMLResponse:
-    party = _readable_by(node, actor)
-    kept = queries.agreement(node, agreement_id)
+    kept = queries.readable_agreement(node, _signed_in(actor), agreement_id)
     agreed = kept.agreement
-    if party is not None and agreed.recipient != party:
-        raise Refused("This agreement belongs to another party.", "See your own agreements.")
     in_force = kept.state(node.clock()) == "in-force"
     ours = agreed.provider == node.id
     revoking = node.policy.decide(actor, "revoke_agreement", Resource("Agreement", agreement_id)).allowed
