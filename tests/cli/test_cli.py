@@ -19,7 +19,7 @@ from hutong.node import open_node
 from hutong.passes.documents import shipped_document
 from tests.web import world
 
-from .conftest import CommandLine, Files, day, emergency, init, prepare
+from .conftest import CommandLine, Files, day, elements, emergency, init, prepare
 
 PASSWORD = "correct horse battery staple"
 WITHOUT_JSON = {"serve": "it runs until it is stopped", "demo": "its --json names a file"}
@@ -206,10 +206,14 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
     assert asked["id"] in {one["id"] for one in hutong.ok("requests", "--node", region.node)}
     decided = hutong.ok("decide", asked["id"], "--grant", "--reason", "It fits.", "--node", region.node)
     agreement = decided["agreement_id"]
+    assert hutong.ok("follow", asked["id"], "--node", partner)["agreement_id"] == agreement
     delivered = hutong.ok("deliver", agreement, "--from", "tw", "--format", "csv", "--node", partner)
     assert delivered["rows"] == region.said["records"]["rows"]
     assert Path(delivered["path"]).is_file()
+    (made,) = hutong.ok("deliveries", "--node", region.node)
+    assert (made["agreement_id"], made["rows"]) == (agreement, delivered["rows"])
     hutong.ok("revoke", agreement, "--because", "It ends here.", "--node", region.node)
+    assert [one["state"] for one in hutong.ok("agreements", "--node", region.node)] == ["revoked"]
     refused = hutong("deliver", agreement, "--from", "tw", "--node", partner, "--json")
     assert refused.code == errors.Refused.exit_code
     assert refused.json["error"]["code"] == "refused"
@@ -429,6 +433,8 @@ def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, reg
     )
     ended = hutong.ok("keys", "compromise", first, *agreeing(hutong, region.node), "--node", region.node)
     assert (ended["in_use"], ended["passes_stopped"] > 0) == (second, True)
+    acts = hutong.ok("keys", "revocations", "--node", region.node)["acts"]
+    assert (acts[0]["kind"], acts[0]["key"], acts[0]["second"]) == ("compromised", first, "alice")
     answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)
     assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
     again = hutong.ok("keys", "reissue", first, region.files.folder / "again.jsonl", "--node", region.node)
@@ -459,6 +465,66 @@ def test_an_appeal_goes_its_way(hutong: CommandLine, region: Region, issued: Pas
     assert decided["decision"]["outcome"] == "dismissed"
     assert hutong.ok("appeal", "notify", filed["id"], "--node", node)["state"] == "notified"
     assert hutong.ok("appeal", "statistics", "--node", node)
+
+
+def test_rules_are_looked_at_before_listed_and_tried(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    node, files = region.node, region.files
+    days = {"valid_from": f"{day(-1)}T00:00:00+00:00", "valid_to": f"{day(90)}T00:00:00+00:00"}
+    book = shipped_document("dengue-three-levels", emergency="dengue-now", version="1.1.0", **days)
+    next(rule for rule in book["rules"] if rule["id"] == "fever")["level"] = "high"
+    book["tests"] = book["tests"][:1]
+    file = files.write("next.json", orjson.dumps(book))
+    looked = hutong.ok("rules", "preview", file, "--node", node)
+    assert (looked["version"], looked["verdict"]["effect"]) == ("1.1.0", "tightening")
+    assert {"fever": "high"}.items() <= {one["id"]: one["gives"] for one in looked["rules"]}.items()
+    assert hutong("rules", "preview", file, "--kind", "poem", "--node", node).code == errors.BadInput.exit_code
+    listed = hutong.ok("rules", "list", "--node", node)
+    assert ("rulebook", "dengue-3", "1.0.0") in {(one["kind"], one["id"], one["version"]) for one in listed}
+    facts = files.write("facts.json", orjson.dumps({"residence_risk": "high", "symptoms": True}))
+    tried = hutong.ok("rules", "try", "dengue-3", "--facts", facts, "--node", node)
+    assert (tried["level"], tried["reasons"][0]["rule_id"]) == ("high", "fever-high-area")
+    assert hutong.ok("rules", "latency", "dengue-3", "--node", node)["changes"] is None
+    matrix = hutong.ok("trust", "recognition", "--scene", "border", "--node", node)
+    assert matrix["scene"] == "border"
+    assert hutong("trust", "recognition", "--scene", "moon", "--node", node).code == errors.BadInput.exit_code
+
+
+def test_an_authority_acts_for_a_resident(hutong: CommandLine, region: Region, issued: Pass) -> None:
+    node, files = region.node, region.files
+    wanted = {**region.said["boundary"], "id": "self-reports", "tables": elements("symptom", "stay")}
+    hutong.ok("boundary", "set", files.write("reports.yaml", wanted), "--node", node)
+    told = hutong.ok("declare", "health", "R0002", "--symptom", "fever", "--node", node)
+    assert told["table"] == "symptom"
+    assert told["accepted"] >= 1
+    arrived = f"{day(-1)}T08:00"
+    trip = hutong.ok("declare", "trip", "R0002", "--area", "TW-6702", "--arrived", arrived, "--node", node)
+    assert (trip["table"], trip["accepted"]) == ("stay", 1)
+    level = hutong.ok("levels", "show", "R0002", "--node", node)
+    assert level["level"] == level["history"][0]["level"]
+    assert level["reasons"]
+    assert hutong("levels", "show", "R9999", "--node", node).code == errors.NotFound.exit_code
+    hutong.ok("account", "create", "gate", "--role", "verifier", "--password", PASSWORD, "--node", node)
+    granted = hutong.ok("access", "grant", "R0002", "gate", "--purpose", "Entry", "--until", day(2), "--node", node)
+    assert [one["id"] for one in hutong.ok("access", "list", "R0002", "--node", node)] == [granted["id"]]
+    assert hutong.ok("access", "end", "R0002", granted["id"], "--node", node) == {"ended": granted["id"]}
+    assert hutong("access", "end", "R0002", granted["id"], "--node", node).code == errors.NotFound.exit_code
+    refused = hutong("levels", "override", "R0002", "--level", "high", "--rule", "appeal-upheld", "--reason", "No.",
+                     "--until", day(1), *agreeing(hutong, node), "--node", node)  # fmt: skip
+    assert refused.code in {errors.Refused.exit_code, errors.BadInput.exit_code}  # no ground raises a level
+    code = hutong.ok("exposure", "code", "dengue-now", "--node", node)["code"]
+    assert len(code) == 8
+
+
+def test_tokens_of_an_account_are_listed_and_ended(hutong: CommandLine, region: Region) -> None:
+    node = region.node
+    hutong.ok("account", "token", "alice", "--label", "to end", "--node", node)
+    chosen = next(one for one in hutong.ok("account", "tokens", "alice", "--node", node) if one["label"] == "to end")
+    assert chosen["state"] == "active"
+    assert hutong.ok("account", "end-token", "alice", chosen["id"], "--node", node) == {"ended": chosen["id"]}
+    states = {one["id"]: one["state"] for one in hutong.ok("account", "tokens", "alice", "--node", node)}
+    assert states[chosen["id"]] == "closed"
+    again = hutong("account", "end-token", "alice", chosen["id"], "--node", node)
+    assert again.code == errors.NotFound.exit_code
 
 
 def test_rules_are_evaluated_checked_and_tested_without_a_node(

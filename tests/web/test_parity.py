@@ -1,4 +1,4 @@
-"""What a person can do on a page, a program can do over HTTP: read off the code.
+"""What a person can do on a page, a program can do over HTTP, and the operator on the command line: read off the code.
 
 A door calls what the stages offer. These tests collect the calls, and compare the doors with each other, so that a new
 form without its operation is found on the day on which it is written. What has no counterpart stands here, with why.
@@ -19,7 +19,7 @@ DOINGS = frozenset(
     {
         *("verify_pass", "decide_level", "read_proof", "shown_pass", "held_pass", "print_pass"),
         *("wallet_text", "facts_to_carry", "matrix", "revocations", "key_acts", "public_latency", "readable_history"),
-        *("declare", "witnesses", "preview"),
+        *("declare", "preview"),
     }
 )
 """What people do that is no action, because it changes nothing or stands in a module of its own."""
@@ -28,6 +28,21 @@ NOT_OVER_HTTP = {
     "sign_in": "a session is a browser's; a program sends a token",
     "sign_out": "a session is a browser's; a program ends its token",
 }
+NOT_ON_THE_COMMAND_LINE = {
+    "answer_witness_request": "another node asks for it",
+    "exchange_code": "a phone does it",
+    "upload_keys": "a phone does it",
+    "file_request": "a partner's own act; the operator asks other nodes with `hutong request`",
+    "withdraw_request": "the act of the party that asked, here",
+    "deliver": "the recipient asks for it: `hutong deliver`",
+    "shown_pass": "`hutong pass disclose` does it from the text alone, without a node",
+    "held_pass": "the holder's own act: `hutong pass issue` and `renew` write the page and the wallet text",
+    "facts_to_carry": "`hutong pass issue --fact` says which there are",
+    "read_proof": "`hutong log prove` writes a proof that was checked",
+    "withdraw_appeal": "the resident's own act",
+    "add_evidence": "the resident's own act",
+}
+
 Call = tuple[str, str]
 """Module and name of a function that a door calls."""
 
@@ -110,3 +125,8 @@ def test_every_form_does_something_that_these_tests_see() -> None:
 def test_what_a_page_does_an_operation_does_too() -> None:
     missing = doings("web/portal") - doings("web/api")
     assert missing == set(NOT_OVER_HTTP)
+
+
+def test_what_an_operation_does_a_command_does_too() -> None:
+    missing = doings("web/api") - doings("cli")
+    assert missing == set(NOT_ON_THE_COMMAND_LINE)

@@ -107,6 +107,30 @@ def create_token(
     show(as_json, {"token": secret}, secret)
 
 
+@account.command("tokens")
+def list_tokens(name: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """The API tokens of an account, without their secrets."""
+    from hutong.governance import queries
+
+    with opened(node) as opened_node:
+        found, now = queries.tokens(opened_node, name), opened_node.clock()
+    show(
+        as_json,
+        [{"id": one.id, "label": one.label, "expires_at": one.expires_at, "state": one.state(now)} for one in found],
+        *(f"{one.id}  {one.state(now):8} until {one.expires_at:%Y-%m-%d}  {one.label}" for one in found),
+    )
+
+
+@account.command("end-token")
+def end_token(name: str, token: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """End an API token of an account now, by its id in the list of tokens."""
+    from hutong.governance import actions
+
+    with opened(node) as opened_node:
+        actions.end_listed_token(opened_node, by=opened_node.operator, account_name=name, token=token)
+    show(as_json, {"ended": token}, f"Ended {token}.")
+
+
 @trust.command("show")
 def show_list(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """The parties of the newest trust list."""

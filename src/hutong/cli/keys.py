@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -37,6 +38,21 @@ def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
             ]
         },
         *(f"{one.key_id}  {one.state:<11}  {one.begins_at:%Y-%m-%d} to {one.ends_at:%Y-%m-%d}" for one in known),
+    )
+
+
+@keys.command("revocations")
+def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Passes that were revoked, by whom and by which rule, and what was done to keys; the newest first."""
+    from hutong.passes.issuance import key_queries
+
+    with opened(node) as opened_node:
+        found, acts = key_queries.revocations(opened_node), key_queries.key_acts(opened_node)
+    show(
+        as_json,
+        {"revocations": [asdict(one) for one in found], "acts": [asdict(act) for act in acts]},
+        *(f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id}  {one.rule}  {one.by} + {one.second}" for one in found),
+        *(f"{act.at:%Y-%m-%d %H:%M}  key {act.key} {act.kind} by {act.by}" for act in acts),
     )
 
 

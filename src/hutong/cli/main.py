@@ -18,7 +18,21 @@ import orjson
 import typer
 from typer.exceptions import TyperException
 
-from hutong.cli import acquisition, appeals, demo, governance, insight, keys, log, node, opening, passes, rules, sharing
+from hutong.cli import (
+    acquisition,
+    appeals,
+    demo,
+    governance,
+    insight,
+    keys,
+    log,
+    node,
+    opening,
+    passes,
+    residents,
+    rules,
+    sharing,
+)
 from hutong.errors import HutongError, Unavailable
 
 STOPPED = 130
@@ -32,7 +46,21 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for part in (node, governance, acquisition, opening, sharing, insight, passes, appeals, keys, rules, log, demo):
+for part in (
+    node,
+    governance,
+    acquisition,
+    opening,
+    sharing,
+    insight,
+    passes,
+    residents,
+    appeals,
+    keys,
+    rules,
+    log,
+    demo,
+):
     part.add_to(app)
 
 

@@ -11,10 +11,12 @@ import typer
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, show
 
 if TYPE_CHECKING:
+    from hutong.passes.draft.draft import Draft, Kind
     from hutong.passes.rulebook.notice import Verdict
 
 rules = typer.Typer(help="Rules in CertLogic, and rulebooks.", no_args_is_help=True)
 MAX_BYTES = 16 * 2**20
+KindOption = Annotated[str, typer.Option(help="What it is: rulebook, crosswalk or scenes.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -102,6 +104,24 @@ def test(
         sys.exit(1)
 
 
+@rules.command("preview")
+def preview(
+    file: Annotated[Path, typer.Argument(help="Rulebook, crosswalk or scenes (YAML or JSON).")],
+    kind: KindOption = "rulebook",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the node would say to a publication: whole or not, what it changes, from when it would hold."""
+    from hutong.passes.documents import read_document
+    from hutong.passes.draft import actions
+
+    with opened(node) as opened_node:
+        draft = actions.check_draft(
+            opened_node, by=opened_node.operator, kind=_kind(kind), document=read_document(file)
+        )
+    _show_draft(as_json, draft, f"Would publish {draft.id} {draft.version};")
+
+
 @rules.command("publish")
 def publish(
     file: Annotated[Path, typer.Argument(help="Rulebook (YAML or JSON).")],
@@ -110,31 +130,7 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Publish a rulebook; two persons are needed. What may raise anybody's level holds after its notice only."""
-    from hutong.governance import queries as governance
-    from hutong.passes.documents import read_document
-    from hutong.passes.rulebook import actions as rulebook_actions
-    from hutong.passes.rulebook import queries as rulebook_queries
-
-    with opened(node) as opened_node:
-        published = rulebook_actions.publish_rulebook(
-            opened_node,
-            by=opened_node.operator,
-            second=governance.token_actor(opened_node, second_token),
-            document=read_document(file),
-        )
-        kept = rulebook_queries.published_rulebook(opened_node, published.id, published.version)
-    show(
-        as_json,
-        {
-            "id": published.id,
-            "version": published.version,
-            "hash": published.hash,
-            "effective_from": kept.effective_from.isoformat(),
-            "verdict": kept.verdict.document(),
-        },
-        f"Published {published.id} {published.version}; it holds from {kept.effective_from:%Y-%m-%d %H:%M} UTC.",
-        _told(kept.verdict),
-    )
+    _publish("rulebook", file, second_token, node, as_json)
 
 
 @rules.command("crosswalk")
@@ -145,22 +141,7 @@ def crosswalk(
     as_json: JsonOption = False,
 ) -> None:
     """Publish how the levels of a rulebook read on the common scale, for other regions."""
-    from hutong.governance import queries as governance
-    from hutong.passes.documents import read_document
-    from hutong.passes.recognition import actions as recognition_actions
-
-    with opened(node) as opened_node:
-        published = recognition_actions.publish_crosswalk(
-            opened_node,
-            by=opened_node.operator,
-            second=governance.token_actor(opened_node, second_token),
-            document=read_document(file),
-        )
-    show(
-        as_json,
-        {"id": published.id, "version": published.version, "rulebook": published.rulebook, "hash": published.hash},
-        f"Published the crosswalk {published.id} {published.version} for {published.rulebook}.",
-    )
+    _publish("crosswalk", file, second_token, node, as_json)
 
 
 @rules.command("scenes")
@@ -171,22 +152,120 @@ def scenes(
     as_json: JsonOption = False,
 ) -> None:
     """Publish which passes are accepted at which scene."""
-    from hutong.governance import queries as governance
-    from hutong.passes.documents import read_document
-    from hutong.passes.recognition import actions as recognition_actions
+    _publish("scenes", file, second_token, node, as_json)
+
+
+@rules.command("list")
+def list_rules(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """The newest version of each rulebook, crosswalk and set of scenes that this node published."""
+    from hutong.passes.draft import queries
 
     with opened(node) as opened_node:
-        published = recognition_actions.publish_acceptance(
+        found = queries.newest_documents(opened_node)
+    show(
+        as_json,
+        [{"kind": str(one.kind), "id": one.id, "version": one.version, "hash": one.hash} for one in found],
+        *(f"{one.kind:10} {one.id} {one.version}" for one in found),
+    )
+
+
+@rules.command("try")
+def try_rulebook(
+    rulebook: Annotated[str, typer.Argument(help="Id of a published rulebook.")],
+    facts_file: Annotated[Path, typer.Option("--facts", help="JSON: facts by the names that the rulebook declares.")],
+    version: Annotated[str | None, typer.Option(help="By default the one that holds.")] = None,
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which level the rules give for facts about nobody in particular, and which rule fires."""
+    from hutong.errors import BadInput
+    from hutong.passes.rulebook import queries
+    from hutong.passes.rulebook.rulebook import decide_level
+
+    facts = _json(facts_file, "facts")
+    if not isinstance(facts, dict):
+        raise BadInput(f"{facts_file} holds no facts.", "Give names and values.")
+    with opened(node) as opened_node:
+        found = decide_level(queries.rulebook(opened_node, rulebook, version), facts)
+    reasons = [{"rule_id": one.rule_id, "text": dict(one.texts)} for one in found.reasons]
+    show(
+        as_json,
+        {"rulebook": found.rulebook_id, "version": found.version, "level": found.level, "reasons": reasons},
+        found.level,
+        *(f"  {one.rule_id}: {one.texts.get('en', '')}" for one in found.reasons),
+    )
+
+
+@rules.command("latency")
+def latency(
+    rulebook: Annotated[str, typer.Argument(help="Id of a published rulebook.")],
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How long levels took to follow new evidence, as it is public."""
+    from hutong.passes.level import queries as level_queries
+    from hutong.passes.rulebook import queries
+
+    with opened(node) as opened_node:
+        queries.rulebook(opened_node, rulebook)
+        found = level_queries.public_latency(opened_node, rulebook)
+    told = f"Not told: fewer than {level_queries.WITHHELD_BELOW} levels have changed by new evidence."
+    if found is not None and found.median_seconds is not None and found.p95_seconds is not None:
+        told = (
+            f"{found.changes:,} changes: half within {found.median_seconds:.1f} s, 95 % in {found.p95_seconds:.1f} s."
+        )
+    show(
+        as_json,
+        {
+            "changes": found.changes if found else None,
+            "median_seconds": found.median_seconds if found else None,
+            "p95_seconds": found.p95_seconds if found else None,
+        },
+        told,
+    )
+
+
+def _publish(kind: str, file: Path, second_token: str, node: Path | None, as_json: bool) -> None:
+    from hutong.governance import queries as governance
+    from hutong.passes.documents import read_document
+    from hutong.passes.draft import actions
+
+    with opened(node) as opened_node:
+        draft = actions.publish_draft(
             opened_node,
             by=opened_node.operator,
             second=governance.token_actor(opened_node, second_token),
+            kind=_kind(kind),
             document=read_document(file),
         )
-    told = sorted(str(scene) for scene in published.scenes)
+    _show_draft(as_json, draft, f"Published {draft.id} {draft.version};")
+
+
+def _kind(given: str) -> Kind:
+    from hutong.errors import BadInput
+    from hutong.passes.draft.draft import Kind
+
+    if given not in tuple(Kind):
+        raise BadInput(f"There is no kind {given[:40]!r} of rules.", f"Use one of: {', '.join(Kind)}.")
+    return Kind(given)
+
+
+def _show_draft(as_json: bool, draft: Draft, done: str) -> None:
     show(
         as_json,
-        {"id": published.id, "version": published.version, "scenes": told, "hash": published.hash},
-        f"Published the rules {published.id} {published.version} for {', '.join(told)}.",
+        {
+            "kind": str(draft.kind),
+            "id": draft.id,
+            "version": draft.version,
+            "hash": draft.hash,
+            "about": draft.about,
+            "effective_from": draft.effective_from.isoformat(),
+            "rules": [{"id": one.id, "gives": one.gives, "text": dict(one.texts)} for one in draft.lines],
+            "verdict": draft.verdict.document() if draft.verdict else None,
+        },
+        f"{done} it holds from {draft.effective_from:%Y-%m-%d %H:%M} UTC.",
+        *([_told(draft.verdict)] if draft.verdict else []),
+        *(f"  {one.id} ({one.gives}): {one.texts.get('en', '')}" for one in draft.lines),
     )
 
 

@@ -34,8 +34,11 @@ class Format(StrEnum):
 def add_to(app: typer.Typer) -> None:
     app.command()(request)
     app.command("requests")(show_requests)
+    app.command()(follow)
     app.command()(decide)
     app.command()(deliver)
+    app.command("agreements")(show_agreements)
+    app.command("deliveries")(show_deliveries)
     app.command()(revoke)
     app.command()(harvest)
 
@@ -86,6 +89,46 @@ def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
             f"{one.id}  {one.state:10} {one.party} → {one.provider}: {one.dataset_id} for {one.purpose}"
             for one in found
         ),
+    )
+
+
+def follow(request_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Ask the provider how a request that this node sent stands; a granted one brings its agreement."""
+    from hutong.sharing import actions_recipient
+
+    with opened(node) as opened_node:
+        found = actions_recipient.follow_request(opened_node, by=opened_node.operator, request_id=request_id)
+    agreement = f" Agreement {found.agreement_id}." if found.agreement_id else ""
+    show(as_json, found.document(), f"Request {found.id} is {found.state}.{agreement}")
+
+
+def show_agreements(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Agreements that this node gave or got, the newest first."""
+    from hutong.sharing import queries
+
+    with opened(node) as opened_node:
+        found, now = queries.agreements(opened_node), opened_node.clock()
+    show(
+        as_json,
+        [{**one.agreement.document(), "state": one.state(now)} for one in found],
+        *(
+            f"{one.agreement.id}  {one.state(now):8} {one.agreement.provider} → {one.agreement.recipient}: "
+            f"{one.agreement.dataset_id} until {one.agreement.expires_at:%Y-%m-%d}"
+            for one in found
+        ),
+    )
+
+
+def show_deliveries(node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """What was handed out or received under agreements, the newest first."""
+    from hutong.sharing import queries
+
+    with opened(node) as opened_node:
+        found = queries.deliveries(opened_node)
+    show(
+        as_json,
+        [one.document() for one in found],
+        *(f"{one.at:%Y-%m-%d %H:%M}  {one.agreement_id}: {one.rows:,} rows of {one.dataset_id}" for one in found),
     )
 
 

@@ -114,3 +114,30 @@ def adopt(
         {"party": party, "number": found.number, "crosswalks": walks},
         f"Took over edition {found.number} of {party}: {', '.join(walks) or 'no crosswalk'}.",
     )
+
+
+@trust.command("recognition")
+def recognition(
+    scene: Annotated[str, typer.Option(help="Where the pass is shown.")] = "transport",
+    node: NodeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who in the trust list recognises whose levels at a scene, as far as this node knows their rules."""
+    from hutong.passes.recognition import matrix_queries
+    from hutong.passes.recognition.recognition import Scene
+
+    if scene not in tuple(Scene):
+        raise BadInput(f"There is no scene {scene[:40]!r}.", f"Use one of: {', '.join(Scene)}.")
+    with opened(node) as opened_node:
+        found = matrix_queries.matrix(opened_node, Scene(scene))
+    cells = [
+        {"issuer": one.issuer, "verifier": one.verifier, "rulebook": one.rulebook, "reason": one.reason}
+        | {"answers": {level: str(answer) for level, answer in one.answers.items()}}
+        for one in found.cells
+    ]
+    lines = (
+        f"{one.issuer} shown to {one.verifier}: "
+        + (", ".join(f"{level} {answer}" for level, answer in one.answers.items()) or f"unknown ({one.reason})")
+        for one in found.cells
+    )
+    show(as_json, {"scene": scene, "at": found.at, "parties": list(found.parties), "cells": cells}, *lines)

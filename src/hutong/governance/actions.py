@@ -326,10 +326,15 @@ def end_token(node: Node, *, by: Actor, secret: str) -> None:
         change.event("token.ended")
 
 
-def end_own_token(node: Node, *, by: Actor, token: str) -> None:
-    """End one of the actor's own API tokens, by its id in the list of tokens. ``NotFound`` when there is none."""
+def end_listed_token(node: Node, *, by: Actor, account_name: str, token: str) -> None:
+    """End an API token of an account, by its id in the list of tokens.
+
+    Everybody ends the own ones, the operator anybody's. Raises Refused, NotFound (no such token in force).
+    """
+    if by.id != account_name:
+        node.require(by, "create_token", Resource("Account", account_name))
     with node.change(by) as change:
-        own = sa.and_(api_token.c.account == by.id, api_token.c.ended_at.is_(None))
+        own = sa.and_(api_token.c.account == account_name, api_token.c.ended_at.is_(None))
         hashes = change.execute(sa.select(api_token.c.hash).where(own)).scalars()
         chosen = next((stored for stored in hashes if token_id(stored) == token), None)
         if chosen is None:

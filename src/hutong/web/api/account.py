@@ -81,7 +81,7 @@ def create_token(node: CurrentNode, account: CurrentAccount, given: TokenOrder) 
 @router.post("/tokens/{token}/end", status_code=204, responses=problems(401, 404, 422))
 def end_token(node: CurrentNode, account: CurrentAccount, token: TokenId) -> None:
     """End one of the account's tokens now; it may be the one that calls."""
-    actions.end_own_token(node, by=account, token=token)
+    actions.end_listed_token(node, by=account, account_name=account.id, token=token)
 
 
 def _token(known: Token, now: datetime) -> TokenModel:

@@ -125,7 +125,7 @@ def create_token(
 def end_token(
     node: CurrentNode, language: PageLanguage, by: FormActor, token: Annotated[str, Form(max_length=64)] = ""
 ) -> Response:
-    actions.end_own_token(node, by=by, token=token)
+    actions.end_listed_token(node, by=by, account_name=by.id, token=token)
     return redirect(language, "/account")
 
 
