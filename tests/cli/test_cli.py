@@ -470,17 +470,17 @@ def test_an_appeal_goes_its_way(hutong: CommandLine, region: Region, issued: Pas
 def test_rules_are_looked_at_before_listed_and_tried(hutong: CommandLine, region: Region, issued: Pass) -> None:
     node, files = region.node, region.files
     days = {"valid_from": f"{day(-1)}T00:00:00+00:00", "valid_to": f"{day(90)}T00:00:00+00:00"}
-    book = shipped_document("dengue-three-levels", emergency="dengue-now", version="1.1.0", **days)
+    book = shipped_document("dengue-three-levels", emergency="dengue-now", version="1.2.0", **days)
     next(rule for rule in book["rules"] if rule["id"] == "fever")["level"] = "high"
     book["tests"] = book["tests"][:1]
     file = files.write("next.json", orjson.dumps(book))
     looked = hutong.ok("rules", "preview", file, "--node", node)
-    assert (looked["version"], looked["verdict"]["effect"]) == ("1.1.0", "tightening")
+    assert (looked["version"], looked["verdict"]["effect"]) == ("1.2.0", "tightening")
     assert {"fever": "high"}.items() <= {one["id"]: one["gives"] for one in looked["rules"]}.items()
     assert hutong("rules", "preview", file, "--kind", "poem", "--node", node).code == errors.BadInput.exit_code
     listed = hutong.ok("rules", "list", "--node", node)
-    assert ("rulebook", "dengue-3", "1.0.0") in {(one["kind"], one["id"], one["version"]) for one in listed}
-    facts = files.write("facts.json", orjson.dumps({"residence_risk": "high", "symptoms": True}))
+    assert ("rulebook", "dengue-3", "1.1.0") in {(one["kind"], one["id"], one["version"]) for one in listed}
+    facts = files.write("facts.json", orjson.dumps({"residence_risk": "high", "fever": True}))
     tried = hutong.ok("rules", "try", "dengue-3", "--facts", facts, "--node", node)
     assert (tried["level"], tried["reasons"][0]["rule_id"]) == ("high", "fever-high-area")
     assert hutong.ok("rules", "latency", "dengue-3", "--node", node)["changes"] is None
