@@ -157,10 +157,21 @@ def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstra
 def test_each_address_of_the_closing_screen_opens(demo: Demonstration) -> None:
     closing = demo.told[demo.told.index("Open\n") :]
     addresses = re.findall(r"http://\S+", closing)
-    assert len(addresses) == 5
+    assert len(addresses) == 6
     for address in addresses:
         assert httpx.get(address, follow_redirects=True, timeout=60).status_code == 200
     assert demo.facts["accounts"]["password"] in closing
+
+
+def test_a_resident_and_two_authorities_can_sign_in(demo: Demonstration) -> None:
+    accounts, giver = demo.facts["accounts"], demo.facts["accounts"]["resident"]["node"]
+    for name in ("authority", "second", accounts["resident"]["name"]):
+        with httpx.Client(base_url=demo.facts["nodes"][giver]["url"], follow_redirects=True, timeout=60) as browser:
+            form = browser.get("/en/sign-in").text
+            csrf = re.search(r'name="csrf" value="([^"]+)"', form)
+            sent = {"name": name, "password": accounts["password"], **({"csrf": csrf[1]} if csrf else {})}
+            assert browser.post("/en/sign-in", data=sent).status_code == 200
+            assert name in browser.get("/en/account").text
 
 
 def test_own_lists_work_the_same_way(tmp_path: Path) -> None:

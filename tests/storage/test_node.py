@@ -97,6 +97,22 @@ def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
     assert sorted(node.engine.to_arrow(table)["a"].to_pylist()) == [1, 2, 3]
 
 
+def test_a_folder_may_have_spaces_and_chinese_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "河区 the node 100%"
+    node = init_node(folder, node_id="n", name={"en": "N", "zh": "N"}, territory="ZZ", url="http://127.0.0.1:1")
+    declare_source(node)
+    for name, part in (("r1", [1, 2]), ("r2", [3])):
+        with node.change(node.operator) as change:
+            put_receipt(change.connection, name, change.at)
+            rows = pa.table({"a": pa.array(part, pa.int64())})
+            inbox.put(change.connection, table="t", receipt=name, rows=rows.num_rows, payload=inbox.pack(rows))
+        node.move_inbox()
+    assert sorted(node.engine.to_arrow(node.engine.table("t"))["a"].to_pylist()) == [1, 2, 3]
+    assert all(Path(file).is_relative_to(folder) for file in node.lake.snapshot("t").files)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
+    node.close()
+
+
 def test_there_is_one_node_in_a_folder(node: Node) -> None:
     again = open_node(node.settings.folder)
     assert again.log.checkpoint() == node.log.checkpoint()

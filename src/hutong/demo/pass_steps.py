@@ -15,6 +15,7 @@ from hutong.acquisition import actions as acquisition
 from hutong.acquisition.source import Source
 from hutong.demo.lists import MAPPINGS
 from hutong.demo.residents import OUTBREAK_2015, resident_number, write_population
+from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
@@ -158,6 +159,14 @@ def _decide(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None
 
 
 def _issue(demo: Demo, giver: Node, facts: dict[str, Any]) -> IssuedPass:
+    governance_actions.create_account(
+        giver,
+        by=giver.operator,
+        name=resident_number(0),  # a resident's account is named by the number that the vault knows
+        display_name="Demonstration resident",
+        roles=frozenset({"resident"}),
+        password=demo.password,
+    )
     issued = pass_actions.issue_pass(giver, by=giver.operator, person=resident_number(0), hours=24)
     picture = demo.folder / "pass.png"
     picture.write_bytes(issued.qr_png())

@@ -17,7 +17,8 @@ from rich.console import Console
 from hutong.demo import data_steps, exchange_steps, pass_steps, servers
 from hutong.demo.lists import LineList, line_lists
 from hutong.demo.report import Report
-from hutong.demo.setup_steps import set_up
+from hutong.demo.residents import resident_number
+from hutong.demo.setup_steps import ACCOUNTS, set_up
 from hutong.errors import Conflict
 from hutong.node import Node
 
@@ -106,7 +107,11 @@ def _finish(demo: Demo, processes: Mapping[int, int], json_file: Path | None) ->
     demo.report.facts["nodes"] = {
         name: {"url": demo.url(name), "folder": str(demo.folder / name)} for name in demo.ports
     }
-    demo.report.facts["accounts"] = {"names": ["steward", "authority", "partner"], "password": demo.password}
+    demo.report.facts["accounts"] = {
+        "names": list(ACCOUNTS),
+        "resident": {"node": demo.giver.id, "name": resident_number(0)},
+        "password": demo.password,
+    }
     demo.report.finish(json_file)
     total = demo.report.facts["total_seconds"]
     memory = demo.report.facts["peak_memory_mib"] + sum(demo.report.facts["servers_peak_memory_mib"].values())
@@ -127,12 +132,14 @@ def _closing_screen(demo: Demo) -> None:
         (f"{giver}/", f"{demo.giver.settings.name['en']}: emergency, epidemic curve, map, data, quality"),
         (f"{taker}/", f"{demo.taker.settings.name['en']}: the same for the other list"),
         (f"{taker}/en/pass/verify", "check the pass: its picture is " + str(demo.folder / "pass.png")),
+        (f"{giver}/en/pass", f"a resident's own pass and appeals: sign in as {resident_number(0)}"),
         (f"{giver}/en/log", "every step above, with its proof"),
     )
     for address, meaning in rows:
         say(f"   {address:38} {meaning}", highlight=False, markup=False)
     say("[bold]Sign in[/bold] on each node", highlight=False)
-    say(f"   steward, authority or partner · password {demo.password}", highlight=False, markup=False)
+    say(f"   {', '.join(ACCOUNTS)} · password {demo.password}", highlight=False, markup=False)
+    say("   authority acts, and second agrees where two persons are needed", highlight=False, markup=False)
     say("Stop with Ctrl-C; the nodes stay in their folders.", highlight=False)
 
 

@@ -20,8 +20,10 @@ HUB = {"en": "National Hub (demonstration)", "zh": "国家枢纽节点（演示�
 ACCOUNTS = {
     "steward": ("Demonstration steward", {"steward"}),
     "authority": ("Demonstration authority", {"authority"}),
+    "second": ("Demonstration authority, second person", {"authority"}),
     "partner": ("Demonstration partner", {"partner"}),
 }
+"""Accounts of each node; behind grave decisions stand two persons. The giver has a resident, too, from step 7 on."""
 MAY_BE_COLLECTED = {
     "case": """disease classification severity onset_date confirmation_date notification_date report_week report_year
         week_system date_precision sex age age_group residence_area_code residence_longitude residence_latitude
@@ -64,7 +66,9 @@ def set_up(demo: Demo) -> None:
                 declared, boundary = _declare(node, line_list.source.title)
                 facts["emergencies"][name], facts["boundaries"][name] = declared.id, boundary.id
                 acquisition.declare_source(node, by=node.operator, source=line_list.source)
-            demo.report.say(f"node {name}: keys, records, log, three accounts", seconds=time.monotonic() - begun)
+            demo.report.say(
+                f"node {name}: keys, records, log, {len(ACCOUNTS)} accounts", seconds=time.monotonic() - begun
+            )
         facts["nodes"] = list(demo.nodes)
         facts["may_be_collected"] = {table: elements.split() for table, elements in MAY_BE_COLLECTED.items()}
 

@@ -14,8 +14,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from hutong.errors import NotFound, Tampered
 from hutong.storage.records import clear_disk_errors
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Transaction
 
 _NAMESPACE = "hutong"
+_SCHEME = "file://"
 _HIGH_WATER = "hutong.high-water"
 _PROPERTIES = {
     "format-version": "2",
@@ -79,7 +78,7 @@ class Lake:
                         "hutong",
                         # The catalogue writes beside the records: it waits for them as long as they do for each other.
                         uri=f"{self._database_url}?timeout=30" if is_sqlite else self._database_url,
-                        warehouse=self._folder.as_uri(),
+                        warehouse=f"{_SCHEME}{self._folder}",  # as it is: nothing that reads it undoes escapes
                         **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
                     )
                     opened.create_namespace_if_not_exists(_NAMESPACE)
@@ -127,7 +126,7 @@ class Lake:
         """
         if not self.exists(table):
             return
-        location = Path(url2pathname(urlsplit(self._load(table).location()).path))
+        location = _path(self._load(table).location())
         since = time.time() - 600
         for path in (location, *location.rglob("*")):
             if path.stat().st_mtime >= since:
@@ -183,7 +182,7 @@ class Lake:
                     continue
                 for entry in manifest.fetch_manifest_entry(loaded.io):
                     if entry.status == ManifestEntryStatus.ADDED:
-                        files.append(entry.data_file.file_path.removeprefix("file://"))
+                        files.append(entry.data_file.file_path.removeprefix(_SCHEME))
                         rows += entry.data_file.record_count
             if rows > most_rows:
                 return None
@@ -210,7 +209,7 @@ class Lake:
         fresh = Snapshot(
             table=table,
             id=current.snapshot_id if current else 0,
-            files=tuple(sorted(path.removeprefix("file://") for path in files)),
+            files=tuple(sorted(path.removeprefix(_SCHEME) for path in files)),
             metadata_location=str(loaded.metadata_location),
             schema=loaded.schema().as_arrow(),
             grew=len(loaded.metadata.schemas) > 1,
@@ -313,7 +312,7 @@ def _fitting(transaction: Transaction, rows: pa.Table) -> pa.Table:
 
 
 def _path(location: str) -> Path:
-    return Path(location.removeprefix("file://"))
+    return Path(location.removeprefix(_SCHEME))
 
 
 def _predicate(matches: Matches) -> Any:
