@@ -100,9 +100,21 @@ EVIDENCE = book()["evidence"]
 MISSPELT = [{**EVIDENCE[0], "name": "residence_risc", "required": False}, *EVIDENCE]
 
 
+FIRST_RULE = book()["rules"][0]
+ONE_BY_ONE = [
+    {
+        **FIRST_RULE,
+        "id": "one-by-one",
+        "condition": {"===": [{"extractFromUVCI": [{"var": "residence_risk"}, 0]}, "nowhere"]},
+    },
+    *book()["rules"],
+]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
+        ({"rules": ONE_BY_ONE}, BadInput, "Rule one-by-one of dengue-3"),
         ({"emergency": "another"}, Refused, "not in force"),
         ({"valid_to": "2026-04-01T00:00:01+00:00"}, BadInput, "outlive"),
         ({"valid_to": None}, BadInput, "valid_to"),
