@@ -324,7 +324,7 @@ def test_a_version_that_was_published_meanwhile_is_not_overlooked(
 
     def slow(*given: Any) -> notice.Verdict:
         monkeypatch.setattr(notice, "judge", judge)
-        publish(region, stricter(version="1.0.1"))
+        publish(region, stricter(version="1.1.1"))
         return judge(*given)
 
     monkeypatch.setattr(notice, "judge", slow)
