@@ -509,7 +509,7 @@ def test_an_authority_acts_for_a_resident(hutong: CommandLine, region: Region, i
     assert hutong.ok("access", "end", "R0002", granted["id"], "--node", node) == {"ended": granted["id"]}
     assert hutong("access", "end", "R0002", granted["id"], "--node", node).code == errors.NotFound.exit_code
     refused = hutong("levels", "override", "R0002", "--level", "high", "--rule", "appeal-upheld", "--reason", "No.",
-                     "--until", day(1), *agreeing(hutong, node), "--node", node)  # fmt: skip
+                     "--until", day(1), *agreeing(hutong, node), "--node", node, "--json")  # fmt: skip
     assert refused.code in {errors.Refused.exit_code, errors.BadInput.exit_code}  # no ground raises a level
     code = hutong.ok("exposure", "code", "dengue-now", "--node", node)["code"]
     assert len(code) == 8
