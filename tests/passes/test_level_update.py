@@ -195,7 +195,7 @@ def test_a_case_makes_contacts_of_those_whom_a_register_saw(region: Node) -> Non
     submit(region, "case", pseudonym=pseudonym(region, "R7"), classification="suspected", **case)
     assert (update(region).persons, level(region, "R2")) == (2, "low")
     submit(region, "case", pseudonym=pseudonym(region, "R7"), classification="confirmed", **case)
-    assert (update(region).changed, level(region, "R2")) == (1, "medium")
+    assert (update(region).changed, level(region, "R2"), level(region, "R7")) == (2, "medium", "high")
 
 
 def test_cases_change_areas_and_these_their_residents_and_visitors(region: Node, clock: Clock) -> None:

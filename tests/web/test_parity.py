@@ -38,6 +38,7 @@ NOT_ON_THE_COMMAND_LINE = {
     "shown_pass": "`hutong pass disclose` does it from the text alone, without a node",
     "held_pass": "the holder's own act: `hutong pass issue` and `renew` write the page and the wallet text",
     "facts_to_carry": "`hutong pass issue --fact` says which there are",
+    "require_renewable": "`hutong pass renew` is given no token of another person that a refusal must come before",
     "read_proof": "`hutong log prove` writes a proof that was checked",
     "withdraw_appeal": "the resident's own act",
     "add_evidence": "the resident's own act",
