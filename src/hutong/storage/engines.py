@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hutong.errors import Unavailable
 from hutong.storage.lake import Lake, Snapshot
+from hutong.storage.query import Query
 
 if TYPE_CHECKING:
     import ibis
     import pyarrow as pa
+
+
+_NONE: Mapping[str, pa.Table] = MappingProxyType({})
+
+MOST_TRANSLATED = 64
+"""Queries whose translation is kept; beyond it the one that was used longest ago is translated again."""
 
 
 class Engine(Protocol):
@@ -31,6 +41,9 @@ class Engine(Protocol):
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
         """Run the expression."""
+
+    def run(self, query: Query, rows: Mapping[str, pa.Table] = _NONE) -> pa.Table:
+        """Run a query over the newest snapshot of its tables, and over rows under names that no lake table has."""
 
     def close(self) -> None:
         """Let go of what the engine holds."""
@@ -49,6 +62,7 @@ class DuckDBEngine:
         self._lock = threading.RLock()
         self._opened: Any = None
         self._bound: dict[str, Any] = {}
+        self._viewed: dict[str, Any] = {}
 
     @property
     def _backend(self) -> Any:
@@ -91,12 +105,46 @@ class DuckDBEngine:
         with self._lock:
             return self._backend.to_pyarrow(expression)
 
+    def run(self, query: Query, rows: Mapping[str, pa.Table] = _NONE) -> pa.Table:
+        import ibis
+
+        with self._lock:
+            schemas = {name: self._view(name) for name in query.tables}
+            schemas |= {name: ibis.Schema.from_pyarrow(table.schema) for name, table in rows.items()}
+            translated, schema = _to_duckdb(query, tuple(schemas.items()))
+            connection = self._backend.con
+            try:
+                for name, table in rows.items():
+                    connection.register(name, table)
+                return connection.sql(translated).to_arrow_table().cast(schema)
+            finally:
+                for name in rows:
+                    connection.unregister(name)
+
+    def _view(self, name: str) -> ibis.Schema:
+        """Let the table's own name mean its newest snapshot."""
+        newest = self.table(name)
+        if self._viewed.get(name) is not newest:
+            self._backend.create_view(name, newest, overwrite=True)
+            self._viewed[name] = newest
+        return newest.schema()
+
     def close(self) -> None:
         with self._lock:
             if self._opened is not None:
                 self._opened.disconnect()
                 self._opened = None
                 self._bound.clear()
+                self._viewed.clear()
+
+
+@lru_cache(maxsize=MOST_TRANSLATED)
+def _to_duckdb(query: Query, schemas: tuple[tuple[str, ibis.Schema], ...]) -> tuple[str, pa.Schema]:
+    """The query in DuckDB's SQL, and what it gives."""
+    import ibis
+
+    expression = query.build({name: ibis.table(schema, name=name) for name, schema in schemas})
+    return str(ibis.to_sql(expression, dialect="duckdb", pretty=False)), expression.schema().to_pyarrow()
 
 
 class SparkEngine:
@@ -134,6 +182,10 @@ class SparkEngine:
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
         return self._backend.to_pyarrow(expression)
+
+    def run(self, query: Query, rows: Mapping[str, pa.Table] = _NONE) -> pa.Table:
+        tables = {name: self.table(name) for name in query.tables}
+        return self.to_arrow(query.build({**tables, **{name: self.bind(table) for name, table in rows.items()}}))
 
     def close(self) -> None:
         if self._session is not None:

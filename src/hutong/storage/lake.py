@@ -138,13 +138,16 @@ class Lake:
 
     def high_water(self, table: str) -> int:
         """Number of the last inbox batch that the table holds; 0 when it holds none."""
-        if not self.exists(table):
-            return 0
-        return int(self._load(table).properties.get(_HIGH_WATER, "0"))
+        return int(self.properties(table).get(_HIGH_WATER, "0"))
 
     def properties(self, table: str) -> Mapping[str, str]:
         """What was written beside a table's rows; nothing for a table that is not there."""
-        return dict(self._load(table).properties) if self.exists(table) else {}
+        from pyiceberg.exceptions import NoSuchTableError
+
+        try:
+            return dict(self._load(table).properties)
+        except NoSuchTableError:
+            return {}
 
     def rows_at(self, table: str, snapshot: int) -> pa.Table | None:
         """A small table as it was at a snapshot; None when that is forgotten."""
@@ -198,9 +201,12 @@ class Lake:
 
     def snapshot(self, table: str) -> Snapshot:
         """The newest state of a table; ``NotFound`` when nothing was ever put in it."""
-        if not self.exists(table):
-            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.")
-        loaded = self._load(table)
+        from pyiceberg.exceptions import NoSuchTableError
+
+        try:
+            loaded = self._load(table)
+        except NoSuchTableError:
+            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.") from None
         known = self._snapshots.get(table)
         if known and known.metadata_location == loaded.metadata_location:
             return known

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -21,10 +21,8 @@ from hutong.trust.authorisation import Actor, Resource
 from .. import powers
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN, Rulebook
-from . import queries as level_queries
-from . import status
+from . import planned, status
 from . import update as updates
-from .fact import Evidences
 from .status import LevelRun
 from .update import EVIDENCE, HISTORY
 
@@ -49,14 +47,14 @@ class _Basis:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run that has begun; ``snapshots`` are those that its tables read, or older ones."""
+    """A run that has begun; ``snapshots`` are those that its queries read, or older ones."""
 
     node: Node
     by: Actor
     rulebook: Rulebook
     as_of: date
+    there: frozenset[str]
     snapshots: Mapping[str, int]
-    tables: Evidences
     started: float
 
     def marks(self) -> dict[str, str]:
@@ -99,13 +97,13 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
         basis = _last_basis(node)
         if basis is None:
             raise Conflict("Levels were never decided here.", "Decide them once with: hutong levels decide")
+        run = _begin(node, by, rulebook, as_of)
         same = (basis.rulebook, basis.version, basis.as_of) == (rulebook.id, rulebook.version, as_of.isoformat())
         if same and not _lacks_facts(node):
-            run = _begin(node, by, rulebook, as_of)
-            known = _known_since(node, basis, run.tables)
+            known = _known_since(run, basis)
             if known is not None:
                 return _update(run, known)
-        return _full_run(_begin(node, by, rulebook, as_of), basis)
+        return _full_run(run, basis)
 
 
 def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
@@ -126,7 +124,7 @@ def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
     except (Refused, NotFound):
         return None
     unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
-    if unchanged and _snapshots(node) == basis.snapshots and not _lacks_facts(node):
+    if unchanged and _snapshots(node, frozenset(node.lake.tables())) == basis.snapshots and not _lacks_facts(node):
         return None
     return update_levels(node, by=by, rulebook_id=rulebook.id)
 
@@ -151,31 +149,21 @@ def _require_risk_areas(node: Node, as_of: date | None) -> date:
 
 def _begin(node: Node, by: Actor, rulebook: Rulebook, as_of: date) -> _Run:
     # Snapshots are named before the tables are read: what comes between is then read twice, never left out.
-    snapshots = _snapshots(node)
-    return _Run(node, by, rulebook, as_of, snapshots, _evidences(node), time.monotonic())
+    started, there = time.monotonic(), frozenset(node.lake.tables())
+    return _Run(node, by, rulebook, as_of, there, _snapshots(node, there), started)
 
 
-def _snapshots(node: Node) -> dict[str, int]:
+def _snapshots(node: Node, there: frozenset[str]) -> dict[str, int]:
     """The newest snapshot of each table that levels rest on."""
-    there = [name for name in (*EVIDENCE, RISK_TABLE) if node.lake.exists(name)]
-    return {name: node.lake.snapshot(name).id for name in there}
+    return {name: node.lake.snapshot(name).id for name in (*EVIDENCE, RISK_TABLE) if name in there}
 
 
 def _full_run(run: _Run, basis: _Basis | None) -> LevelRun:
     node = run.node
-    known = _known_since(node, basis, run.tables) if basis is not None else None
-    facts = status.facts_of_population(run.tables, run.as_of, run.rulebook.disease)
-    decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
+    known = _known_since(run, basis) if basis is not None else None
+    decided = node.engine.run(planned.levels(run.rulebook, run.as_of, run.there, of_some=False))
+    changed = _changes(run, decided, known, of_some=False)
     number, decided_at = node.lake.high_water(HISTORY) + 1, node.clock()
-    stored = level_queries.status_tables(node)
-    changed = node.engine.to_arrow(
-        updates.differences(
-            node.engine.bind(decided.drop_columns(["failed"])),
-            updates.newest_rows(stored) if stored else None,
-            None if known is None else node.engine.bind(known),
-            facts_too=False,
-        )
-    )
     # First what changed, then the state: after a crash between them the newest row of each person is right, too.
     rows = _stamped(changed, decided_at, number)
     node.lake.append(HISTORY, rows, high_water=number, properties=run.marks())
@@ -188,21 +176,20 @@ def _update(run: _Run, known: pa.Table) -> LevelRun:
     import pyarrow.compute as pc
 
     node = run.node
-    persons = node.engine.bind(known)
-    facts = status.facts_of_population(updates.restricted(run.tables, persons), run.as_of, run.rulebook.disease)
-    decided = node.engine.to_arrow(status.statuses(facts, run.rulebook, run.as_of))
-    rows = node.engine.to_arrow(
-        updates.differences(
-            node.engine.bind(decided.drop_columns(["failed"])),
-            updates.newest_rows(level_queries.status_tables(node), persons),
-            persons,
-            facts_too=True,
-        )
-    )
+    query = planned.levels(run.rulebook, run.as_of, run.there, of_some=True)
+    decided = node.engine.run(query, {planned.SOME: known})
+    rows = _changes(run, decided, known, of_some=True)
     number = node.lake.high_water(HISTORY) + 1
-    rows = _stamped(rows, node.clock(), number)
-    node.lake.append(HISTORY, rows, high_water=number, properties=run.marks())
+    node.lake.append(HISTORY, _stamped(rows, node.clock(), number), high_water=number, properties=run.marks())
     return _told(run, decided, pc.sum(rows["changed"]).as_py() or 0, full=False)
+
+
+def _changes(run: _Run, decided: pa.Table, known: pa.Table | None, *, of_some: bool) -> pa.Table:
+    """The rows of the history, still without their time and run."""
+    rows = {planned.DECIDED: decided.drop_columns(["failed"])}
+    if known is not None:
+        rows[planned.SOME] = known
+    return run.node.engine.run(planned.changes(run.there, since=known is not None, of_some=of_some), rows)
 
 
 def _told(run: _Run, decided: pa.Table, changed: int, *, full: bool) -> LevelRun:
@@ -243,27 +230,27 @@ def _stamped(rows: pa.Table, decided_at: datetime, run: int) -> pa.Table:
     return rows.append_column("decided_at", times).append_column("run", pa.repeat(pa.scalar(run), rows.num_rows))
 
 
-def _known_since(node: Node, basis: _Basis, tables: Evidences) -> pa.Table | None:
+def _known_since(run: _Run, basis: _Basis) -> pa.Table | None:
     """Whom evidence since a run concerns (pseudonym, evidence_known_at); None when the lake can't tell."""
-    new: dict[str, Any] = {}
+    node = run.node
+    rows: dict[str, pa.Table] = {}
     for name in EVIDENCE:
-        if not node.lake.exists(name):
+        before = basis.snapshots.get(name, 0)
+        if run.snapshots.get(name, 0) == before:
             continue
-        rows = node.lake.added_since(
-            name, basis.snapshots.get(name, 0), columns=updates.EVIDENCE_COLUMNS, most_rows=MOST_NEW_ROWS
-        )
-        if rows is None:
+        added = node.lake.added_since(name, before, columns=updates.EVIDENCE_COLUMNS, most_rows=MOST_NEW_ROWS)
+        if added is None:
             return None
-        if rows.num_rows:
-            new[name] = node.engine.bind(rows)
+        if added.num_rows:
+            rows[planned.new(name)] = added
     areas = _changed_areas(node, basis)
     if areas is None:
         return None
-    if not new and not areas.num_rows:
+    if areas.num_rows:
+        rows[planned.AREAS] = areas
+    if not rows:
         return _nobody()
-    changed_areas = node.engine.bind(areas) if areas.num_rows else None
-    found = node.engine.to_arrow(updates.concerned(new, tables, changed_areas))
-    return found.cast(_nobody().schema)
+    return node.engine.run(planned.concerned(rows, run.there), rows).cast(_nobody().schema)
 
 
 def _nobody() -> pa.Table:
@@ -303,13 +290,6 @@ def _last_basis(node: Node) -> _Basis | None:
 def _lacks_facts(node: Node) -> bool:
     """Whether the state was written by a release that computed fewer facts."""
     return updates.lacks_facts(node.engine.table(status.TABLE))
-
-
-def _evidences(node: Node) -> Evidences:
-    tables = set(node.lake.tables())
-    names = ("stay", "test", "symptom", "contact", "case", "immunization")
-    more = {name: node.engine.table(name) for name in names if name in tables}
-    return Evidences(person=node.engine.table("person"), risk_area=node.engine.table(RISK_TABLE), **more)
 
 
 @contextmanager

@@ -78,14 +78,3 @@ def known_last() -> list[Any]:
     import ibis
 
     return [ibis.desc("known_at"), ibis.desc("receipt_id"), ibis.desc("row_number")]
-
-
-def nobody(*facts: str) -> Any:
-    """Facts that are known of nobody, because their table is not there."""
-    import ibis
-    import pyarrow as pa
-
-    types = {"string": pa.string(), "int64": pa.int64(), "boolean": pa.bool_(), "date": pa.date32()}
-    columns = {name: kind for name, kind in column_types().items() if name.removesuffix("_on") in facts}
-    fields = [("pseudonym", pa.string()), *((name, types[kind]) for name, kind in columns.items())]
-    return ibis.memtable(pa.schema(fields).empty_table())

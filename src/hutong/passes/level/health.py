@@ -1,7 +1,8 @@
 """Facts about a person's health: tests, their own case record, what was stated of symptoms, contacts, immunisations.
 
 All expressions are Ibis over tables of the standard, so they run unchanged on every engine. Each function gives one row
-a person of whom something is known: ``pseudonym`` and, for its facts, a column of the name and one ``<name>_on``.
+a person of whom something is known: ``pseudonym`` and, for its facts, a column of the name and one ``<name>_on``. It
+gives None when there is no table that could tell.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from .fact import Evidences, days_until, known_last, nobody, window
+from .fact import Evidences, days_until, known_last, window
 
 SEEN_BY_CHANCE = ("place-register", "transport-register", "proximity")
 """How contacts are found of whom nobody said that the other person is a case."""
@@ -32,7 +33,7 @@ them (National Health Commission, 2020: 体温≥37.3℃)."""
 def tests(test: Any, as_of: date) -> Any:
     """Days since the newest positive and the newest negative test."""
     if test is None:
-        return nobody("days_since_positive_test", "days_since_negative_test")
+        return None
     day = test.sampled_at.cast("date")
     past = test.mutate(_day=day).filter(day <= window(as_of)[1])
     last = past.group_by("pseudonym").agg(
@@ -54,7 +55,7 @@ def own_case(case: Any, persons: Any, as_of: date) -> Any:
     import ibis
 
     if case is None:
-        return nobody("days_since_case")
+        return None
     # A list of cases is long and mostly of nobody whom it names: only the persons in question are ranked.
     found = standing_cases(case.semi_join(persons, "pseudonym"))
     ended = found.outcome.isin(OVER) & ibis.coalesce(found.outcome_date <= ibis.literal(as_of), True)
@@ -95,7 +96,7 @@ def stated_health(symptom: Any, as_of: date) -> Any:
     import ibis
 
     if symptom is None:
-        return nobody("symptoms", "fever")
+        return None
     said = symptom.filter(symptom.stated_at.cast("date").between(*window(as_of)))
     there = ibis.coalesce(said.present, False) & ~ibis.coalesce(said.ended < ibis.literal(as_of), False)
     heat = said.body_temperature.cast("float64")
@@ -140,7 +141,7 @@ def declared_stay(symptom: Any, as_of: date) -> Any:
     import ibis
 
     if symptom is None:
-        return nobody("declared_risk_area_stay")
+        return None
     day = symptom.stated_at.cast("date")
     said = symptom.filter(symptom.risk_area_stay.notnull(), day.between(*window(as_of)))
     order = [ibis.desc("stated_at"), ibis.desc("risk_area_stay")]
@@ -162,7 +163,7 @@ def immunisations(immunization: Any, as_of: date) -> Any:
     import ibis
 
     if immunization is None:
-        return nobody("doses", "series_complete", "days_since_last_dose")
+        return None
     given = immunization.filter(immunization.vaccination_date <= ibis.literal(as_of))
     order = [ibis.desc("vaccination_date"), ibis.desc("dose_number"), *known_last()]
     ranked = given.mutate(
@@ -191,7 +192,7 @@ def contacts(tables: Evidences, as_of: date) -> Any:
 
     contact = tables.contact
     if contact is None:
-        return nobody("contact_of_case")
+        return None
     recent = contact.filter(contact.started.cast("date").between(*window(as_of)))
     if {"source_kind", "index_pseudonym"} <= set(contact.columns):
         seen = recent.filter(ibis.coalesce(recent.source_kind.isin(SEEN_BY_CHANCE), False))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 
+from . import planned
 from .status import TABLE, PersonStatus, read_status
-from .update import HISTORY, newest_rows
+from .update import HISTORY
 
 MOST_CHANGES = 1000
 
@@ -29,32 +29,23 @@ WITHHELD_BELOW = 10
 
 def person_status(node: Node, pseudonym: str) -> PersonStatus:
     """The newest level of one person. ``NotFound`` before levels were decided, or for nobody known."""
-    parts = status_tables(node)
-    if not parts:
+    if not node.lake.exists(TABLE):
         raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide")
-    own = newest_rows([part.filter(part.pseudonym == pseudonym) for part in parts])
-    rows = node.engine.to_arrow(own).to_pylist()
-    if not rows:
+    found = person_statuses(node, [pseudonym])
+    if not found:
         raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
-    return read_status(rows[0])
+    return found[0]
 
 
 def person_statuses(node: Node, pseudonyms: Sequence[str]) -> list[PersonStatus]:
     """The newest levels of many persons in one query, in no order; who has none is left out."""
     import pyarrow as pa
 
-    parts = status_tables(node)
-    if not parts or not pseudonyms:
+    there = node.lake.tables()
+    if TABLE not in there or not pseudonyms:
         return []
-    asked = node.engine.bind(pa.table({"pseudonym": pa.array(pseudonyms, pa.string())}))
-    return [read_status(row) for row in node.engine.to_arrow(newest_rows(parts, asked)).to_pylist()]
-
-
-def status_tables(node: Node) -> list[Any]:
-    """The tables whose newest row of a person is that person's state; none before levels were decided."""
-    if not node.lake.exists(TABLE):
-        return []
-    return [node.engine.table(name) for name in (TABLE, HISTORY) if node.lake.exists(name)]
+    asked = pa.table({"pseudonym": pa.array(pseudonyms, pa.string())})
+    return [read_status(row) for row in node.engine.run(planned.newest(there), {planned.SOME: asked}).to_pylist()]
 
 
 @dataclass(frozen=True, slots=True)

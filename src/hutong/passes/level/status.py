@@ -15,7 +15,7 @@ from hutong.errors import BadInput
 from ..rulebook.evidence import Evidence
 from ..rulebook.rulebook import LevelDecision, Rulebook, decide_level
 from . import health
-from .fact import FACTS, Evidences, known_last, nobody, window
+from .fact import FACTS, Evidences, column_types, known_last, window
 
 if TYPE_CHECKING:
     import ibis
@@ -103,6 +103,8 @@ def facts_of_population(tables: Evidences, as_of: date, disease: str | None = No
         One row a person: ``pseudonym`` and, for each of FACTS, a column of its name (null: not known) and one with the
         day when it was true, ``<name>_on``.
     """
+    import ibis
+
     risk = tables.risk_area.select("area_code", "level", "severity")
     tables = tables.about(disease)
     facts = persons = _newest_person(tables.person)
@@ -117,10 +119,13 @@ def facts_of_population(tables: Evidences, as_of: date, disease: str | None = No
         health.immunisations(tables.immunization, as_of),
     )
     # One chain of joins and one selection: to plan each join by itself takes longer than to run them all.
-    for number, part in enumerate(parts):
+    known = [part for part in parts if part is not None]
+    for number, part in enumerate(known):
         whose = f"_person_{number}"
         facts = facts.left_join(part.rename({whose: "pseudonym"}), persons.pseudonym == part.pseudonym)
-    return facts.select("pseudonym", *(column for name in FACTS for column in (name, f"{name}_on")))
+    there = {column for part in known for column in part.columns}
+    columns = {name: facts[name] if name in there else ibis.null(kind) for name, kind in column_types().items()}
+    return facts.select("pseudonym", **columns)
 
 
 def statuses(facts: ibis.Table, rulebook: Rulebook, as_of: date) -> ibis.Table:
@@ -172,7 +177,7 @@ def _stays(stay: Any, risk: Any, as_of: date) -> Any:
     import ibis
 
     if stay is None:
-        return nobody("stay_risk_max_14d")
+        return None
     stay = _newest_declared(stay)
     first, last = window(as_of)
     stays = stay.mutate(_last=ibis.least(ibis.coalesce(stay.left.cast("date"), last), last))

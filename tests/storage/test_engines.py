@@ -1,0 +1,83 @@
+"""A query over changing tables: translated once, always run over what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hutong.errors import NotFound
+from hutong.node import Node
+from hutong.storage.query import Query
+from tests.conftest import NewNode
+
+
+@pytest.fixture
+def node(new_node: NewNode) -> Node:
+    return new_node("tw")
+
+
+class Counted:
+    """Seen of each person as often as the rows ``wanted`` allow, and how often it was built."""
+
+    def __init__(self, key: str) -> None:
+        self.built = 0
+        self.query = Query((key,), ("seen",), self.build)
+
+    def build(self, tables: Mapping[str, Any]) -> Any:
+        self.built += 1
+        seen = tables["seen"].semi_join(tables["wanted"], "person")
+        return seen.group_by("person").agg(times=seen.count()).order_by("person")
+
+
+def rows(*persons: str, **more: Any) -> pa.Table:
+    return pa.table({"person": pa.array(persons, pa.string()), **more})
+
+
+def found(node: Node, query: Query, *wanted: str) -> dict[str, int]:
+    answer = node.engine.run(query, {"wanted": rows(*wanted)})
+    return {row["person"]: row["times"] for row in answer.to_pylist()}
+
+
+def test_each_run_reads_the_newest_rows(node: Node) -> None:
+    counted = Counted("newest")
+    node.lake.append("seen", rows("a", "b"), high_water=1)
+    assert found(node, counted.query, "a", "b") == {"a": 1, "b": 1}
+    node.lake.append("seen", rows("a"), high_water=2)
+    assert found(node, counted.query, "a") == {"a": 2}
+    node.lake.replace("seen", rows())
+    assert found(node, counted.query, "a") == {}
+    assert counted.built == 1
+
+
+def test_a_table_that_gains_columns_is_another_query(node: Node) -> None:
+    counted = Counted("grows")
+    node.lake.append("seen", rows("a"), high_water=1)
+    assert found(node, counted.query, "a") == {"a": 1}
+    node.lake.append("seen", rows("a", place=["here"]), high_water=2)
+    assert found(node, counted.query, "a") == {"a": 2}
+    assert counted.built == 2
+
+
+def test_queries_of_one_key_share_a_translation_in_all_nodes(node: Node, new_node: NewNode) -> None:
+    first, second, other = Counted("shared"), Counted("shared"), new_node("pe")
+    for one, persons in ((node, ("a",)), (other, ("a", "a", "a"))):
+        one.lake.append("seen", rows(*persons), high_water=1)
+    assert found(node, first.query, "a") == {"a": 1}
+    assert found(other, second.query, "a") == {"a": 3}
+    assert (first.built, second.built) == (1, 0)
+
+
+def test_rows_are_gone_after_a_run_that_fails(node: Node) -> None:
+    counted = Counted("fails")
+    node.lake.append("seen", rows("a"), high_water=1)
+    with pytest.raises(Exception, match="person"):
+        node.engine.run(counted.query, {"wanted": pa.table({"nobody": [1]})})
+    assert found(node, counted.query, "a") == {"a": 1}
+
+
+def test_a_table_that_is_not_there_is_said(node: Node) -> None:
+    with pytest.raises(NotFound, match="seen"):
+        found(node, Counted("absent").query, "a")
