@@ -310,7 +310,7 @@ def test_the_log_tells_how_many_and_not_which_levels(region: Node) -> None:
 
 @pytest.mark.spark
 def test_spark_gives_the_same(new_node: NewNode, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    states, runs, latencies = [], [], []
+    states, histories, runs, latencies = [], [], [], []
     for engine in ("duckdb", "spark"):
         monkeypatch.setenv("HUTONG_ENGINE", engine)
         node = new_node(f"t{engine[0]}")
@@ -322,13 +322,18 @@ def test_spark_gives_the_same(new_node: NewNode, clock: Clock, monkeypatch: pyte
         run = update(node)
         runs.append((run.full, run.persons, run.changed))
         latencies.append(update_latency(node))
-        by_number = {
-            number: (level(node, number), len(status_history(node, pseudonym(node, number)))) for number in NUMBERS
-        }
-        states.append(by_number)
+        numbers = {pseudonym(node, number): number for number in NUMBERS}
+        states.append(
+            {
+                numbers[one.pseudonym]: (one.level, one.rule_ids, one.facts, one.evidence_dates)
+                for one in level_queries.person_statuses(node, list(numbers))
+            }
+        )
+        histories.append([change.level for change in status_history(node, pseudonym(node, "R2"))])
     assert runs == [(False, 2, 2)] * 2
     assert states[0] == states[1]
-    assert states[1]["R2"] == ("high", 2)
+    assert set(states[1]) == set(NUMBERS)
+    assert histories == [["high", "low"]] * 2
     assert latencies[0] == latencies[1]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -81,3 +83,29 @@ def test_rows_are_gone_after_a_run_that_fails(node: Node) -> None:
 def test_a_table_that_is_not_there_is_said(node: Node) -> None:
     with pytest.raises(NotFound, match="seen"):
         found(node, Counted("absent").query, "a")
+
+
+EACH_TYPE = pa.table(
+    {
+        "number": pa.array([1, None, 2**53 + 1], pa.int64()),
+        "small": pa.array([None, 7, 8], pa.int32()),
+        "share": pa.array([0.5, None, 1.5], pa.float64()),
+        "exact": pa.array([Decimal("0.10"), None, Decimal("2.50")], pa.decimal128(9, 2)),
+        "said": pa.array([True, None, False]),
+        "text": pa.array(["a", None, ""]),
+        "day": pa.array([date(2026, 2, 28), None, date(1969, 12, 31)]),
+        "moment": pa.array([datetime(2026, 2, 28, 1, 2, 3, 4, UTC), None, None], pa.timestamp("us", "UTC")),
+        "whole": pa.array([1, 2, 3], pa.int64()),
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_rows_come_back_as_they_were_given(name: str, new_node: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUTONG_ENGINE", name)
+    engine = new_node("tw").engine
+    assert engine.name == name
+    by_number = engine.to_arrow(engine.bind(EACH_TYPE).order_by("whole")).to_pylist()
+    assert by_number == EACH_TYPE.to_pylist()
+    query = Query(("given",), (), lambda tables: tables["given"].order_by("whole"))
+    assert engine.run(query, {"given": EACH_TYPE}).to_pylist() == EACH_TYPE.to_pylist()

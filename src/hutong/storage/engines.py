@@ -158,6 +158,7 @@ class SparkEngine:
         self._threads = threads
         self._opened: Any = None
         self._session: Any = None
+        self._bound = 0
 
     @property
     def _backend(self) -> Any:
@@ -176,16 +177,43 @@ class SparkEngine:
         return backend.table(view)
 
     def bind(self, rows: pa.Table) -> ibis.Table:
-        import ibis
+        self._bound += 1
+        return self._bind(f"bound_{self._bound}", rows)
 
-        return ibis.memtable(rows)
+    def _bind(self, name: str, rows: pa.Table) -> ibis.Table:
+        import ibis
+        from ibis.backends.pyspark.datatypes import PySparkSchema
+
+        backend = self._backend
+        schema = PySparkSchema.from_ibis(ibis.Schema.from_pyarrow(rows.schema))
+        # Spark 3.5 takes no Arrow. Ibis would go by pandas, where a number that is null makes floats of its column.
+        values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        self._session.createDataFrame(values, schema=schema).createOrReplaceTempView(name)
+        return backend.table(name)
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
-        return self._backend.to_pyarrow(expression)
+        import pyarrow as pa
+        from pyspark.sql.pandas.types import to_arrow_schema
+
+        backend = self._backend
+        backend._run_pre_execute_hooks(expression)
+        frame = self._session.sql(str(backend.compile(expression)))
+        # As Arrow, and not by pandas, for the same reason.
+        found = pa.Table.from_batches(frame._collect_as_arrow(), to_arrow_schema(frame.schema))
+        # Ibis does not know that Spark's moments are in UTC.
+        wanted = [
+            found.schema.field(field.name) if pa.types.is_timestamp(field.type) else field
+            for field in expression.schema().to_pyarrow()
+        ]
+        return found.cast(pa.schema(wanted))
 
     def run(self, query: Query, rows: Mapping[str, pa.Table] = _NONE) -> pa.Table:
         tables = {name: self.table(name) for name in query.tables}
-        return self.to_arrow(query.build({**tables, **{name: self.bind(table) for name, table in rows.items()}}))
+        try:
+            return self.to_arrow(query.build(tables | {name: self._bind(name, table) for name, table in rows.items()}))
+        finally:
+            for name in rows:
+                self._session.catalog.dropTempView(name)
 
     def close(self) -> None:
         if self._session is not None:
