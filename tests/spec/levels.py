@@ -142,7 +142,7 @@ CHAPTER = Chapter(
         _fact(
             "Days since somebody fell ill, by their own case record",
             "From onset, else confirmation, else notification, else the record's first day. Suspected and discarded cases "
-            "are none, and one that has recovered is over: of the records of one first day the newest known stands. A "
+            "are none; of the records of one first day the newest known stands. Recovery ends all that had begun by then. A "
             "record that is discarded takes back what was known before it of the same disease, whatever its dates.",
             {
                 "person": PEOPLE,
@@ -150,9 +150,11 @@ CHAPTER = Chapter(
                     pseudonym text | disease text | classification text | onset_date date | confirmation_date date | notification_date date | true_from date | outcome text | outcome_date date | known_at datetime    | receipt_id text | row_number integer
                     anna           | dengue       | confirmed           | 2015-09-04      | 2015-09-07             | 2015-09-08             | 2015-09-08     | –            | –                 | 2015-09-08T00:00:00Z | r1              | 1
                     anna           | dengue       | suspected           | 2015-09-13      | –                      | –                      | –              | –            | –                 | 2015-09-13T00:00:00Z | r2              | 1
+                    ben            | dengue       | confirmed           | 2015-08-01      | –                      | –                      | –              | recovered    | 2015-08-20        | 2015-08-20T00:00:00Z | r0              | 1
                     ben            | dengue       | probable            | –               | –                      | –                      | 2015-09-10     | –            | –                 | 2015-09-10T00:00:00Z | r1              | 2
                     chen           | dengue       | confirmed           | 2015-09-01      | –                      | –                      | –              | –            | –                 | 2015-09-03T00:00:00Z | r1              | 3
                     chen           | dengue       | confirmed           | 2015-09-01      | –                      | –                      | –              | recovered    | 2015-09-12        | 2015-09-12T00:00:00Z | r2              | 2
+                    chen           | dengue       | confirmed           | –               | 2015-09-04             | –                      | –              | –            | –                 | 2015-09-04T00:00:00Z | r1              | 6
                     deng           | dengue       | confirmed           | 2015-09-09      | –                      | –                      | –              | –            | –                 | 2015-09-10T00:00:00Z | r1              | 4
                     deng           | dengue       | discarded           | –               | –                      | 2015-09-12             | –              | –            | –                 | 2015-09-12T00:00:00Z | r2              | 3
                     –              | dengue       | confirmed           | 2015-09-09      | –                      | –                      | –              | –            | –                 | 2015-09-10T00:00:00Z | r1              | 5

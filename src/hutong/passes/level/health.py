@@ -49,8 +49,9 @@ def tests(test: Any, as_of: date) -> Any:
 def own_case(case: Any, persons: Any, as_of: date) -> Any:
     """Days since the person's own newest case began that has not ended.
 
-    It began on the day of onset, else of confirmation, else of notification, else when the record was first true. It
-    ends with recovery (or death): who is well again is told so by a physician, and no count of days knows it better.
+    It began on the day of onset, else of confirmation, else of notification, else when the record was first true.
+    Recovery (or death) ends every case of the person and disease that had begun by then, for the record that tells of
+    it may have other dates: who is well again is told so by a physician, and no count of days knows it better.
     """
     import ibis
 
@@ -58,8 +59,11 @@ def own_case(case: Any, persons: Any, as_of: date) -> Any:
         return None
     # A list of cases is long and mostly of nobody whom it names: only the persons in question are ranked.
     found = standing_cases(case.semi_join(persons, "pseudonym"))
-    ended = found.outcome.isin(OVER) & ibis.coalesce(found.outcome_date <= ibis.literal(as_of), True)
-    lasting = found.filter(found["_began"] <= ibis.literal(as_of), ~ibis.coalesce(ended, False))
+    over = ibis.coalesce(found.outcome_date, found.known_at.cast("date"))
+    over = ibis.cases((found.outcome.isin(OVER) & (over <= ibis.literal(as_of)), over))
+    lasting = found.mutate(_over=over.max().over(group_by=("pseudonym", "disease")))
+    lasting = lasting.filter(lasting["_began"] <= ibis.literal(as_of))
+    lasting = lasting.filter(ibis.coalesce(lasting["_began"] > lasting["_over"], True))
     newest = lasting.group_by("pseudonym").agg(days_since_case_on=lasting["_began"].max())
     return newest.mutate(days_since_case=days_until(as_of, newest.days_since_case_on))
 
@@ -83,8 +87,8 @@ def standing_cases(case: Any) -> Any:
     )
     withdrawn = ranked["_age"].min(where=ranked.classification == WITHDRAWN).over(group_by=one_illness)
     stands = (ranked["_newest"] == 0) & ibis.coalesce(ranked["_age"] < withdrawn, True)
-    dated = ranked.select("pseudonym", "classification", "outcome", "outcome_date", "_began", _stands=stands)
-    return dated.filter(dated["_stands"], dated.classification.isin(CASES))
+    told = ranked.mutate(_stands=stands)
+    return told.filter(told["_stands"], told.classification.isin(CASES))
 
 
 def stated_health(symptom: Any, as_of: date) -> Any:
