@@ -535,6 +535,13 @@ def test_rules_are_evaluated_checked_and_tested_without_a_node(
     data = files.write("data.json", '{"days": 9}')
     outcome = hutong.ok("rules", "evaluate", "--rules", expression, "--data", data)
     assert [one["value"] for one in outcome["results"]] == [True]
+    wrong = files.write("wrong.json", '[{"id": "a", "logic": {"nope": [1]}}, {"id": "b", "logic": true}]')
+    broken = hutong("rules", "evaluate", "--rules", wrong, "--data", data, "--json")
+    assert (broken.code, [set(one) for one in broken.json["results"]]) == (1, [{"id", "error"}, {"id", "value"}])
+    listed = files.write("list.json", "[1]")
+    clock = ("--at", "2026-03-01T00:00:00Z")
+    refused = hutong("rules", "evaluate", "--rules", expression, "--data", listed, *clock)
+    assert (refused.code, refused.err.count("\n")) == (errors.BadInput.exit_code, 1)
     book = files.write("book.json", orjson.dumps(shipped_document("dengue-three-levels")))
     assert hutong.ok("rules", "check", book)["id"] == "dengue-3"
     next_one = files.write("next.json", orjson.dumps(shipped_document("dengue-three-levels", version="1.2.0")))

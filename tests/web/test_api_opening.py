@@ -133,6 +133,7 @@ def test_rows_of_an_area_and_time(client: TestClient) -> None:
     assert wanted
     assert page["next_after"] is None
     assert page["suppression"].startswith("Counts from 1 to 4 are withheld")
+    assert client.get(f"{WEEKLY}.json", params={"area": ""}).json() == whole  # as a form sends that nothing is chosen
 
 
 def test_a_file_of_an_area_and_time_has_its_rows_in_every_form(client: TestClient) -> None:

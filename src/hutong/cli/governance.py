@@ -189,6 +189,8 @@ def import_list(
     signed = read_text(file, "trust list", max_bytes=16 * 2**20).strip()
     if signed.startswith("{"):
         signed = str(_object(signed, file, "Give what hutong trust export wrote.").get("trust_list") or "")
+        if not signed:
+            raise BadInput(f"{file} holds no trust list.", "Export from a node that has one: hutong trust show")
     with opened(node) as opened_node:
         edition = actions.adopt_trust_list(opened_node, by=opened_node.operator, signed=signed, issuer_key=key)
     show(

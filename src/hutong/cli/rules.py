@@ -30,12 +30,14 @@ def evaluate(
     at: Annotated[str | None, typer.Option(help="Validation clock (ISO 8601), for rules that read it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate one CertLogic expression or a set of rules, without a node."""
+    """Evaluate one CertLogic expression or a set of rules, without a node; exits with 1 when a rule can't be."""
     from hutong.passes.certlogic.rule_set import evaluate_document
 
     outcome = evaluate_document(_json(rules_file, "rules"), _json(data_file, "data"), at=at)
     lines = [f"{one.get('id') or 'expression'}: {one.get('value', one.get('error'))}" for one in outcome["results"]]
     show(as_json, outcome, *lines)
+    if any("error" in one for one in outcome["results"]):
+        sys.exit(1)
 
 
 @rules.command("check")

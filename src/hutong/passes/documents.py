@@ -126,7 +126,7 @@ def known_fields(document: Any, fields: Collection[str], where: str) -> Document
         raise BadInput(f"{where} is no object.", "Give named fields.")
     unknown = sorted(str(field)[:40] for field in document if field not in fields)
     if unknown:
-        raise BadInput(f"{where} has the unknown field {unknown[0]!r}.", f"Use: {', '.join(sorted(fields))}.")
+        raise BadInput(f"{where}: the field {unknown[0]!r} is not known.", f"Use: {', '.join(sorted(fields))}.")
     return document
 
 

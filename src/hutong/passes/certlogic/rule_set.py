@@ -41,10 +41,8 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
 
 
 def _with_clock(data: Any, at: str) -> Any:
-    if not isinstance(data, dict):
-        return data
-    external = data.get("external")
-    if not isinstance(external, dict | None):
+    external = data.get("external") if isinstance(data, dict) else data
+    if not isinstance(data, dict) or not isinstance(external, dict | None):
         raise BadInput('The data\'s "external" is not an object.', "Give the data of EU rules: payload and external.")
     return {**data, "external": {**(external or {}), "validationClock": at}}
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
-from hutong.passes.credential.keys import MAX_KEYS, VerificationKey, read_keys
+
+from .keys import MAX_KEYS, VerificationKey, read_keys
 
 MAX_BYTES = 50_000_000
 MAX_FILES = 10_000
@@ -48,12 +49,17 @@ def read_key_files(path: Path) -> tuple[VerificationKey, ...]:
 
 
 def issuer_of(path: Path) -> str | None:
-    """Address of the issuer whose key set lies at this path below a directory of issuers; None for other files."""
-    parts = path.parts
-    if len(parts) < 3 or parts[-1] not in _SET_NAMES or parts[-2] not in _SET_FOLDERS:
+    """Address of the issuer whose key set lies at this path below a directory of issuers; None for other files.
+
+    The host is the first folder that can be one. Where none can, the set is that of the first folder, and so of no
+    issuer that there is, rather than of every one.
+    """
+    folders = path.parts[:-2]
+    if not folders or path.name not in _SET_NAMES or path.parent.name not in _SET_FOLDERS:
         return None
-    host = parts[0].lower()  # RFC 3986, 3.2.2; a set whose folder is not taken for a host would count for every issuer
-    return "https://" + "/".join((host, *parts[1:-2])) if _HOST.fullmatch(host) else None
+    first = next((index for index, folder in enumerate(folders) if _HOST.fullmatch(folder.lower())), 0)
+    host, *rest = folders[first:]
+    return "https://" + "/".join((host.lower(), *rest))  # a host is written in either case: RFC 3986, 3.2.2
 
 
 def _keys_of(content: bytes, issuer: str | None) -> tuple[VerificationKey, ...]:

@@ -143,7 +143,7 @@ def read_keys(key: Any) -> tuple[VerificationKey, ...]:
     if isinstance(key, list | tuple):
         return _read_list(key)
     if isinstance(key, Path):
-        from hutong.passes.credential.key_files import read_key_files
+        from .key_files import read_key_files
 
         return read_key_files(key)
     if isinstance(key, bytearray | memoryview):

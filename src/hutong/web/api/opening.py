@@ -162,7 +162,7 @@ def get_rows(
 
     release = _allowed_release(node, actor, dataset, version)
     path = queries.release_file(node, release, "parquet")
-    page = preview(path, Wanted(area, since, until), after=after, limit=limit)
+    page = preview(path, Wanted(area or None, since, until), after=after, limit=limit)
     return RowsModel(
         dataset=dataset,
         version=release.version,
@@ -212,7 +212,7 @@ def download(
     if format_ is None:
         raise NotFound("There is no such file of this release.", "See its files on its page.")
     about = next(entry for entry in release.distributions if entry.format == format_)
-    wanted = Wanted(area, since, until)
+    wanted = Wanted(area or None, since, until)
     content = None
     if wanted != Wanted():
         content = as_format(selected(queries.release_file(node, release, "parquet"), wanted), format_)
