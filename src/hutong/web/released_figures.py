@@ -35,6 +35,9 @@ KINDS = ("curve", "recent", "map", "areas")
 
 _kept: Kept[Figure | None] = Kept(128)
 _series: Kept[list[tuple[date, int | None]]] = Kept(128)
+# What readers choose is kept apart: choices without end would push out what every page shows.
+_chosen: Kept[Figure | None] = Kept(64)
+_chosen_series: Kept[list[tuple[date, int | None]]] = Kept(64)
 _notes: Kept[str] = Kept(16)
 _year: Kept[ReleasedCounts | None] = Kept(8)
 
@@ -56,6 +59,11 @@ class Area:
         return next((name for key in order if (name := self.names[key])), self.code)
 
 
+def is_drawn(dataset: Dataset) -> bool:
+    """Whether figures may be drawn of a data set: it is open to everyone, and of this node."""
+    return dataset.grade == 0 and dataset.origin is None
+
+
 def series(node: Node, release: Release) -> list[tuple[date, int | None]]:
     """The country's weekly counts in a release, oldest first; empty when it holds none."""
     path = queries.release_file(node, release, "parquet")
@@ -73,7 +81,7 @@ def selected_series(node: Node, release: Release, wanted: Wanted) -> list[tuple[
     if wanted == Wanted():
         return series(node, release)
     path = queries.release_file(node, release, "parquet")
-    return _series.get((path, wanted), lambda: area_series(path, wanted.area, wanted.since, wanted.until))
+    return _chosen_series.get((path, wanted), lambda: area_series(path, wanted.area, wanted.since, wanted.until))
 
 
 def selected_curve(
@@ -89,7 +97,7 @@ def selected_curve(
         return _curve(points, _basis(node, dataset, release, language), words, area)
 
     path = queries.release_file(node, release, "parquet")
-    return _kept.get((path, release.sha256, language.code, wanted), draw)
+    return _chosen.get((path, release.sha256, language.code, wanted), draw)
 
 
 def names_note(known: Iterable[Area], language: Language) -> str:

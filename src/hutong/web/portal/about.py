@@ -77,7 +77,7 @@ def about(
     words = words_of(language)
     if figure == JOINT:
         context = _joint(node, found, language)
-    elif figure in DEFINITIONS and found.origin is None and found.grade == 0:
+    elif figure in DEFINITIONS and released_figures.is_drawn(found):
         # Of what is not open to everyone no figure is shown, as on the page of the data set: it would tell the rows.
         release = found.current if chosen.version is None else found.release(chosen.version)
         if release is None:

@@ -97,7 +97,7 @@ def _own(
     words = words_of(language)
     columns = dataset_view.columns_of(node, release)
     may_read = node.policy.decide(actor, "download", Resource("Release", release.id, {"grade": found.grade})).allowed
-    is_counts = found.grade == 0 and bool(released_figures.series(node, release))
+    is_counts = released_figures.is_drawn(found) and bool(released_figures.series(node, release))
     is_current = release is found.current
     proof = proof_of_release(node, release)
     report = _report(node, release, proof)

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotSignedIn
 from hutong.governance import queries as governance
 from hutong.node import Node
-from hutong.passes.documents import MAX_BYTES, parse_document
+from hutong.passes.documents import MAX_BYTES, Document, parse_document
 from hutong.passes.draft import actions, queries
 from hutong.passes.draft.draft import Draft, Kind, Line
 from hutong.passes.draft.queries import PublishedDocument
@@ -99,7 +99,17 @@ def check_or_publish(
         draft = actions.check_draft(node, by=actor, kind=kind, document=parsed)
         if step == "check":
             return _check_page(request, node, language, draft, document)
-        return _publish(request, node, language, actor, draft, document=document, second=second, password=password)
+        return _publish(
+            request,
+            node,
+            language,
+            actor,
+            draft,
+            parsed=parsed,
+            document=document,
+            second=second,
+            password=password,
+        )
     except HutongError as error:
         errors = {"document": said(language, error.what, error.do)}
         return _form_page(request, node, language, kind=kind, document=document, errors=errors, status=error.status)
@@ -112,11 +122,11 @@ def _publish(
     actor: Actor,
     draft: Draft,
     *,
+    parsed: Document,
     document: str,
     second: str,
     password: str,
 ) -> Response:
-    parsed = parse_document(document.encode("utf-8", "replace"), "The document")
     try:
         agreeing = second_person(node, request, second, password)
         actions.publish_draft(node, by=actor, second=agreeing, kind=draft.kind, document=parsed)
