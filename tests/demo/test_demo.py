@@ -149,6 +149,9 @@ def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstra
     answers = {scene: answer["answer"] for scene, answer in demo.facts["passes"]["verified_by_pe"].items()}
     assert set(answers.values()) == {"accepted", "refused", "unknown"}
     assert demo.facts["passes"]["altered"]["answer"] == "unknown"
+    recognised = demo.facts["passes"]["recognition"]
+    assert {name: len(answers) for name, answers in recognised.items()} == {"tw in pe": 3, "pe in tw": 4}
+    assert all(set(answers.values()) == {"accepted", "refused"} for answers in recognised.values())
     assert (
         sum(demo.facts["passes"]["levels"]["by_level"].values()) == demo.facts["passes"]["levels"]["persons"] == 50_000
     )
@@ -157,7 +160,7 @@ def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstra
 def test_each_address_of_the_closing_screen_opens(demo: Demonstration) -> None:
     closing = demo.told[demo.told.index("Open\n") :]
     addresses = re.findall(r"http://\S+", closing)
-    assert len(addresses) == 6
+    assert len(addresses) == 7
     for address in addresses:
         assert httpx.get(address, follow_redirects=True, timeout=60).status_code == 200
     assert demo.facts["accounts"]["password"] in closing

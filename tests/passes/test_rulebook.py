@@ -101,7 +101,7 @@ def _set(path: str, value: Any) -> Any:
         (_set("evidence/0/values", None), "codes"),
         (_set("evidence/2/required", "yes"), "neither true nor false"),
         (_set("evidence/2/name", "a b"), "no usable name"),
-        (_set("rules/0/colour", "red"), "unknown field"),
+        (_set("rules/0/colour", "red"), "is not known"),
         (_set("emergency", None), "'emergency'"),
         (_set("disease", ["dengue"]), "'disease'"),
         (_set("id", "Dengue 3"), "'id'"),

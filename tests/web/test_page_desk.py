@@ -74,6 +74,7 @@ def test_a_resident_sees_the_own_level_over_time(doors: Doors) -> None:
     assert "You tested positive for dengue in the last 7 days. test-0-7" in page
     assert "You live in a high-risk area. residence-high" in page
     assert "My level over time" not in doors.client("li").get("/en/pass").text
+    assert [f'value="{who}"' in doors.client(who).get("/en/pass").text for who in ("R1", "li")] == [True, False]
     assert "我的等级历史" in doors.client("R1").get("/zh/pass").text
 
 

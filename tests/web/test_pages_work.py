@@ -102,7 +102,14 @@ def test_what_stewards_see_is_not_for_everyone(world: World, person: Callable[[s
     somebody.page("/en/steward", 403)
     somebody.page(f"/en/steward/receipts/{world.receipts[1].id}", 403)
     somebody.page("/en/steward/submissions", 403)
-    somebody.page("/en/steward/publish", 403)
+    assert "Your account may not do this" in somebody.page("/en/steward/publish", 403)
+
+
+@pytest.mark.parametrize("role", ["resident", "verifier"])
+def test_who_asks_for_no_data_is_told_whose_requests_are(person: Callable[[str], Person], role: str) -> None:
+    text = person(role).page("/en/requests")
+    assert "Requests are for partners" in text
+    assert "Ask for data" not in text
 
 
 def test_the_public_is_led_to_the_sign_in_page(client: TestClient, shared: Shared) -> None:

@@ -24,6 +24,8 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.recognition import actions as recognition_actions
+from hutong.passes.recognition import matrix_queries
+from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 AS_OF = date(2015, 9, 15)
 MOST_TOWNSHIPS = 22
 SCENES = ("workplace", "school", "transport", "community")
+MATRIX_SCENE = Scene.TRANSPORT
 MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
 
 
@@ -62,6 +65,7 @@ def passes(demo: Demo) -> None:
         )
         _decide(demo, giver, outbreak.as_of, facts)
         issued = _issue(demo, giver, facts)
+        _recognise(demo, facts)
         _verify(demo, taker, issued, facts)
 
 
@@ -187,8 +191,23 @@ def _issue(demo: Demo, giver: Node, facts: dict[str, Any]) -> IssuedPass:
     return issued
 
 
+def _recognise(demo: Demo, facts: dict[str, Any]) -> None:
+    """Each region takes over what the other signed, the hub what both did: who recognises whom is then computed."""
+    giver, taker, hub = demo.giver, demo.taker, demo.nodes["hub"]
+    for node, party in ((giver, taker), (taker, giver), (hub, giver), (hub, taker)):
+        bundle_actions.fetch_party_bundle(node, by=node.operator, party_id=party.id)
+    found = facts["recognition"] = {}
+    for cell in matrix_queries.matrix(hub, MATRIX_SCENE).cells:
+        if cell.issuer != cell.verifier and cell.answers:
+            accepted = [level for level, answer in cell.answers.items() if answer is Answer.ACCEPTED]
+            found[f"{cell.issuer} in {cell.verifier}"] = {name: str(answer) for name, answer in cell.answers.items()}
+            demo.report.say(
+                f"hub, by what both signed: {cell.verifier} lets {len(accepted)} of {len(cell.answers)} levels of "
+                f"{cell.issuer} into public {MATRIX_SCENE}: {', '.join(accepted) or 'none'}"
+            )
+
+
 def _verify(demo: Demo, taker: Node, issued: IssuedPass, facts: dict[str, Any]) -> None:
-    bundle_actions.fetch_party_bundle(taker, by=taker.operator, party_id=demo.giver.id)
     bundle = demo.folder / f"{taker.id}-trust-bundle.json"
     bundle.write_bytes(orjson.dumps(bundle_queries.bundle_file(taker)))
     facts["trust_bundle"] = str(bundle)

@@ -132,6 +132,7 @@ def _closing_screen(demo: Demo) -> None:
         (f"{giver}/", f"{demo.giver.settings.name['en']}: emergency, epidemic curve, map, data, quality"),
         (f"{taker}/", f"{demo.taker.settings.name['en']}: the same for the other list"),
         (f"{taker}/en/pass/verify", "check the pass: its picture is " + str(demo.folder / "pass.png")),
+        (f"{demo.url('hub')}/en/recognition", "whose levels each region recognises, at nine kinds of places"),
         (f"{giver}/en/pass", f"a resident's own pass and appeals: sign in as {resident_number(0)}"),
         (f"{giver}/en/log", "every step above, with its proof"),
     )

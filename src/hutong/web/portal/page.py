@@ -79,8 +79,10 @@ def error_text(request: Request, *, status: int, what: str, do: str) -> str:
     code = request.url.path.split("/", 2)[1]
     language = language_of(code) if code in ("en", "zh") else ENGLISH
     context: dict[str, Any] = {"status": status, "code": status, "what": what, "do": do}
+    words = translations(language)
+    if status == 403:
+        context["headline"] = words.gettext("Your account may not do this")
     if status == 401:
-        words = translations(language)
         address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         # The sign-in page checks the address again. What a form was sent to has no page to come back to.
         following = f"?next={quote(address, safe='/')}" if request.method == "GET" else ""

@@ -109,6 +109,7 @@ def _pass_page(
     status: int = 200,
 ) -> HTMLResponse:
     roles = actor.roles
+    for_others = bool(roles & (MAY_ISSUE - {"resident"}))
     in_force = [one.rulebook for one in rulebook_queries.rulebooks(node) if one.rulebook.in_force(node.clock())]
     response = page(
         request,
@@ -116,8 +117,9 @@ def _pass_page(
         "pass.html",
         status=status,
         may_issue=bool(roles & MAY_ISSUE),
-        for_others=bool(roles & (MAY_ISSUE - {"resident"})),
-        person=person,
+        for_others=for_others,
+        # A resident's account is named by the number under which the vault knows the person.
+        person=person or ("" if for_others or "resident" not in roles else actor.id),
         hours=hours_to_choose(words_of(language)),
         facts=[] if issued else facts,
         facts_to_choose=pass_code.facts_to_choose(node, actor, language) if roles & MAY_ISSUE else [],

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn
+from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
 from hutong.node import Node
 from hutong.opening.catalogue.catalogue import MEDIA_TYPES, Dataset
 from hutong.sharing import actions, demand, queries
@@ -39,9 +39,19 @@ SHOWN = 50
 @router.get("/{language}/requests", response_class=HTMLResponse)
 def list_requests(request: Request, node: CurrentNode, language: PageLanguage, actor: PageActor) -> HTMLResponse:
     """Requests, agreements and deliveries that the reader may see; the public is told how it works."""
-    if actor.kind == "public":
-        return page(request, language, "requests.html", may_read=False, requests=[], agreements=[], deliveries=[])
-    party = queries.readable_party(node, actor)
+    try:
+        party = queries.readable_party(node, actor)
+    except Refused:
+        return page(
+            request,
+            language,
+            "requests.html",
+            may_read=False,
+            is_public=actor.kind == "public",
+            requests=[],
+            agreements=[],
+            deliveries=[],
+        )
     agreements = queries.agreements(node, recipient=party, limit=SHOWN)
     own = None if party is None else [kept.agreement.id for kept in agreements]
     return page(
