@@ -59,7 +59,10 @@ class Crosswalk:
         if type(level) is int and abs(level) < 10**9:
             level = str(level)
         code = level if isinstance(level, str) else None
-        return next((one for one in self.levels if one.code == code), None)
+        for one in self.levels:
+            if one.code == code:
+                return one
+        return None
 
     def to_scale(self, level: Any) -> str:
         """Where a level lies on the common scale; ``unknown`` for one that the crosswalk does not name."""

@@ -26,6 +26,8 @@ PASS_FIELDS = (*("level", "scale", "reasons", "issuer", "rulebook", "version", "
 
 EXTERNAL_FIELDS = ("validationClock", "scene")
 
+_TIMES = frozenset({"issued_at", "expires_at", "validationClock"})
+
 _UNDERSTOOD: Mapping[str, Texts] = {
     "no-crosswalk": {
         "en": "Nothing says how the levels of this issuer read here.",
@@ -90,6 +92,7 @@ class AcceptanceRule:
     """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``, and its sentences.
 
     ``names_under_review``: its condition has the text "under-review", so that it says what such a pass is worth.
+    ``reads_times``: its condition reads a time; those of a pass are written as text only for such a rule.
     """
 
     id: str
@@ -97,6 +100,7 @@ class AcceptanceRule:
     texts: Texts
     holds: Callable[[Document], bool] = field(repr=False, compare=False)
     names_under_review: bool = False
+    reads_times: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def judge(
     if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
         return _unknown(UNDER_REVIEW, scale)
     found = crosswalk.find(payload_facts["level"]) if crosswalk else None
-    context = _context(payload_facts, scale, found.reason_classes if found else (), str(scene), at)
+    times = any(rule.reads_times for rule in rules)
+    context = _context(payload_facts, scale, found.reason_classes if found else (), str(scene), at, times=times)
     return _apply(rules, context, scale)
 
 
@@ -203,11 +208,13 @@ def _unknown(why: str, scale: str = UNKNOWN) -> Verdict:
 
 
 def _context(
-    payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime
+    payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime, *, times: bool
 ) -> dict[str, Any]:
-    shown = {name: payload_facts.get(name) for name in PASS_FIELDS}
-    shown |= {name: _plain(shown[name]) for name in ("issued_at", "expires_at")}
-    shown |= {"scale": scale, "reasons": list(reason_classes)}
+    """What rules read; without ``times`` for rules that read none, since to write them takes half of all judging."""
+    shown = {**payload_facts, "scale": scale, "reasons": list(reason_classes)}
+    if not times:
+        return {"pass": shown, "external": {"scene": scene}}
+    shown |= {name: _plain(payload_facts.get(name)) for name in ("issued_at", "expires_at")}
     return {"pass": shown, "external": {"validationClock": _plain(at), "scene": scene}}
 
 
@@ -295,8 +302,7 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
         run = compile_rule(condition)
     except BadInput as error:
         raise BadInput(f"{where} is not usable. {error.what}", error.do) from error
-    for path in data_accesses(condition):
-        _require_readable(path, where)
+    fields = {_require_readable(path, where) for path in data_accesses(condition)}
 
     def holds(context: Document) -> bool:
         return truth(run(context))
@@ -304,10 +310,10 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
     for scale in (*SCALE, UNDER_REVIEW):
         facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
         try:
-            holds(_context(facts, scale, ("nothing-found",), scene, period.start))
+            holds(_context(facts, scale, ("nothing-found",), scene, period.start, times=True))
         except HutongError as error:
             raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
-    return AcceptanceRule(name, condition, texts, holds, _names(condition, UNDER_REVIEW))
+    return AcceptanceRule(name, condition, texts, holds, _names(condition, UNDER_REVIEW), not _TIMES.isdisjoint(fields))
 
 
 def _names(condition: Any, wanted: str) -> bool:
@@ -317,11 +323,14 @@ def _names(condition: Any, wanted: str) -> bool:
     return any(_names(operand, wanted) for operand in condition) if isinstance(condition, list) else condition == wanted
 
 
-def _require_readable(path: str, where: str) -> None:
+def _require_readable(path: str, where: str) -> str:
+    """The field that a path reads."""
     root, _, rest = path.partition(".")
     known = {"pass": PASS_FIELDS, "external": EXTERNAL_FIELDS}.get(root, ())
-    if rest.partition(".")[0] not in known:
+    field_name = rest.partition(".")[0]
+    if field_name not in known:
         raise BadInput(
             f"{where} reads {path[:80]!r}, which a verifier does not have.",
             f"Read pass.({'|'.join(PASS_FIELDS)}) or external.({'|'.join(EXTERNAL_FIELDS)}).",
         )
+    return field_name
