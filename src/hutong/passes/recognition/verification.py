@@ -17,6 +17,7 @@ from hutong.errors import BadInput, HutongError
 from .. import documents
 from ..credential.level_pass import LevelPass
 from ..credential.read import ReadPass, read_pass
+from ..credential.status_list import StatusList
 from ..documents import Document, Reason, Texts
 from ..rulebook.rulebook import UNKNOWN
 from ..trust_bundle.trust_bundle import IssuerTrust, TrustSnapshot, as_path, read_trust
@@ -152,43 +153,58 @@ def verify_pass(
     at = _moment(at)
     snapshot = read_trust(trust)
     acceptance = _acceptance(rules, snapshot)
-    known: dict[str, Any] = {
-        "scene": str(scene),
-        "at": at,
-        "list_number": snapshot.number,
-        "list_age_seconds": max(0, int((at - snapshot.issued_at).total_seconds())),
-    }
+    age_seconds = _seconds_between(snapshot.issued_at, at)
     try:
         read = read_pass(text, keys=snapshot.ring)
     except HutongError as error:
         sentence = _SENTENCES["not-understood"]
         because = Reason("not-understood", {**sentence, "en": f"{sentence['en']} {error.what}"})
-        return Verification(answer=Answer.UNKNOWN, reasons=(because,), **known)
-    known |= {
-        "kind": read.kind,
-        "issuer": read.issuer,
-        "issued_at": read.issued_at,
-        "expires_at": read.expires_at,
-        "level": read.claims.level if read.claims is not None else None,
-        "facts": read.payload["facts"] if read.claims is not None and read.signature_valid else {},
-    }
+        return Verification(
+            answer=Answer.UNKNOWN,
+            reasons=(because,),
+            scene=str(scene),
+            at=at,
+            list_number=snapshot.number,
+            list_age_seconds=age_seconds,
+        )
+    answer, reasons, scale, status = _decide(read, snapshot, acceptance, str(scene), at)
+    own = read.claims
+    return Verification(
+        answer=answer,
+        reasons=reasons,
+        scene=str(scene),
+        at=at,
+        kind=read.kind,
+        level=own.level if own is not None else None,
+        scale=scale,
+        issuer=read.issuer,
+        issued_at=read.issued_at,
+        expires_at=read.expires_at,
+        list_number=snapshot.number,
+        list_age_seconds=age_seconds,
+        status_age_seconds=_seconds_between(status.issued_at, at) if status is not None else None,
+        facts=read.payload["facts"] if own is not None and read.signature_valid else {},
+    )
+
+
+def _decide(
+    read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules | None, scene: str, at: datetime
+) -> tuple[Answer, tuple[Reason, ...], str | None, StatusList | None]:
+    """Answer, reasons, place on the common scale, revocation list; the last two are None where it needs no rules."""
     if refused := _refused(read, snapshot, at):
-        return Verification(answer=Answer.REFUSED, reasons=_reasons(refused), **known)
+        return Answer.REFUSED, _reasons(refused), None, None
     if missing := _missing(read, snapshot, at):
-        return Verification(answer=Answer.UNKNOWN, reasons=_reasons(missing), **known)
+        return Answer.UNKNOWN, _reasons(missing), None, None
     claims = read.claims
     assert claims is not None
     issuer = snapshot.issuers[claims.issuer]
-    status = issuer.status_lists[claims.status_list]
     crosswalk = issuer.crosswalk(claims.rulebook, documents.semver(claims.version)[0], at)
-    verdict = judge(_shown(read, claims), crosswalk, acceptance, known["scene"], at)
-    return Verification(
-        answer=verdict.answer,
-        reasons=verdict.reasons,
-        scale=verdict.scale,
-        status_age_seconds=max(0, int((at - status.issued_at).total_seconds())),
-        **known,
-    )
+    verdict = judge(_shown(read, claims), crosswalk, acceptance, scene, at)
+    return verdict.answer, verdict.reasons, verdict.scale, issuer.status_lists[claims.status_list]
+
+
+def _seconds_between(earlier: datetime, later: datetime) -> int:
+    return max(0, int((later - earlier).total_seconds()))
 
 
 def _moment(at: object) -> datetime:
@@ -223,15 +239,20 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
     if claims is None or key is None:
         return None
     holder = snapshot.issuers.get(key.issuer or "")
-    found = {
-        "key-compromised": holder is not None and holder.has_lost(key),
-        "issuer-mismatch": key.issuer != claims.issuer,
-        "expired": at > claims.expires_at,
-        "not-yet-valid": claims.issued_at - at > CLOCK_SKEW,
-        "key-ended": key.not_after is not None and claims.issued_at > key.not_after,
-        "revoked": _is_revoked(claims, snapshot.issuers.get(claims.issuer)),
-    }
-    return _first(found)
+    found = None
+    if holder is not None and holder.has_lost(key):
+        found = "key-compromised"
+    elif key.issuer != claims.issuer:
+        found = "issuer-mismatch"
+    elif at > claims.expires_at:
+        found = "expired"
+    elif claims.issued_at - at > CLOCK_SKEW:
+        found = "not-yet-valid"
+    elif key.not_after is not None and claims.issued_at > key.not_after:
+        found = "key-ended"
+    elif _is_revoked(claims, snapshot.issuers.get(claims.issuer)):
+        found = "revoked"
+    return found
 
 
 def _is_revoked(claims: LevelPass, issuer: IssuerTrust | None) -> bool:
@@ -249,18 +270,18 @@ def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         return "kind-not-recognised"
     issuer = snapshot.issuers[read.claims.issuer]
     status = issuer.status_lists.get(read.claims.status_list)
-    found = {
-        "list-too-old": at - snapshot.issued_at > snapshot.max_age,
-        "clock-wrong": snapshot.issued_at - at > CLOCK_SKEW,
-        "issuer-ended": at >= issuer.valid_until,
-        "no-status-list": status is None or read.claims.status_position >= status.size,
-        "status-list-too-old": status is not None and at > status.expires_at,
-    }
-    return _first(found)
-
-
-def _first(found: Mapping[str, bool]) -> str | None:
-    return next((name for name, holds in found.items() if holds), None)
+    found = None
+    if at - snapshot.issued_at > snapshot.max_age:
+        found = "list-too-old"
+    elif snapshot.issued_at - at > CLOCK_SKEW:
+        found = "clock-wrong"
+    elif at >= issuer.valid_until:
+        found = "issuer-ended"
+    elif status is None or read.claims.status_position >= status.size:
+        found = "no-status-list"
+    elif at > status.expires_at:
+        found = "status-list-too-old"
+    return found
 
 
 def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:

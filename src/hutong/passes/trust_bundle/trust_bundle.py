@@ -74,9 +74,13 @@ class IssuerTrust:
 
     def crosswalk(self, rulebook: str, major: int, at: datetime) -> Crosswalk | None:
         """The crosswalk for levels of a rulebook: one in force if there is one, else another one for it, else None."""
-        fitting = [one for one in self.crosswalks if one.rulebook == rulebook and one.major == major]
-        in_force = [one for one in fitting if one.period.holds(at)]
-        return next(iter(in_force[-1:] or fitting[-1:]), None)
+        newest = None
+        for one in reversed(self.crosswalks):
+            if one.rulebook == rulebook and one.major == major:
+                if one.period.holds(at):
+                    return one
+                newest = newest or one
+        return newest
 
 
 @dataclass(frozen=True)
