@@ -11,7 +11,8 @@ import struct
 from hutong.errors import BadInput
 
 ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_DIGIT = bytes.maketrans(ALPHABET, bytes(range(45)))
+_FOREIGN = b"\xff"
+_DIGIT = bytes(ALPHABET.find(c) & 0xFF for c in range(256))  # 255 for what is not in the alphabet
 _PAIRS = tuple(chr(ALPHABET[n % 45]) + chr(ALPHABET[n // 45]) for n in range(2025))
 _SINGLES = tuple(chr(c) for c in ALPHABET)
 
@@ -36,12 +37,12 @@ def decode(text: str | bytes) -> bytes:
         raw = text.encode("ascii") if isinstance(text, str) else bytes(text)
     except UnicodeEncodeError:
         raise _refused("it holds characters outside the alphabet") from None
-    if raw.translate(None, ALPHABET):
+    digits = raw.translate(_DIGIT)
+    if _FOREIGN in digits:
         raise _refused("it holds characters outside the alphabet")
     rest = len(raw) % 3
     if rest == 1:
         raise _refused("its length is impossible")
-    digits = raw.translate(_DIGIT)
     whole = len(raw) - rest
     decoded = _decode_groups(digits[:whole])
     last = digits[-2] + 45 * digits[-1] if rest else 0

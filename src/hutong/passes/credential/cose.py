@@ -28,6 +28,7 @@ ALGORITHM, KEY_ID, CRITICAL = 1, 4, 2
 CHAIN, THUMBPRINT, SHA_256 = 33, 34, -16
 ALGORITHMS = {-7: "ES256", -37: "PS256"}
 _TAGS = (18, 61)
+_ARRAY = (list, tuple)
 _ES256 = ec.ECDSA(hashes.SHA256())
 _CONTEXT = b"\x84\x6aSignature1"
 
@@ -78,7 +79,7 @@ def parse(message: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
     for _ in _TAGS:
         if isinstance(item, cbor2.CBORTag) and item.tag in _TAGS:
             item = item.value
-    if not isinstance(item, list | tuple) or len(item) != 4:
+    if not isinstance(item, _ARRAY) or len(item) != 4:
         raise _refused()
     raw, unprotected, payload, signature = item
     if not (isinstance(raw, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):

@@ -106,23 +106,23 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
         BadInput: not a map, or a claim of the wrong type.
     """
     body = cbor.loads(payload, "the claims", max_bytes=max_bytes)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise BadInput("The certificate holds no claims.", "Scan the code again or ask the issuer.")
-    contents = body.get(HCERT, {})
-    times, unreadable = {}, []
+    contents, issuer = body.get(HCERT), body.get(ISSUER)
+    times: dict[int, dt.datetime | None] = {}
+    unreadable: list[int] = []
     for claim in (EXPIRES, NOT_BEFORE, ISSUED):
         try:
             times[claim] = to_time(body.get(claim))
         except BadInput:
             times[claim] = None
             unreadable.append(claim)
-    issuer = body.get(ISSUER)
     return Claims(
         issuer=issuer if type(issuer) is str else None,
         issued_at=times[ISSUED],
         expires_at=times[EXPIRES],
         not_before=times[NOT_BEFORE],
-        contents=contents if isinstance(contents, Mapping) else {},
+        contents=contents if isinstance(contents, dict) else {},
         body=body,
         unreadable_times=tuple(unreadable),
     )
@@ -136,13 +136,13 @@ def to_time(number: object) -> dt.datetime | None:
     """
     if number is None:
         return None
-    if isinstance(number, cbor.TaggedTime):
-        number = number.moment
     try:
+        if type(number) is int or type(number) is float:
+            return dt.datetime.fromtimestamp(number, dt.UTC)
+        if isinstance(number, cbor.TaggedTime):
+            number = number.moment
         if isinstance(number, dt.datetime) and number.tzinfo is not None:
             return number.astimezone(dt.UTC)
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            return dt.datetime.fromtimestamp(number, dt.UTC)
     except (ValueError, OverflowError, OSError):
         pass
     raise BadInput("A time in the certificate is not a time.", "Ask the issuer for a correct certificate.")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -51,25 +51,34 @@ class VerificationKey:
     not_before: dt.datetime | None = None
     not_after: dt.datetime | None = None
     algorithm: str | None = None
+    _verifies: str | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fitting = _fitting_algorithm(self.public_key)
+        object.__setattr__(self, "_verifies", fitting if self.algorithm in (None, fitting) else None)
 
     def verifies(self, algorithm: str, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` (raw r‖s for ES256, RFC 9053, 2.1) over ``message`` is this key's."""
-        if self.algorithm is not None and self.algorithm != algorithm:
+        if algorithm != self._verifies:
             return False
-        key = self.public_key
         try:
-            if isinstance(key, ec.EllipticCurvePublicKey):
-                if algorithm != "ES256" or len(signature) != 64 or key.curve.name != "secp256r1":
+            if algorithm == "ES256":
+                if len(signature) != 64:
                     return False
                 r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-                key.verify(encode_dss_signature(r, s), message, _ES256)
+                cast("ec.EllipticCurvePublicKey", self.public_key).verify(encode_dss_signature(r, s), message, _ES256)
             else:
-                if algorithm != "PS256" or key.key_size < 2048:
-                    return False
-                key.verify(signature, message, _PS256, hashes.SHA256())
+                cast("rsa.RSAPublicKey", self.public_key).verify(signature, message, _PS256, hashes.SHA256())
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def _fitting_algorithm(key: PublicKey) -> str | None:
+    """The algorithm of COSE and JOSE in which a key may verify here; None for another curve or too short a modulus."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ES256" if key.curve.name == "secp256r1" else None
+    return "PS256" if key.key_size >= 2048 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ MAX_FACTS = 32
 LIST_BITS = 24
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
 _SIMPLE = (str, int, float, bool, type(None))
+_ARRAY, _INTEGERS, _BYTES = (list, tuple), {int}, {bytes}
 _VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
 
 
@@ -89,7 +90,7 @@ class LevelPass:
             raise _refused("the holder commitment is not 12 bytes")
         if not (type(self.status_index) is int and 0 <= self.status_index < 1 << 40):
             raise _refused("the status index is not a position in a list")
-        if len(self.digests) > MAX_FACTS or any(len(digest) != DIGEST_BYTES for digest in self.digests):
+        if len(self.digests) > MAX_FACTS or not {DIGEST_BYTES}.issuperset(map(len, self.digests)):
             raise _refused("a digest of a fact is not 16 bytes, or there are more than 32")
 
     @property
@@ -203,7 +204,7 @@ def parse(claims: hcert.Claims) -> LevelPass:
         BadInput: no claim -72, or fields of another form.
     """
     entries = claims.contents.get(CLAIM)
-    if not isinstance(entries, list | tuple) or len(entries) not in (6, 7):
+    if not (isinstance(entries, _ARRAY) and 6 <= len(entries) <= 7):
         raise _refused("claim -72 is not an array of six or seven")
     level, rulebook, version, pass_id, status_index, commitment = entries[:6]
     digests = entries[6] if len(entries) == 7 else ()
@@ -213,9 +214,9 @@ def parse(claims: hcert.Claims) -> LevelPass:
         claims.not_before is not None and claims.not_before > claims.issued_at
     ):
         raise _refused("it holds from another time than that of its issue")
-    if not isinstance(version, list | tuple) or not all(type(part) is int for part in version):
+    if not (isinstance(version, _ARRAY) and len(version) == 3 and _INTEGERS.issuperset(map(type, version))):
         raise _refused("the rulebook version is not three numbers")
-    if not isinstance(digests, list | tuple) or not all(isinstance(digest, bytes) for digest in digests):
+    if not (isinstance(digests, _ARRAY) and _BYTES.issuperset(map(type, digests))):
         raise _refused("a digest of a fact is not 16 bytes")
     return LevelPass(
         issuer=claims.issuer or "",
@@ -223,7 +224,7 @@ def parse(claims: hcert.Claims) -> LevelPass:
         expires_at=claims.expires_at,
         level=UNDER_REVIEW if level is None else level,
         rulebook=rulebook,
-        version=".".join(str(part) for part in version[:4]),
+        version=".".join(map(str, version)),
         pass_id=pass_id,
         status_index=status_index,
         commitment=commitment,

@@ -88,16 +88,20 @@ def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iter
 
 def text_of(given: str | bytes | Sequence[str | bytes]) -> str:
     """The text itself, or that of the QR code in a picture; of several, one a line. Raises as :func:`read_pass`."""
-    if isinstance(given, list | tuple):
-        if len(given) > shc.MAX_CHUNKS:
-            raise LimitExceeded(f"More than {shc.MAX_CHUNKS} codes were given.", "Give the codes of one pass.")
-        given = "\n".join(text_of(part).strip(_EDGES) for part in given)
-    text = _to_text(bytes(given)) if isinstance(given, bytes | bytearray | memoryview) else given
-    if not isinstance(text, str):
-        raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
+    text = given if isinstance(given, str) else _text_of_other(given)
     if len(text) > MAX_TEXT:
         raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
     return text
+
+
+def _text_of_other(given: object) -> str:
+    if isinstance(given, list | tuple):
+        if len(given) > shc.MAX_CHUNKS:
+            raise LimitExceeded(f"More than {shc.MAX_CHUNKS} codes were given.", "Give the codes of one pass.")
+        return "\n".join(text_of(part).strip(_EDGES) for part in given)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return _to_text(bytes(given))
+    raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
 
 
 def _to_text(data: bytes) -> str:
