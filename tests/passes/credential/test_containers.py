@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hutong.errors import BadInput
-from hutong.passes.credential import gdhcn, hcert
+from hutong.passes.credential import cose, gdhcn, hcert
 from hutong.passes.credential.keys import KeyRing, write_jwk
 from hutong.passes.credential.read import ReadPass, read_pass
 
@@ -100,6 +102,24 @@ def test_a_message_may_be_tagged_or_not(tags: tuple[int, ...]) -> None:
 def test_another_kind_of_message_is_refused(tags: tuple[int, ...]) -> None:
     with pytest.raises(BadInput):
         read(tagged(*tags))
+
+
+@given(st.binary(max_size=40), st.integers(0, 300), st.integers(2, 400), st.integers(0, 255), st.binary(max_size=2))
+def test_a_message_in_our_own_form_is_read_as_the_decoder_reads_it(
+    header: bytes, size: int, position: int, byte: int, tail: bytes
+) -> None:
+    parts = [cbor2.dumps({1: -7, 4: header}), {}, bytes(size), bytes(64)]
+    message = bytearray(cbor2.dumps(cbor2.CBORTag(18, parts)) + tail)
+    message[position % len(message)] = byte if position % len(message) > 1 else message[position % len(message)]
+    assert taken_apart(bytes(message)) == taken_apart(b"\xd8\x3d" + bytes(message))  # tag 61 is always the decoder's
+
+
+def taken_apart(message: bytes) -> tuple[Any, ...] | str:
+    try:
+        read = cose.parse(message)
+    except BadInput:
+        return "refused"
+    return (read.protected, dict(read.unprotected), read.payload, read.signature, read.algorithm, read.key_id)
 
 
 def test_a_message_of_indefinite_length_is_the_same_message() -> None:

@@ -6,12 +6,11 @@ is read only for what the protected one leaves open, so that nobody steers a ver
 
 from __future__ import annotations
 
-import base64
+import binascii
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 from cryptography.hazmat.primitives import hashes
@@ -28,13 +27,13 @@ ALGORITHM, KEY_ID, CRITICAL = 1, 4, 2
 CHAIN, THUMBPRINT, SHA_256 = 33, 34, -16
 ALGORITHMS = {-7: "ES256", -37: "PS256"}
 _TAGS = (18, 61)
-_ARRAY = (list, tuple)
 _ES256 = ec.ECDSA(hashes.SHA256())
 _CONTEXT = b"\x84\x6aSignature1"
+_SIGNED_HEAD, _EMPTY_MAP = b"\xd2\x84", 0xA0
+_Fields = tuple[bytes, Mapping[Any, Any], bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Sign1:
+class Sign1(NamedTuple):
     """One signed message, its signature not yet checked.
 
     Attributes:
@@ -75,28 +74,62 @@ def parse(message: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
         BadInput: not four fields of the right types, a header that must be understood and is not.
         LimitExceeded: longer than ``max_bytes``.
     """
+    raw, unprotected, payload, signature = _split(message) or _decode(message, max_bytes)
+    protected = _read_protected(raw)
+    if CRITICAL in protected:
+        raise _refused()
+    algorithm = protected.get(ALGORITHM, unprotected.get(ALGORITHM))
+    key_id = _to_key_id(protected.get(KEY_ID, unprotected.get(KEY_ID)))
+    if key_id is None:
+        key_id = _certificate_id({**unprotected, **protected})
+    signed = raw if protected else b""  # an empty map is signed as an empty string (RFC 9052, 3)
+    name = ALGORITHMS.get(algorithm) if isinstance(algorithm, int) else None
+    return Sign1(signed, unprotected, payload, signature, name, key_id)
+
+
+def _split(message: bytes) -> _Fields | None:
+    """The fields of a message in the form that :class:`Signer` writes, in a fifth of the time that a decoder takes.
+
+    That form is tag 18, an array of four, three byte strings of less than 256 bytes, an empty unprotected header. None
+    for every other form, sound or not: it is the decoder's.
+    """
+    if not message.startswith(_SIGNED_HEAD):
+        return None
+    try:
+        protected, after = _short_bytes(message, len(_SIGNED_HEAD))
+        payload, after_payload = _short_bytes(message, after + 1)
+        signature, end = _short_bytes(message, after_payload)
+    except (IndexError, ValueError):
+        return None
+    return (protected, {}, payload, signature) if message[after] == _EMPTY_MAP and end == len(message) else None
+
+
+def _short_bytes(message: bytes, at: int) -> tuple[bytes, int]:
+    """The byte string that begins at a place, and where it ends, which may be past the message's end."""
+    head = message[at]
+    if head == 0x58:
+        start, size = at + 2, message[at + 1]
+    elif 0x40 <= head < 0x58:
+        start, size = at + 1, head - 0x40
+    else:
+        raise ValueError("not a short byte string")
+    return message[start : start + size], start + size
+
+
+def _decode(message: bytes, max_bytes: int) -> _Fields:
+    """The fields of a message in any form."""
     item = cbor.loads(message, "the signed message", max_bytes=max_bytes)
     for _ in _TAGS:
         if isinstance(item, cbor2.CBORTag) and item.tag in _TAGS:
             item = item.value
-    if not isinstance(item, _ARRAY) or len(item) != 4:
+    if not isinstance(item, list | tuple) or len(item) != 4:
         raise _refused()
     raw, unprotected, payload, signature = item
     if not (isinstance(raw, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
         raise _refused()
-    protected = _read_protected(raw)
-    if not isinstance(unprotected, Mapping) or CRITICAL in protected:
+    if not isinstance(unprotected, Mapping):
         raise _refused()
-    algorithm = protected.get(ALGORITHM, unprotected.get(ALGORITHM))
-    key_id = _to_key_id(protected.get(KEY_ID, unprotected.get(KEY_ID)))
-    return Sign1(
-        protected=raw if protected else b"",  # an empty map is signed as an empty string (RFC 9052, 3)
-        unprotected=unprotected,
-        payload=payload,
-        signature=signature,
-        algorithm=ALGORITHMS.get(algorithm) if isinstance(algorithm, int) else None,
-        key_id=key_id if key_id is not None else _certificate_id({**unprotected, **protected}),
-    )
+    return raw, unprotected, payload, signature
 
 
 @lru_cache(maxsize=1024)
@@ -163,7 +196,7 @@ class Signer:
         protected = cbor.dumps({ALGORITHM: -7, KEY_ID: key_id, **(headers or {})})
         head = _bytes_head(protected) + protected
         self._key = key
-        self._head = b"\xd2\x84" + head + b"\xa0"
+        self._head = _SIGNED_HEAD + head + bytes((_EMPTY_MAP,))
         self._sign_head = _CONTEXT + head + b"\x40"
         self.key_id = key_id
         self.public_key = key.public_key()
@@ -177,4 +210,4 @@ class Signer:
 
 def key_name(key_id: bytes | None) -> str | None:
     """Key id as it is written in trust lists: base64, as for certificates; None stays None."""
-    return None if key_id is None else base64.b64encode(key_id).decode()
+    return None if key_id is None else binascii.b2a_base64(key_id, newline=False).decode()
