@@ -8,8 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, LimitExceeded
 
@@ -22,8 +21,7 @@ _GZIP_TAIL_BYTES = 8
 ISSUER, SUBJECT, EXPIRES, NOT_BEFORE, ISSUED, HCERT = 1, 2, 4, 5, 6, -260
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """Claims of a CWT (RFC 8392) with the health claim -260.
 
     Attributes:
@@ -112,19 +110,19 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
     times: dict[int, dt.datetime | None] = {}
     unreadable: list[int] = []
     for claim in (EXPIRES, NOT_BEFORE, ISSUED):
-        try:
-            times[claim] = to_time(body.get(claim))
-        except BadInput:
-            times[claim] = None
-            unreadable.append(claim)
+        if claim in body:
+            try:
+                times[claim] = to_time(body[claim])
+            except BadInput:
+                unreadable.append(claim)
     return Claims(
-        issuer=issuer if type(issuer) is str else None,
-        issued_at=times[ISSUED],
-        expires_at=times[EXPIRES],
-        not_before=times[NOT_BEFORE],
-        contents=contents if isinstance(contents, dict) else {},
-        body=body,
-        unreadable_times=tuple(unreadable),
+        issuer if type(issuer) is str else None,
+        times.get(ISSUED),
+        times.get(EXPIRES),
+        times.get(NOT_BEFORE),
+        contents if isinstance(contents, dict) else {},
+        body,
+        tuple(unreadable),
     )
 
 

@@ -218,17 +218,17 @@ def parse(claims: hcert.Claims) -> LevelPass:
         raise _refused("the rulebook version is not three numbers")
     if not (isinstance(digests, _ARRAY) and _BYTES.issuperset(map(type, digests))):
         raise _refused("a digest of a fact is not 16 bytes")
-    return LevelPass(
-        issuer=claims.issuer or "",
-        issued_at=claims.issued_at,
-        expires_at=claims.expires_at,
-        level=UNDER_REVIEW if level is None else level,
-        rulebook=rulebook,
-        version=".".join(map(str, version)),
-        pass_id=pass_id,
-        status_index=status_index,
-        commitment=commitment,
-        digests=tuple(digests),
+    return LevelPass(  # by position: a tenth faster than by name, and it is done at every scan
+        claims.issuer or "",
+        claims.issued_at,
+        claims.expires_at,
+        UNDER_REVIEW if level is None else level,
+        rulebook,
+        f"{version[0]}.{version[1]}.{version[2]}",
+        pass_id,
+        status_index,
+        commitment,
+        tuple(digests),
     )
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, LimitExceeded
 
@@ -27,8 +26,7 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _EDGES = " \t\r\n\ufeff"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPass:
+class ReadPass(NamedTuple):
     """What a text says.
 
     Attributes:
@@ -147,12 +145,13 @@ def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
 
 
 def _warnings(message: cose.Sign1, claims: hcert.Claims) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     if message.algorithm is None:
         found.append("The signature algorithm is not one that may sign a pass (ES256, PS256).")
     if message.key_id is None:
         found.append("The message names no key.")
-    found.extend(f"Claim {claim} is not a time: the pass is never valid." for claim in claims.unreadable_times)
+    if claims.unreadable_times:
+        found.extend(f"Claim {claim} is not a time: the pass is never valid." for claim in claims.unreadable_times)
     if claims.expires_at is None and hcert.EXPIRES not in claims.unreadable_times:
         found.append("The pass names no expiry.")
     return tuple(found)
@@ -184,7 +183,7 @@ def _own_payload(own: level_pass.LevelPass, facts: Mapping[str, Any]) -> dict[st
         "status_list": own.status_list,
         "status_position": own.status_position,
         "commitment": own.commitment.hex(),
-        "facts": cbor.to_json(facts),
+        "facts": {name: cbor.to_json(value) for name, value in facts.items()},
     }
 
 
