@@ -173,6 +173,21 @@ def test_a_disclosed_fact_and_the_age_of_the_pass_decide_at_the_border() -> None
 
 
 @pytest.mark.parametrize(
+    ("read", "hours"), [("pass.issued_at", 0), ("pass.expires_at", 24), ("external.validationClock", 6)]
+)
+def test_a_rule_reads_times_wherever_they_stand_in_it(read: str, hours: int) -> None:
+    moment = {"plusTime": [{"var": read}, 0, "hour"]}
+    expected = {"plusTime": [(AT + timedelta(hours=hours)).isoformat(), 0, "hour"]}
+    equal = {"and": [{"not-before": [moment, expected]}, {"not-after": [moment, expected]}]}
+    document = copy.deepcopy(shipped_document(f"scenes/{NAMES[0]}"))
+    document["scenes"]["medical"][0]["condition"] = {"if": [{"var": "pass.facts.skip"}, True, equal]}
+    rules, at = parse_acceptance(document), AT + timedelta(hours=6)
+    assert judge(shown(), THREE, rules, "medical", at).answer is Answer.ACCEPTED
+    moved = {name: shown()[name] + timedelta(seconds=1) for name in ("issued_at", "expires_at")}
+    assert judge(shown(**moved), THREE, rules, "medical", at + timedelta(seconds=1)).answer is Answer.REFUSED
+
+
+@pytest.mark.parametrize(
     ("payload", "crosswalk", "rules", "scene", "at", "why"),
     [
         (shown(), None, SCENES[NAMES[0]], "border", AT, "no-crosswalk"),

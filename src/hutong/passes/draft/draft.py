@@ -110,6 +110,10 @@ def of_scenes(rules: AcceptanceRules, now: datetime) -> Draft:
         version=rules.version,
         hash=rules.hash,
         period=rules.period,
-        lines=tuple(Line(rule.id, str(scene), rule.texts) for scene, held in rules.scenes.items() for rule in held),
+        lines=tuple(
+            Line(rule.reason.rule_id, str(scene), rule.reason.texts)
+            for scene, held in rules.scenes.items()
+            for rule in held
+        ),
         effective_from=max(now, rules.period.start),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
 
@@ -89,33 +89,33 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRule:
-    """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``, and its sentences.
+    """A condition that a pass must meet, in CertLogic over ``pass`` and ``external``; ``reason``: its id and sentences.
 
     ``names_under_review``: its condition has the text "under-review", so that it says what such a pass is worth.
-    ``reads_times``: its condition reads a time; those of a pass are written as text only for such a rule.
     """
 
-    id: str
+    reason: Reason
     condition: Any
-    texts: Texts
     holds: Callable[[Document], bool] = field(repr=False, compare=False)
     names_under_review: bool = False
-    reads_times: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRules:
-    """One party's rules per scene; a pass must meet all of its scene. Build with :func:`parse_acceptance`."""
+    """One party's rules per scene; a pass must meet all of its scene. Build with :func:`parse_acceptance`.
+
+    ``timed``: the scenes with a rule that reads a time; only there are the times of a pass written as text.
+    """
 
     id: str
     version: str
     hash: str
     period: Period
     scenes: Mapping[Scene, tuple[AcceptanceRule, ...]]
+    timed: frozenset[Scene]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Exactly one answer, with the rules that gave it (those met, those not met, or why there is none)."""
 
     answer: Answer
@@ -149,9 +149,10 @@ def judge(
     """
     if at.tzinfo is None:
         raise BadInput("The time of judgement has no offset.", "Give a time such as 2026-01-31T00:00:00Z.")
-    scale = _scale(payload_facts, crosswalk, at)
-    if isinstance(scale, Verdict):
-        return scale
+    placed = _place(payload_facts, crosswalk, at)
+    if isinstance(placed, Verdict):
+        return placed
+    scale, reason_classes = placed
     if acceptance is None:
         return _unknown("no-rules", scale)
     if not acceptance.period.holds(at):
@@ -161,14 +162,12 @@ def judge(
         return _unknown("no-rule-for-scene", scale)
     if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
         return _unknown(UNDER_REVIEW, scale)
-    found = crosswalk.find(payload_facts["level"]) if crosswalk else None
-    times = any(rule.reads_times for rule in rules)
-    context = _context(payload_facts, scale, found.reason_classes if found else (), str(scene), at, times=times)
-    return _apply(rules, context, scale)
+    timed = scene in acceptance.timed
+    return _apply(rules, _context(payload_facts, scale, reason_classes, str(scene), at, timed=timed), scale)
 
 
-def _scale(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -> str | Verdict:
-    """The pass's place on the common scale, or the verdict that it has none."""
+def _place(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -> tuple[str, tuple[str, ...]] | Verdict:
+    """The pass's place on the common scale and its reason classes, or the verdict that it has none."""
     if crosswalk is None:
         return _unknown("no-crosswalk")
     if not crosswalk.period.holds(at):
@@ -179,10 +178,14 @@ def _scale(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -
         return _unknown("other-rulebook")
     if payload_facts.get("rulebook") != crosswalk.rulebook or major != crosswalk.major:
         return _unknown("other-rulebook")
-    if payload_facts.get("level") == UNDER_REVIEW:
-        return UNDER_REVIEW  # reserved by every node, so that it needs no crosswalk
-    scale = crosswalk.to_scale(payload_facts.get("level"))
-    return _unknown("level-not-understood") if scale == UNKNOWN else scale
+    level = payload_facts.get("level")
+    found = crosswalk.find(level)
+    scale = found.scale if found is not None else UNKNOWN
+    if level == UNDER_REVIEW:
+        scale = UNDER_REVIEW  # reserved by every node, so that it needs no crosswalk
+    if scale == UNKNOWN:
+        return _unknown("level-not-understood")
+    return scale, found.reason_classes if found is not None else ()
 
 
 def _apply(rules: tuple[AcceptanceRule, ...], context: Document, scale: str) -> Verdict:
@@ -190,11 +193,11 @@ def _apply(rules: tuple[AcceptanceRule, ...], context: Document, scale: str) -> 
     broken: list[Reason] = []
     stuck: list[Reason] = []
     for rule in rules:
-        reason = Reason(rule.id, rule.texts)
         try:
-            (met if rule.holds(context) else broken).append(reason)
+            found = met if rule.holds(context) else broken
         except (BadInput, LimitExceeded):
-            stuck.append(reason)
+            found = stuck
+        found.append(rule.reason)
     if broken:
         return Verdict(Answer.REFUSED, tuple(broken), scale)
     if stuck:
@@ -208,11 +211,11 @@ def _unknown(why: str, scale: str = UNKNOWN) -> Verdict:
 
 
 def _context(
-    payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime, *, times: bool
+    payload_facts: Document, scale: str, reason_classes: tuple[str, ...], scene: str, at: datetime, *, timed: bool
 ) -> dict[str, Any]:
-    """What rules read; without ``times`` for rules that read none, since to write them takes half of all judging."""
+    """What rules read; times only where they are read (``timed``), since to write them takes half of all judging."""
     shown = {**payload_facts, "scale": scale, "reasons": list(reason_classes)}
-    if not times:
+    if not timed:
         return {"pass": shown, "external": {"scene": scene}}
     shown |= {name: _plain(payload_facts.get(name)) for name in ("issued_at", "expires_at")}
     return {"pass": shown, "external": {"validationClock": _plain(at), "scene": scene}}
@@ -282,13 +285,14 @@ def parse_acceptance(document: Document, *, languages: tuple[str, ...] = LANGUAG
         )
         for scene in given
     }
-    documents.require_unique([rule.id for rules in scenes.values() for rule in rules], where)
+    documents.require_unique([rule.reason.rule_id for rules in scenes.values() for rule in rules], where)
     return AcceptanceRules(
         id=name,
         version=documents.text(document, "version", where),
         hash=documents.document_hash(document),
         period=period,
         scenes=scenes,
+        timed=frozenset(scene for scene, rules in scenes.items() if any(_reads_time(rule.condition) for rule in rules)),
     )
 
 
@@ -302,7 +306,8 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
         run = compile_rule(condition)
     except BadInput as error:
         raise BadInput(f"{where} is not usable. {error.what}", error.do) from error
-    fields = {_require_readable(path, where) for path in data_accesses(condition)}
+    for path in data_accesses(condition):
+        _require_readable(path, where)
 
     def holds(context: Document) -> bool:
         return truth(run(context))
@@ -310,10 +315,14 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
     for scale in (*SCALE, UNDER_REVIEW):
         facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
         try:
-            holds(_context(facts, scale, ("nothing-found",), scene, period.start, times=True))
+            holds(_context(facts, scale, ("nothing-found",), scene, period.start, timed=True))
         except HutongError as error:
             raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
-    return AcceptanceRule(name, condition, texts, holds, _names(condition, UNDER_REVIEW), not _TIMES.isdisjoint(fields))
+    return AcceptanceRule(Reason(name, texts), condition, holds, _names(condition, UNDER_REVIEW))
+
+
+def _reads_time(condition: Any) -> bool:
+    return any(path.split(".")[1] in _TIMES for path in data_accesses(condition))
 
 
 def _names(condition: Any, wanted: str) -> bool:
@@ -323,14 +332,11 @@ def _names(condition: Any, wanted: str) -> bool:
     return any(_names(operand, wanted) for operand in condition) if isinstance(condition, list) else condition == wanted
 
 
-def _require_readable(path: str, where: str) -> str:
-    """The field that a path reads."""
+def _require_readable(path: str, where: str) -> None:
     root, _, rest = path.partition(".")
     known = {"pass": PASS_FIELDS, "external": EXTERNAL_FIELDS}.get(root, ())
-    field_name = rest.partition(".")[0]
-    if field_name not in known:
+    if rest.partition(".")[0] not in known:
         raise BadInput(
             f"{where} reads {path[:80]!r}, which a verifier does not have.",
             f"Read pass.({'|'.join(PASS_FIELDS)}) or external.({'|'.join(EXTERNAL_FIELDS)}).",
         )
-    return field_name

@@ -7,10 +7,10 @@ pass, forged, over, revoked); what can't be known is *unknown*, never accepted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, HutongError
 
@@ -80,8 +80,7 @@ _SENTENCES: Mapping[str, Texts] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """The answer to one pass.
 
     Attributes:
@@ -108,7 +107,7 @@ class Verification:
     list_number: int | None = None
     list_age_seconds: int | None = None
     status_age_seconds: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     def document(self) -> dict[str, Any]:
         """JSON form."""
@@ -151,7 +150,7 @@ def verify_pass(
         BadInput, NotFound, Tampered, LimitExceeded: for unusable trust, rules or time; never for what a pass holds.
     """
     at = _moment(at)
-    snapshot = read_trust(trust)
+    snapshot, scene = read_trust(trust), str(scene)
     acceptance = _acceptance(rules, snapshot)
     age_seconds = _seconds_between(snapshot.issued_at, at)
     try:
@@ -162,17 +161,17 @@ def verify_pass(
         return Verification(
             answer=Answer.UNKNOWN,
             reasons=(because,),
-            scene=str(scene),
+            scene=scene,
             at=at,
             list_number=snapshot.number,
             list_age_seconds=age_seconds,
         )
-    answer, reasons, scale, status = _decide(read, snapshot, acceptance, str(scene), at)
+    answer, reasons, scale, status = _decide(read, snapshot, acceptance, scene, at)
     own = read.claims
     return Verification(
         answer=answer,
         reasons=reasons,
-        scene=str(scene),
+        scene=scene,
         at=at,
         kind=read.kind,
         level=own.level if own is not None else None,
@@ -258,8 +257,8 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
 def _is_revoked(claims: LevelPass, issuer: IssuerTrust | None) -> bool:
     """A bit that was set is never cleared, so even a list that is too old refuses for certain."""
     status = issuer.status_lists.get(claims.status_list) if issuer is not None else None
-    known = status is not None and claims.status_position < status.size
-    return known and status is not None and status.is_revoked(claims.status_position)
+    position = claims.status_position
+    return status is not None and position < status.size and status.is_revoked(position)
 
 
 def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | None:
