@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,18 @@ class Figure:
 
 def rate(job: Callable[[int], object], times: int, *, rounds: int = 3) -> float:
     """How often a job can be done in a second: the best of some rounds, one core."""
-    best = 0.0
+    return rates([job], times, rounds=rounds)[0]
+
+
+def rates(jobs: Sequence[Callable[[int], object]], times: int, *, rounds: int) -> list[float]:
+    """As :func:`rate` for jobs that stand beside each other, in turns: a slow moment of the machine meets them all."""
+    best = [0.0] * len(jobs)
     for _ in range(rounds):
-        started = time.perf_counter()
-        for number in range(times):
-            job(number)
-        best = max(best, times / (time.perf_counter() - started))
+        for index, job in enumerate(jobs):
+            started = time.perf_counter()
+            for number in range(times):
+                job(number)
+            best[index] = max(best[index], times / (time.perf_counter() - started))
     return best
 
 
