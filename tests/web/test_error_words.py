@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from time import monotonic
+from time import process_time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -165,10 +165,10 @@ def test_no_text_takes_long() -> None:
         "x is no y. " * 350,
         "The rulebook a, level b, rule c (d) has no e: f, but it is: " * 60,
     ]
-    begun = monotonic()
+    begun = process_time()  # of this process alone, whatever else the machine does
     for text in texts:
         glossary().translate(text)
-    assert monotonic() - begun < 3
+    assert process_time() - begun < 3
 
 
 @settings(max_examples=100, deadline=None)

@@ -203,10 +203,10 @@ BOMB = b"\0" * 30_000_000
     ids=["zlib", "just above", "deflate", "long", "long base45", "long base64"],
 )
 def test_bombs_are_bounded(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone, whatever else the machine does
     with pytest.raises(LimitExceeded):
         read_pass(text, keys=RING)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_a_zip_bomb_is_bounded() -> None:
