@@ -9,6 +9,10 @@ python=$1 folder=$2 requirements=$3
 echo "Setting up $folder (once) …"
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 [ -x "$folder/bin/uv" ] || "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
-"$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --require-hashes --requirement "$requirements"
+# Compiled once here: where Python may not write (PYTHONDONTWRITEBYTECODE, a read-only folder) each command would compile
+# all that it imports again, which takes longer than most commands.
+"$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --compile-bytecode \
+    --require-hashes --requirement "$requirements"
 # The build backend is among the pinned packages, so the project itself is built without fetching anything.
 "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation --editable .
+"$folder/bin/python" -m compileall -q src
