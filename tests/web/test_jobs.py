@@ -39,7 +39,7 @@ def test_the_jobs_and_their_periods() -> None:
         "levels": 5,
         "trust-list": 60,
         "witnesses": 60,
-        "party-bundles": 20,
+        "party-bundles": 15,
         "exposure-batches": 300,
         "exposure-destruction": 300,
         "sunset": 300,

@@ -87,7 +87,7 @@ JOBS: Final = (
     Job("levels", 5.0, _follow_evidence),
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
-    Job("party-bundles", 20.0, _keep_party_bundles),
+    Job("party-bundles", 15.0, _keep_party_bundles),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),
     Job("sunset", 300.0, _end_what_is_over),

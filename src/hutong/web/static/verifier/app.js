@@ -6,7 +6,7 @@ import { verifyPass } from "./verify.js";
 import { showAnswer, showTrust, Words } from "./view.js";
 import { CAMERA } from "./words.js";
 
-const REFRESH_MS = 45_000;
+const REFRESH_MS = 20_000;
 const SCENE = "hutong-verifier-scene";
 const MOST_FILE_BYTES = 20_000_000;
 
