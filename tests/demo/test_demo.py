@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,9 @@ import pytest
 
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
+from hutong.demo.residents import OUTBREAK_2015, PLACES_PER_TOWNSHIP
 from hutong.errors import BadInput, NotFound
+from hutong.node import open_node
 from hutong.passes.credential import picture
 from tests.opening.real_lists import packaged
 
@@ -139,6 +142,21 @@ def test_the_release_was_shared_and_taken_back(demo: Demonstration) -> None:
     }
     assert {"request.filed", "agreement.signed", "delivery.made", "agreement.revoked"} <= set(kinds["tw"])
     assert "delivery.received" in kinds["pe"]
+
+
+def test_the_synthetic_population_has_places_in_the_townships_of_the_outbreak(demo: Demonstration) -> None:
+    passes = demo.facts["passes"]
+    assert {"place_id", "kind", "area_code"} < set(demo.facts["set_up"]["may_be_collected"]["place"])
+    assert passes["places"]["accepted"] == passes["places"]["rows"] == len(OUTBREAK_2015) * PLACES_PER_TOWNSHIP
+    assert passes["stays"]["accepted"] == passes["stays"]["rows"]
+    assert f"{passes['stays']['accepted']:,} stays at {passes['places']['accepted']:,} places" in demo.told
+    with closing(open_node(demo.folder / "tw")) as node:
+        places, stays = node.engine.table("place"), node.engine.table("stay")
+        found = node.engine.to_arrow(places.select("place_id", "area_code", "longitude", "latitude")).to_pylist()
+        at = node.engine.to_arrow(stays.select("place_id", "area_code")).to_pylist()
+    assert {place["area_code"] for place in found} == set(OUTBREAK_2015)
+    assert all(120 < place["longitude"] < 121 and 22.4 < place["latitude"] < 23.5 for place in found)
+    assert {(stay["place_id"], stay["area_code"]) for stay in at} <= {(p["place_id"], p["area_code"]) for p in found}
 
 
 def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstration) -> None:

@@ -36,6 +36,7 @@ def test_the_same_seed_gives_the_same_files(made: Population, tmp_path: Path) ->
     other = write_population(tmp_path / "c", count=4000, seed=2)
     for one, same, different in (
         (made.residents, again.residents, other.residents),
+        (made.places, again.places, other.places),
         (made.stays, again.stays, other.stays),
     ):
         assert one.read_bytes() == same.read_bytes()
@@ -66,12 +67,39 @@ def test_stays_are_elsewhere_and_in_the_four_weeks_before(made: Population) -> N
         assert datetime(2015, 8, 18) <= arrived < left <= datetime(2015, 9, 15)  # noqa: DTZ001 - local times of a file
 
 
-def test_both_files_are_acquired_whole(made: Population, node: Node) -> None:
+def test_each_stay_is_at_a_place_of_its_township(made: Population) -> None:
+    places = {row["place_id"]: row for row in rows(made.places)}
+    assert len(places) == made.places_count
+    assert Counter(place["area_code"] for place in places.values()) == dict.fromkeys(OUTBREAK_2015, 12)
+    assert len({(place["area_code"], place["name"]) for place in places.values()}) == len(places)
+    assert {place["longitude"] + place["latitude"] for place in places.values()} == {""}
+    visited = Counter(row["place_id"] for row in rows(made.stays))
+    assert len(visited) > 200
+    assert all(places[row["place_id"]]["area_code"] == row["area_code"] for row in rows(made.stays))
+
+
+def test_places_lie_near_the_centres_that_are_known(tmp_path: Path) -> None:
+    centre = (120.2, 23.0)
+    made = write_population(tmp_path, count=10, townships={"TW-1": 1.0, "TW-2": 1.0}, centres={"TW-1": centre})
+    for place in rows(made.places):
+        if place["area_code"] == "TW-2":
+            assert place["longitude"] == place["latitude"] == ""
+        else:
+            assert abs(float(place["longitude"]) - centre[0]) <= 0.01
+            assert abs(float(place["latitude"]) - centre[1]) <= 0.01
+
+
+def test_the_files_are_acquired_whole(made: Population, node: Node) -> None:
     regions.declare(node)
-    tables = {name: frozenset(e.name for e in node.standard.table(name).elements) for name in ("person", "stay")}
+    held = ("person", "place", "stay")
+    tables = {name: frozenset(e.name for e in node.standard.table(name).elements) for name in held}
     set_boundary(node, by=node.operator, boundary=Boundary("b", "dengue-2015", "passes", tables, date(2026, 3, 30)))
     declare_source(node, by=node.operator, source=Source("people", TEXT, "p", "TW", "l", "h", "c"))
-    for name, path, count in (("residents", made.residents, 4000), ("stays", made.stays, made.stays_count)):
+    for name, path, count in (
+        ("residents", made.residents, 4000),
+        ("places", made.places, made.places_count),
+        ("stays", made.stays, made.stays_count),
+    ):
         mapping = files("hutong.demo").joinpath("mappings", f"{name}.yaml").read_text("utf-8")
         receipt = acquire(node, by=node.operator, source_id="people", path=path, mapping=mapping)
         assert (receipt.rows, receipt.accepted, receipt.findings) == (count, count, ())

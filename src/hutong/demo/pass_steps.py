@@ -96,13 +96,27 @@ def _own_outbreak(node: Node) -> Outbreak:
     return Outbreak(monday + timedelta(days=6), {area["code"]: float(area["n"]) for area in areas})
 
 
+def _centres(node: Node, townships: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Where the townships lie, by the areas that the node holds; those without coordinates are left out."""
+    areas = node.engine.table("area")
+    wanted = areas.filter(areas.area_code.isin(list(townships)), areas.longitude.notnull(), areas.latitude.notnull())
+    rows = node.engine.to_arrow(wanted.select("area_code", "longitude", "latitude")).to_pylist()
+    return {row["area_code"]: (float(row["longitude"]), float(row["latitude"])) for row in rows}
+
+
 def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    population = write_population(demo.folder / "population", as_of=outbreak.as_of, townships=outbreak.townships)
+    population = write_population(
+        demo.folder / "population",
+        as_of=outbreak.as_of,
+        townships=outbreak.townships,
+        centres=_centres(giver, outbreak.townships),
+    )
     source = _population(giver, is_own=demo.lists[giver.id].is_own)
     acquisition.declare_source(giver, by=giver.operator, source=source)
     for mapping, path in (
         ("residents", population.residents),
+        ("places", population.places),
         ("stays", population.stays),
         ("tests", population.tests),
     ):
@@ -118,7 +132,8 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
     shutil.rmtree(demo.folder / "population")
     demo.report.say(
         f"{giver.id}: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
-        f"and {facts['tests']['accepted']:,} tests; names and numbers are in the vault only",
+        f"at {facts['places']['accepted']:,} places and {facts['tests']['accepted']:,} tests; "
+        "names and numbers are in the vault only",
         seconds=time.monotonic() - begun,
     )
 

@@ -1,7 +1,7 @@
 """A synthetic population: seeded, so that the same seed gives the same files, and of nobody.
 
-Names are drawn from lists of frequent ones, numbers begin with ``R``; townships and their weights are the caller's, so
-that the people live where a real outbreak was.
+Names are drawn from lists of frequent ones, numbers begin with ``R``; townships, their weights and centres are the
+caller's, so that the people live, and the places lie, where a real outbreak was.
 """
 
 from __future__ import annotations
@@ -24,11 +24,15 @@ STAY_WINDOW_DAYS = 28
 STAYS_PER_RESIDENT = 0.9
 SHARE_STAYING_NEAR = 0.8
 RESIDENTS_HEADER = ("resident_number", "name", "sex", "birth_year", "area_code")
-STAYS_HEADER = ("resident_number", "area_code", "arrived", "left")
+PLACES_HEADER = ("place_id", "kind", "name", "area_code", "longitude", "latitude")
+STAYS_HEADER = ("resident_number", "place_id", "area_code", "arrived", "left")
 TESTS_HEADER = ("resident_number", "sampled_at", "result")
 TEST_WINDOW_DAYS = 20
 SHARE_TESTED = 0.01
 SHARE_POSITIVE = 0.4
+PLACES_PER_TOWNSHIP = 12
+PLACES_WITHIN_DEGREES = 0.01
+"""How far a place may lie from the centre of its township: about a kilometre."""
 
 # Residents (thousands, end of 2015) of the districts of Tainan and Kaohsiung where the outbreak of 2015 was, and of
 # quieter ones around them.
@@ -40,16 +44,24 @@ OUTBREAK_2015: Final[Mapping[str, float]] = {
 }
 _FAMILY: Final = "陈林黄张李王吴刘蔡杨许郑谢郭洪曾邱廖赖徐周叶苏庄吕江何萧罗高"
 _GIVEN: Final = "志明淑芬俊杰雅婷建宏怡君家豪美玲宗翰惠雯冠宇佩珊承恩宜庭柏翰诗涵彦廷欣怡子轩品妤"
+_PLACES: Final[Mapping[str, tuple[float, str]]] = {
+    **{"workplace": (0.2, "工业园"), "market": (0.2, "市场"), "restaurant": (0.15, "餐馆"), "school": (0.15, "学校")},
+    **{"transport": (0.1, "车站"), "park": (0.1, "公园"), "hospital": (0.05, "医院"), "worship": (0.05, "庙")},
+}
+"""Kind of place to its share and to the last word of its names."""
+_PLACE_NAMES: Final = ("永安", "和平", "大同", "新兴", "光明", "福安", "东门", "西门", "南门", "北门", "中山", "文化")
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The three files, and how many rows two of them have beside the header."""
+    """The four files, and how many rows three of them have beside the header."""
 
     residents: Path
+    places: Path
     stays: Path
     tests: Path
     residents_count: int
+    places_count: int
     stays_count: int
 
 
@@ -64,15 +76,17 @@ def write_population(
     count: int = 50_000,
     seed: int = 2015,
     townships: Mapping[str, float] = OUTBREAK_2015,
+    centres: Mapping[str, tuple[float, float]] | None = None,
     as_of: date = date(2015, 9, 15),
 ) -> Population:
-    """Write ``residents.csv``, ``stays.csv`` and ``tests.csv`` as the mappings of these names expect them.
+    """Write ``residents.csv``, ``places.csv``, ``stays.csv`` and ``tests.csv`` as the mappings of these names expect.
 
     Args:
         folder: where; it is created.
         count: residents.
         seed: of the random numbers.
         townships: area code to weight (its share of the residents).
+        centres: area code to longitude and latitude; where a township has none, its places have no coordinates.
         as_of: stays lie in the four weeks up to this day (local time).
 
     Raises:
@@ -91,10 +105,22 @@ def write_population(
     homes = random.choice(codes.size, size=count, p=weights)
     numbers = np.array([resident_number(index) for index in range(count)], dtype=object)
     _write(folder / "residents.csv", RESIDENTS_HEADER, _residents(random, numbers, codes[homes], as_of))
-    stays = _stays(random, numbers, homes, townships, as_of)
-    _write(folder / "stays.csv", STAYS_HEADER, stays)
+    places_random = np.random.default_rng((seed, 1))  # of their own: people and stays are the same without places
+    places = _places(places_random, codes, centres or {})
+    _write(folder / "places.csv", PLACES_HEADER, places)
+    who, where, *times = _stays(random, numbers, homes, townships, as_of)
+    at = places[0].reshape(codes.size, -1)[where, places_random.integers(PLACES_PER_TOWNSHIP, size=where.size)]
+    _write(folder / "stays.csv", STAYS_HEADER, (numbers[who], at, codes[where], *times))
     _write(folder / "tests.csv", TESTS_HEADER, _tests(random, numbers, as_of))
-    return Population(folder / "residents.csv", folder / "stays.csv", folder / "tests.csv", count, len(stays[0]))
+    return Population(
+        residents=folder / "residents.csv",
+        places=folder / "places.csv",
+        stays=folder / "stays.csv",
+        tests=folder / "tests.csv",
+        residents_count=count,
+        places_count=len(places[0]),
+        stays_count=len(who),
+    )
 
 
 def _codes_and_shares(townships: Mapping[str, float]) -> tuple[Any, Any]:
@@ -118,10 +144,28 @@ def _residents(random: np.random.Generator, numbers: Any, homes: Any, as_of: dat
     return numbers, names, sexes, as_of.year - ages, homes
 
 
+def _places(random: np.random.Generator, codes: Any, centres: Mapping[str, tuple[float, float]]) -> Sequence[Any]:
+    """As many places in each township, kinds by their shares, each with a name of its own there, around the centre."""
+    import numpy as np
+
+    township, number = np.divmod(np.arange(codes.size * PLACES_PER_TOWNSHIP), PLACES_PER_TOWNSHIP)
+    shares = [share for share, _ in _PLACES.values()]
+    kinds = np.array(list(_PLACES), dtype=object)[random.choice(len(shares), size=number.size, p=shares)]
+    names = [_PLACE_NAMES[at] + _PLACES[kind][1] for at, kind in zip(number, kinds, strict=True)]
+    ids = [f"P{of + 1:02d}-{at + 1:02d}" for of, at in zip(township, number, strict=True)]
+    moved = random.uniform(-PLACES_WITHIN_DEGREES, PLACES_WITHIN_DEGREES, size=(number.size, 2))
+    known = np.array([centres.get(code, (np.nan, np.nan)) for code in codes])
+    axes = [["" if np.isnan(at) else f"{at:.5f}" for at in axis] for axis in (known[township] + moved).T]
+    return [np.array(column, dtype=object) for column in (ids, kinds, names, codes[township], *axes)]
+
+
 def _stays(
     random: np.random.Generator, numbers: Any, homes: Any, townships: Mapping[str, float], as_of: date
 ) -> Sequence[Any]:
-    """Most stays are in the same city as the home (codes with the same first characters), the others anywhere."""
+    """Who stayed in which township, from and to when.
+
+    Most stays are in the same city as the home (codes with the same first characters), the others anywhere.
+    """
     import numpy as np
 
     codes, weights = _codes_and_shares(townships)
@@ -141,7 +185,7 @@ def _stays(
     lasting = np.maximum(4, random.exponential(60, size=who.size).astype(int)) * 15
     arrived = start + minutes.astype("timedelta64[m]")
     left = arrived + np.minimum(lasting, 3 * 24 * 60).astype("timedelta64[m]")
-    return numbers[who], codes[where], np.datetime_as_string(arrived, unit="m"), np.datetime_as_string(left, unit="m")
+    return who, where, np.datetime_as_string(arrived, unit="m"), np.datetime_as_string(left, unit="m")
 
 
 def _tests(random: np.random.Generator, numbers: Any, as_of: date) -> Sequence[Any]:

@@ -31,7 +31,8 @@ MAY_BE_COLLECTED = {
     "area": """area_code name_en name_zh name_local level parent_code iso3166 population population_year
         longitude latitude""",
     "person": "pseudonym residence_area_code sex birth_year name id_type id_number",
-    "stay": "pseudonym area_code arrived left source_kind",
+    "place": "place_id kind name area_code longitude latitude",
+    "stay": "pseudonym place_id area_code arrived left source_kind",
     "test": "pseudonym disease kind sampled_at reported_at result",
 }
 """What surveillance by township, and passes, need. The lists hold more (the village, where infection happened): the
