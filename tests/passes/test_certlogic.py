@@ -330,7 +330,8 @@ def test_a_document_of_rules_gives_each_its_value_or_its_error() -> None:
     found = evaluate_document({"rules": rules}, {"payload": {}}, at="2024-02-28T23:00:00-02:00")["results"]
     assert [one.get("value") for one in found] == ["2024-03-01T01:00:00.000Z", ["2024-03-01T01:00:00.000Z"], None, None]
     assert [one["id"] for one in found if "error" in one] == ["C", None]
-    assert evaluate_document({"rules": []}, {}) == {"results": []}
+    with pytest.raises(BadInput, match="no rule"):
+        evaluate_document({"rules": []}, {})
     assert evaluate_document({"dccDateOfBirth": ["1999-02"]}, {})["value"] == "1999-02-28T00:00:00.000Z"
 
 

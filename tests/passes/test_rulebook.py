@@ -243,7 +243,7 @@ def test_evidence_of_dates_is_read_as_text(document: dict[str, Any]) -> None:
         (b"a: 1\na: 2", "twice"),
         (b'{"a": {"b": 1, "b": 2}}', "twice"),
         (b"a: [", "neither YAML nor JSON"),
-        (b"\xff\xfe", "neither YAML nor JSON"),
+        (b"\xff\xfe", "UTF-16"),
         (b"- 1", "no object"),
         (b"", "no object"),
         (b"a: !!python/object/apply:os.system ['true']", "neither YAML nor JSON"),

@@ -99,7 +99,7 @@ def test_a_file_takes_the_place_of_the_text(doors: Doors) -> None:
     ("document", "status", "told"),
     [
         ("", 422, "The document holds no object."),
-        ("a: [1", 422, "The document is neither YAML nor JSON."),
+        ("a: [1", 422, "The document is neither YAML nor JSON on line 2."),
         ("<script>alert(1)</script>: 1", 422, "is not known"),
         (draft(), 409, "Version 1.1.0 of dengue-3 does not follow 1.1.0."),
         (draft(version="1.2.0", emergency="flu-1918"), 403, "The emergency flu-1918 is not in force here"),

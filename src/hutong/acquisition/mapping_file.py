@@ -45,7 +45,7 @@ from hutong.acquisition.values import Origin
 from hutong.acquisition.weeks import SYSTEMS
 from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.standard import Element, Standard, Table
-from hutong.standard.yaml_text import load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml
 
 FILE_BYTES_MAX = 256 * 1024
 _TOP = ("mapping", "version", "table", "format", "nulls", "elements", "levels", "true_from", "rows", "agreements",
@@ -70,9 +70,7 @@ def read_mapping(text: str, standard: Standard, *, name: str = "mapping") -> Map
     try:
         document = load_yaml(text, name)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" on line {mark.line + 1}" if mark else ""
-        raise BadInput(f"{name} is not YAML{where}.", "Correct its indentation and quotes.") from error
+        raise BadInput(f"{name} is not YAML{at_line(error)}.", "Correct its indentation and quotes.") from error
     return _Reader(name, standard).mapping(document)
 
 

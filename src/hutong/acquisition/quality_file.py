@@ -12,7 +12,7 @@ from hutong.acquisition.conditions import parse as parse_condition
 from hutong.acquisition.quality import DIMENSIONS, Kind, QualityRule, RuleSet
 from hutong.errors import BadInput
 from hutong.standard import Standard, Table
-from hutong.standard.yaml_text import load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml
 
 _WORDS = {
     "id",
@@ -67,7 +67,7 @@ def _document(text: str, what: str) -> dict[str, Any]:
     try:
         document = load_yaml(text, f"The {what}")
     except yaml.YAMLError as error:
-        raise BadInput(f"The {what} are not YAML.", "Correct their indentation and quotes.") from error
+        raise BadInput(f"The {what} are not YAML{at_line(error)}.", "Correct their indentation and quotes.") from error
     if not isinstance(document, dict):
         raise BadInput(f"The {what} are no list of names with values.", "See the file that comes with Hutong.")
     return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,10 @@ from hutong.passes.recognition.recognition import Scene
 passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
 MAX_PASS_BYTES = 8 * 2**20
+MAX_PATH = 4096
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]+:|\{")  # HC1:, shc:/, https:, and JSON; a drive has one letter
+_PATHS = ("/", "./", "../", "~/")
+_SUFFIXES = frozenset((".txt", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".json", ".jws", ".smart-health-card"))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -277,9 +282,32 @@ def _instant(text: str | None) -> datetime:
 
 
 def _given(what: str) -> str | bytes:
-    """The text itself, or the content of the file that it names."""
+    """The text itself, or the content of the file that it names.
+
+    Raises:
+        NotFound, Unavailable, BadInput: it is the path of a file that isn't there, can't be read, or holds nothing.
+    """
+    if not _is_path(what):
+        return what
+    path = Path(what)
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder.", "Give the path of a file.")
+    content = read_bytes(path, "pass", max_bytes=MAX_PASS_BYTES)
+    if not content.strip():
+        raise BadInput(f"{path} is empty.", "Give a file with the text of a code, or a picture of it.")
+    return content
+
+
+def _is_path(what: str) -> bool:
+    """Whether a path is meant, be it misspelt; any other text is a text, as a scanner may hand one on."""
+    if not what.strip() or len(what) >= MAX_PATH or not what.isprintable():
+        return False
+    path = Path(what)
     try:
-        is_file = len(what) < 4096 and Path(what).is_file()
-    except OSError:
-        is_file = False
-    return read_bytes(Path(what), "pass", max_bytes=MAX_PASS_BYTES) if is_file else what
+        if path.exists():
+            return True
+        in_a_folder = path.parent != Path() and path.parent.is_dir()
+    except OSError:  # longer than a name may be
+        return False
+    is_like_one = what.startswith(_PATHS) or path.suffix.lower() in _SUFFIXES
+    return (is_like_one or in_a_folder) and _SCHEME.match(what) is None

@@ -34,7 +34,8 @@ def evaluate(
     from hutong.passes.certlogic.rule_set import evaluate_document
 
     outcome = evaluate_document(_json(rules_file, "rules"), _json(data_file, "data"), at=at)
-    lines = [f"{one.get('id') or 'expression'}: {one.get('value', one.get('error'))}" for one in outcome["results"]]
+    unnamed = "expression" if "value" in outcome else "unnamed rule"
+    lines = [f"{one.get('id') or unnamed}: {one.get('value', one.get('error'))}" for one in outcome["results"]]
     show(as_json, outcome, *lines)
     if any("error" in one for one in outcome["results"]):
         sys.exit(1)
@@ -98,8 +99,10 @@ def test(
                 }
                 for t in result.tests
             ],
+            "untested": [{"rule_set": one.rule_set, "rule": one.rule} for one in result.untested],
         },
         *(f"FAILED {t.rule_set} {t.rule} {t.test}: {t.error or f'got {t.got!r}'}" for t in failures[:50]),
+        *(f"NO TEST {one.rule_set} {one.rule}" for one in result.untested[:50]),
         f"{result.passed} passed, {result.failed} failed",
     )
     if failures:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
-from hutong.standard.yaml_text import load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml
 from hutong.trust.signing import canonical_json
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ def read_rule(text: str) -> RiskRule:
     try:
         document = load_yaml(text, "The risk-area rule")
     except yaml.YAMLError as error:
-        raise BadInput("The risk-area rule is not YAML.", "Correct its indentation and quotes.") from error
+        raise BadInput(
+            f"The risk-area rule is not YAML{at_line(error)}.", "Correct its indentation and quotes."
+        ) from error
     return parse_rule(document)
 
 

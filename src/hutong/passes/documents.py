@@ -6,6 +6,7 @@ each field is taken by a function that says what is wrong and where.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Collection, Mapping
@@ -19,7 +20,7 @@ import orjson
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
-from hutong.standard.yaml_text import load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml
 from hutong.trust.signing import canonical_json
 
 Document = Mapping[str, Any]
@@ -31,6 +32,7 @@ MAX_BYTES = 2**20
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")
 _LONGEST_SEMVER = 29
+_NUMBERS, _TOO_LARGE = re.compile(r"[0-9.]+"), re.compile(r"[0-9]{10}")
 _SEMVER = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 
 
@@ -95,10 +97,14 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise LimitExceeded(f"{name} is larger than {MAX_BYTES} bytes.", "Split it.")
     try:
-        text = raw.decode("utf-8-sig")
-        document = load_yaml(text, name)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise BadInput(f"{name} is neither YAML nor JSON.", "Correct the file; it must be UTF-8.") from error
+        document = load_yaml(raw.decode("utf-8-sig"), name)
+    except UnicodeDecodeError as error:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadInput(f"{name} is written in UTF-16.", "Save it as UTF-8.") from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{name} is not UTF-8 on line {line}.", "Save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{name} is neither YAML nor JSON{at_line(error)}.", "Correct the file.") from error
     if not isinstance(document, dict):
         raise BadInput(f"{name} holds no object.", "Give one document with named fields.")
     return document
@@ -149,6 +155,8 @@ def identifier(document: Document, field: str, where: str) -> str:
 def semver(version: Any) -> tuple[int, int, int]:
     """Major, minor and patch of a version (Semantic Versioning 2.0, without labels). Raises BadInput."""
     found = _semver(version) if isinstance(version, str) and len(version) <= _LONGEST_SEMVER else None
+    if found is None and isinstance(version, str) and _NUMBERS.fullmatch(version) and _TOO_LARGE.search(version):
+        raise BadInput("A number of the version has more than nine digits.", "Write smaller numbers, as in 1.2.3.")
     if found is None:
         raise BadInput("A version is not of the form 1.2.3.", "Write major.minor.patch as text.")
     return found

@@ -43,8 +43,18 @@ def load_yaml(text: str, name: str) -> Any:
     try:
         _bound(text, name)
         return yaml.load(text, Loader=_PlainLoader)
+    except yaml.reader.ReaderError as error:  # a control character; where it stands is counted in bytes or characters
+        lines_before = text.count("\n", 0, text.find(chr(error.character)))
+        mark = yaml.Mark(name, 0, lines_before, 0, None, 0)
+        raise yaml.MarkedYAMLError(problem=error.reason, problem_mark=mark) from error
     except (ValueError, OverflowError) as error:  # a number of 5,000 digits, a surrogate
         raise yaml.YAMLError(str(error)) from error
+
+
+def at_line(error: yaml.YAMLError) -> str:
+    """Where the text stopped being YAML, for a sentence: `` on line 3``; empty when the parser does not say."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return f" on line {mark.line + 1}" if mark else ""
 
 
 def _bound(text: str, name: str) -> None:

@@ -54,13 +54,13 @@ def evaluate(expression: Expression, data: Value, *, budget: int = DEFAULT_BUDGE
     Args:
         expression: a CertLogic expression as JSON (dict, list, str, int, bool).
         data: any JSON value; ``{"var": ""}`` is all of it.
-        budget: steps allowed.
+        budget: steps allowed, at least one.
 
     Returns:
         A JSON value, or a DateTime if the outermost operation makes one.
 
     Raises:
-        BadInput: not valid CertLogic, or an operand of the wrong type.
+        BadInput: not valid CertLogic, an operand of the wrong type, or no usable budget.
         LimitExceeded: too large, too deep, or out of steps.
     """
     return compile_rule(expression, budget=budget)(data)
@@ -84,6 +84,8 @@ def compile_observed(
     expression: Expression, observe: Observer | None, *, budget: int = DEFAULT_BUDGET
 ) -> Callable[[Value], Value]:
     """As :func:`compile_rule`, with each operation's node passed through ``observe`` (for explanations)."""
+    if type(budget) is not int or budget < 1:
+        raise BadInput("The budget of an evaluation is no number of steps.", "Give a whole number, at least 1.")
     require_valid(expression)
     compiler = _Compiler(observe)
     node = compiler.node(expression)

@@ -18,14 +18,16 @@ _ID_NAMES = ("Identifier", "identifier", "id")
 def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dict[str, Any]:
     """Evaluate every rule of a document; an error of one rule is its result and does not stop the others.
 
-    A rule is an object with ``Logic`` (EU DCC business rules) or ``logic``; a document may be a rule, a list of rules,
-    an object with a list under ``rules``, or a bare expression. ``at`` is put where EU rules look for the validation
-    clock, ``external.validationClock``. Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for
-    a bare expression only; date-times are written as ISO 8601 in UTC.
+    A rule is an object with ``Logic`` (EU DCC business rules) or ``logic``, or with an id; a document may be a rule, a
+    list of rules, an object with a list under ``rules``, or a bare expression. ``at`` is put where EU rules look for
+    the validation clock, ``external.validationClock``.
+
+    Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for a bare expression only; date-times
+    are written as ISO 8601 in UTC.
 
     Raises:
-        BadInput: a bare expression that is not valid CertLogic or gets the wrong operands; data that has no place for
-            the clock.
+        BadInput: a bare expression that is not valid CertLogic or gets the wrong operands; a set without a rule; data
+            that has no place for the clock.
         LimitExceeded: too many rules, or a bare expression too large.
     """
     if at is not None:
@@ -35,6 +37,8 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     if rules is None:
         value = _value(document, data)
         return {"results": [{"id": None, "value": value}], "value": value}
+    if not rules:
+        raise BadInput("The set holds no rule.", 'Give at least one under "rules".')
     if len(rules) > MAX_RULES:
         raise LimitExceeded(f"More than {MAX_RULES:,} rules.", "Split the set.")
     return {"results": [_one(rule, data) for rule in rules]}
@@ -66,9 +70,9 @@ def as_json(value: Any) -> Any:
 def _rules(document: Any) -> list[Any] | None:
     if isinstance(document, dict) and isinstance(document.get("rules"), list):
         return [_inner(entry) for entry in document["rules"]]
-    if isinstance(document, dict) and _logic(document) is not None:
+    if _is_rule(document):
         return [document]
-    if isinstance(document, list) and document and all(_logic(_inner(entry)) is not None for entry in document):
+    if isinstance(document, list) and any(_is_rule(_inner(entry)) for entry in document):
         return [_inner(entry) for entry in document]
     return None
 
@@ -78,13 +82,22 @@ def _inner(entry: Any) -> Any:
     return entry["rule"] if isinstance(entry, dict) and isinstance(entry.get("rule"), dict) else entry
 
 
-def _logic(rule: Any) -> Any:
-    return next((rule[name] for name in _LOGIC_NAMES if name in rule), None) if isinstance(rule, dict) else None
+def _is_rule(entry: Any) -> bool:
+    """Whether a rule is meant: no operation of CertLogic is called like the fields of a rule."""
+    return isinstance(entry, dict) and not entry.keys().isdisjoint(_LOGIC_NAMES + _ID_NAMES)
+
+
+def _first(rule: Any, names: tuple[str, ...]) -> Any:
+    given = rule if isinstance(rule, dict) else {}
+    return next((given[name] for name in names if given.get(name) is not None), None)
 
 
 def _one(rule: Any, data: Any) -> dict[str, Any]:
-    name = next((rule[key] for key in _ID_NAMES if key in rule), None) if isinstance(rule, dict) else None
+    name = _first(rule, _ID_NAMES)
     try:
-        return {"id": name, "value": _value(_logic(rule), data)}
+        logic = _first(rule, _LOGIC_NAMES)
+        if logic is None:
+            raise BadInput("The rule has no logic.", 'Give a CertLogic expression under "Logic".')
+        return {"id": name, "value": _value(logic, data)}
     except HutongError as error:
         return {"id": name, "error": str(error)}

@@ -39,10 +39,19 @@ class CaseResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Untested:
+    """A rule that has no test."""
+
+    rule_set: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """All tests of a folder in the order of its files."""
+    """All tests of a folder in the order of its files, and the rules that have none."""
 
     tests: tuple[CaseResult, ...]
+    untested: tuple[Untested, ...] = ()
 
     @property
     def passed(self) -> int:
@@ -72,18 +81,25 @@ def run_rule_tests(folder: Path) -> SuiteResult:
     if not folder.exists():
         raise NotFound("There is no such folder of rules.", "Give the path of a folder.")
     if folder.is_dir():
-        tests = tuple(_upstream(folder)) or tuple(_merged(sorted(folder.glob("*.json"))))
+        found = tuple(_upstream(folder)) or tuple(_merged(sorted(folder.glob("*.json"))))
     else:
-        tests = tuple(_merged([folder]))
+        found = tuple(_merged([folder]))
+    tests = tuple(one for one in found if isinstance(one, CaseResult))
+    untested = tuple(one for one in found if isinstance(one, Untested))
+    if untested and not tests:
+        raise BadInput(
+            f"The rules have no tests: {', '.join(one.rule for one in untested[:20])}.",
+            "Put them beside each rule.json as tests/*.json, or beside each rule of a merged set.",
+        )
     if not tests:
         raise BadInput(
             "The folder holds no rule tests.",
             f"Give a folder of merged rule sets, or of rules as <set>/<rule>/{_RULE_FILE} with tests/*.json.",
         )
-    return SuiteResult(tests)
+    return SuiteResult(tests, untested)
 
 
-def _merged(paths: list[Path]) -> Iterator[CaseResult]:
+def _merged(paths: list[Path]) -> Iterator[CaseResult | Untested]:
     for path in _limited(paths):
         document = _object(_load(path), path.name)
         pool = _array(document.get("valueSetsPool", []), path.name)
@@ -96,7 +112,7 @@ def _merged(paths: list[Path]) -> Iterator[CaseResult]:
             yield from _run(str(document.get("ruleSet", path.stem)), rule, cases, pool, path.name)
 
 
-def _upstream(folder: Path) -> Iterator[CaseResult]:
+def _upstream(folder: Path) -> Iterator[CaseResult | Untested]:
     for path in _limited(sorted(folder.rglob(_RULE_FILE))):
         rule = _object(_load(path), path.name)
         tests = sorted(path.parent.glob("tests/*.json")) or sorted(path.parent.glob("test*.json"))
@@ -106,8 +122,10 @@ def _upstream(folder: Path) -> Iterator[CaseResult]:
 
 def _run(
     rule_set: str, rule: dict[str, Any], cases: list[tuple[str, dict[str, Any]]], pool: list[Any], where: str
-) -> Iterator[CaseResult]:
+) -> Iterator[CaseResult | Untested]:
     name = str(rule.get("Identifier", where))
+    if not cases:
+        yield Untested(rule_set, name)
     run = _compiled(rule)
     for test_id, test in cases:
         if test.get("directive") == "skip":

@@ -96,7 +96,10 @@ def _text_of_other(given: object) -> str:
     if isinstance(given, list | tuple):
         if len(given) > shc.MAX_CHUNKS:
             raise LimitExceeded(f"More than {shc.MAX_CHUNKS} codes were given.", "Give the codes of one pass.")
-        return "\n".join(text_of(part).strip(_EDGES) for part in given)
+        parts = [text_of(part).strip(_EDGES) for part in given]
+        if len(parts) > 1 and not all(part[:4].lower() == "shc:" for part in parts):
+            raise BadInput("Several codes were given that are not the parts of one card.", "Give one pass at a time.")
+        return "\n".join(parts)
     if isinstance(given, bytes | bytearray | memoryview):
         return _to_text(bytes(given))
     raise BadInput("A pass is text or bytes.", "Give the text of the code, or a picture of it.")
@@ -116,6 +119,8 @@ def _to_text(data: bytes) -> str:
 
 
 def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
+    if re.search(rf"\s{hcert.PREFIX}", text):  # in base45 a space may stand before these signs, though it hardly does
+        raise BadInput("The text holds more than one pass.", "Give one pass at a time.")
     container, *disclosures = text.split("~")
     message = cose.parse(hcert.unpack(container))
     claims = hcert.read_claims(message.payload)

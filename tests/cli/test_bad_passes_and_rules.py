@@ -1,0 +1,143 @@
+"""Passes and rules that the command line can't use: each is told in one line that says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from hutong import errors, evaluate
+from hutong.passes.documents import shipped_document
+
+from .conftest import CommandLine, Files
+from .test_bad_input import require_refused
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def test_a_misspelt_path_is_no_text(hutong: CommandLine, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files.folder)
+    (files.folder / "cards").mkdir()
+    for path in (
+        files.folder / "card",
+        "card.png",
+        "./card",
+        "Card of Jana.TXT",
+        "cards/jana",
+        "card.smart-health-card",
+    ):
+        for command in (("read",), ("verify", "--scene", "school", "--trust", "none.json")):
+            require_refused(
+                hutong("pass", command[0], path, *command[1:], "--json"), errors.NotFound, f"at {Path(path)}."
+            )
+    require_refused(hutong("pass", "read", "cards", "--json"), errors.BadInput, "cards is a folder")
+    for content in ("", " \n"):
+        require_refused(
+            hutong("pass", "read", files.write("empty", content), "--json"), errors.BadInput, "empty is empty"
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "Table 7, www.example.org",
+        "https://example.org/menu.txt",
+        "HC2:6BF/A.TXT",
+        "HC1:a/b.png",
+        "a" * 300,
+        "",
+    ],
+)
+def test_a_text_stays_a_text(text: str, hutong: CommandLine, files: Files) -> None:
+    require_refused(hutong("pass", "read", text, "--json"), errors.BadInput)
+
+
+def test_a_long_name_that_cannot_be_a_file(hutong: CommandLine) -> None:
+    require_refused(hutong("pass", "read", "x" * 3000 + ".txt", "--json"), errors.BadInput)
+
+
+def test_two_passes_are_not_the_parts_of_one(hutong: CommandLine, files: Files) -> None:
+    one, other = files.write("one.txt", "HC1:6BF"), files.write("other.txt", "HC1:NCF")
+    require_refused(hutong("pass", "read", one, other, "--json"), errors.BadInput, "not the parts of one card")
+    both = files.write("both.txt", "HC1:6BF\nHC1:NCF\n")
+    require_refused(hutong("pass", "read", both, "--json"), errors.BadInput, "more than one pass")
+
+
+def evaluated(hutong: CommandLine, files: Files, document: Any) -> Any:
+    rules, data = files.write("rules.json", orjson.dumps(document)), files.write("data.json", "{}")
+    return hutong("rules", "evaluate", "--rules", rules, "--data", data, "--json")
+
+
+def test_a_set_without_a_rule_is_no_success(hutong: CommandLine, files: Files) -> None:
+    require_refused(evaluated(hutong, files, {"rules": []}), errors.BadInput, "no rule")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Identifier": "A", "Logic": None},
+        {"Identifier": "A"},
+        [{"Identifier": "A", "Logic": None}],
+        {"rules": [{"id": "A", "logic": None}]},
+        [{"rule": {"Identifier": "A"}, "tests": []}],
+    ],
+)
+def test_a_rule_without_logic_is_named(document: Any, hutong: CommandLine, files: Files) -> None:
+    result = evaluated(hutong, files, document)
+    assert result.code == 1
+    (one,) = result.json["results"]
+    assert one["id"] == "A"
+    assert "no logic" in one["error"]
+
+
+def test_a_rule_without_logic_stops_no_other(hutong: CommandLine, files: Files) -> None:
+    result = evaluated(hutong, files, [{"Identifier": "A"}, {"Identifier": "B", "Logic": True}, 3])
+    first, second, third = result.json["results"]
+    assert (result.code, "error" in first, second) == (1, True, {"id": "B", "value": True})
+    assert "error" in third
+
+
+RULEBOOKS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
+    "a version too large": (
+        orjson.dumps(shipped_document("dengue-three-levels", version="12345678901.0.0")),
+        ("more than nine digits",),
+    ),
+    "a version that is none": (
+        orjson.dumps(shipped_document("dengue-three-levels", version="1.2")),
+        ("form 1.2.3",),
+    ),
+    "UTF-16": ("id: a\n".encode("utf-16"), ("UTF-16", "UTF-8")),
+    "Latin-1": ("id: a\nname: Perú\n".encode("latin-1"), ("not UTF-8 on line 2",)),
+    "a list that does not end": ("id: a\nlevels: [\n", ("neither YAML nor JSON on line 3",)),
+    "a tabulator": ("id: a\n\tlevels: b\n", ("on line 2",)),
+    "a control character": ("id: a\nname: é\nlevels: \x01\n", ("on line 3",)),
+}
+
+
+@pytest.mark.parametrize("name", RULEBOOKS)
+def test_a_rulebook_that_cannot_be_read(name: str, hutong: CommandLine, files: Files) -> None:
+    content, words = RULEBOOKS[name]
+    require_refused(hutong("rules", "check", files.write("book.yaml", content), "--json"), errors.BadInput, *words)
+
+
+def test_rules_without_tests_are_named(hutong: CommandLine, files: Files) -> None:
+    for rule in ("GR-1", "GR-2"):
+        (files.folder / "EU" / rule / "tests").mkdir(parents=True)
+        files.write(f"EU/{rule}/rule.json", orjson.dumps({"Identifier": rule, "Logic": True}))
+    require_refused(hutong("rules", "test", files.folder, "--json"), errors.BadInput, "GR-1, GR-2")
+    files.write("EU/GR-1/tests/1.json", '{"payload": {}, "expected": true}')
+    tested = hutong.ok("rules", "test", files.folder)
+    assert (tested["passed"], tested["untested"]) == (1, [{"rule_set": "EU", "rule": "GR-2"}])
+    assert "NO TEST EU GR-2" in hutong("rules", "test", files.folder).out
+
+
+@pytest.mark.parametrize("budget", ["x", 0, -1, 1.5, None, True])
+def test_a_budget_is_a_number_of_steps(budget: Any) -> None:
+    with pytest.raises(errors.BadInput, match="number of steps"):
+        evaluate(True, {}, budget=budget)
