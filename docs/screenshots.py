@@ -1,7 +1,7 @@
-"""Takes the pictures of the README from a demonstration: ``python -m docs.screenshots [DIR]``.
+"""Takes the pictures of the documentation from a demonstration: ``python -m docs.screenshots [DIR]``.
 
 DIR is what ``hutong demo`` made; Chromium must be there. The nodes are served here on their own ports, so the
-demonstration itself must not be running.
+demonstration itself must not be running. ``tests/demo`` takes the same pictures of its own demonstration.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hutong.demo.servers import serving
 from hutong.settings import load_settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
@@ -40,8 +44,27 @@ SHOTS = (
 )
 
 
+def take(shot: Shot, browser: Browser, url: str) -> bytes:
+    """The picture (PNG) of a page of the node at ``url``.
+
+    Raises ``RuntimeError`` for a page that is not there or a picture that is too large.
+    """
+    width, height = shot.window
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1)
+    try:
+        answer = page.goto(url + shot.path)
+        if answer is None or answer.status != 200:
+            raise RuntimeError(f"{shot.path} answered {answer and answer.status}")
+        content = small(page.screenshot())
+    finally:
+        page.close()
+    if len(content) > MOST_BYTES:
+        raise RuntimeError(f"{shot.name}.png has {len(content)} bytes")
+    return content
+
+
 def main(folder: Path) -> None:
-    """Take all pictures. Raises ``RuntimeError`` for a page that is not there or a picture that is too large."""
+    """Take all pictures of the documentation again. Raises ``RuntimeError`` as :func:`take` does."""
     from playwright.sync_api import sync_playwright
 
     nodes = {name: load_settings(folder / name) for name in sorted({shot.node for shot in SHOTS})}
@@ -50,16 +73,7 @@ def main(folder: Path) -> None:
     with serving(ports), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for shot in SHOTS:
-            width, height = shot.window
-            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1)
-            answer = page.goto(nodes[shot.node].url + shot.path, wait_until="networkidle")
-            if answer is None or answer.status != 200:
-                raise RuntimeError(f"{shot.path} answered {answer and answer.status}")
-            content = small(page.screenshot())
-            if len(content) > MOST_BYTES:
-                raise RuntimeError(f"{shot.name}.png has {len(content)} bytes")
-            (IMAGES / f"{shot.name}.png").write_bytes(content)
-            page.close()
+            (IMAGES / f"{shot.name}.png").write_bytes(take(shot, browser, nodes[shot.node].url))
         browser.close()
 
 

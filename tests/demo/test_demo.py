@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
 import signal
@@ -19,6 +20,9 @@ from typing import Any
 
 import httpx
 import pytest
+from docs.screenshots import IMAGES, SHOTS, take
+from PIL import Image, ImageChops, ImageStat
+from playwright.sync_api import Browser
 
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
@@ -31,6 +35,7 @@ from tests.opening.real_lists import packaged
 HUTONG = (sys.executable, "-m", "hutong.cli.main", "demo")
 LONGEST_SECONDS = 600
 OWN_ROWS = 3_000
+MOST_DIFFERENCE = 6.0
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,24 @@ def test_a_resident_and_two_authorities_can_sign_in(demo: Demonstration) -> None
             sent = {"name": name, "password": accounts["password"], "form": form[1]}
             assert browser.post("/en/sign-in", data=sent).status_code == 200
             assert browser.get("/en/account").url.path == "/en/account"
+
+
+@pytest.mark.browser
+def test_the_pictures_of_the_documentation_show_what_the_pages_look_like(
+    demo: Demonstration, chromium: Browser
+) -> None:
+    """After a change of the look: ``python -m docs.screenshots``. Pictures of different pages differ by 9 and more."""
+    for shot in SHOTS:
+        taken = Image.open(io.BytesIO(take(shot, chromium, demo.facts["nodes"][shot.node]["url"])))
+        committed = Image.open(IMAGES / f"{shot.name}.png")
+        assert taken.size == committed.size == shot.window
+        assert difference(taken, committed) < MOST_DIFFERENCE, shot.name
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean difference in brightness, of 255, when both are looked at from far off: fonts and figures don't count."""
+    small = (picture.convert("L").resize((24, 24)) for picture in (one, other))
+    return float(ImageStat.Stat(ImageChops.difference(*small)).mean[0])
 
 
 def test_own_lists_work_the_same_way(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from docs.screenshots import IMAGES, SHOTS
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -74,6 +76,15 @@ def test_pictures_are_small() -> None:
     pictures = sorted((ROOT / "docs" / "images").iterdir())
     assert pictures
     assert [picture.name for picture in pictures if picture.stat().st_size > 150_000] == []
+
+
+def test_pictures_of_pages_are_those_that_are_taken_of_the_demonstration() -> None:
+    """Each is shown somewhere, and each that is shown can be taken again: ``tests/demo`` does."""
+    shown = {Path(link).name for page in PAGES for link in links(page) if link.endswith(".png")}
+    assert shown == {f"{shot.name}.png" for shot in SHOTS}
+    assert shown == {picture.name for picture in IMAGES.glob("*.png")}
+    for shot in SHOTS:
+        assert Image.open(IMAGES / f"{shot.name}.png").size == shot.window, shot.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
