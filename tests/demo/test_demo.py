@@ -12,8 +12,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from html import unescape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,21 @@ class Demonstration:
 
     def get(self, node: str, path: str, **query: Any) -> httpx.Response:
         return httpx.get(f"{self.facts['nodes'][node]['url']}{path}", params=query, timeout=60).raise_for_status()
+
+    @contextmanager
+    def signed_in(self, node: str, name: str) -> Iterator[httpx.Client]:
+        """A browser in which an account of the node is signed in."""
+        with httpx.Client(base_url=self.facts["nodes"][node]["url"], follow_redirects=True, timeout=60) as browser:
+            form = re.search(r'name="form" value="([^"]+)"', browser.get("/en/sign-in").text)
+            assert form is not None
+            sent = {"name": name, "password": self.facts["accounts"]["password"], "form": form[1]}
+            assert browser.post("/en/sign-in", data=sent).status_code == 200
+            yield browser
+
+
+def words(answer: httpx.Response) -> str:
+    """What a page says, without its marks, in one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.raise_for_status().text)).split())
 
 
 def free_port() -> int:
@@ -128,6 +144,54 @@ def test_counts_in_the_file_are_those_of_the_nodes(demo: Demonstration) -> None:
         assert demo.get(node, "/api/log/check").json()["size"] >= demo.facts["log"][node]["size"]
 
 
+@pytest.mark.parametrize("region", ["tw", "pe"])
+def test_counts_of_what_came_in_are_those_of_the_stewards_pages(demo: Demonstration, region: str) -> None:
+    receipts = {table: demo.facts["acquire"][f"{region}_{table}"] for table in ("area", "case")}
+    people = (
+        [demo.facts["passes"][name] for name in ("residents", "places", "stays", "tests")] if region == "tw" else []
+    )
+    accepted = sum(receipt["accepted"] for receipt in (*receipts.values(), *people))
+    with demo.signed_in(region, "steward") as browser:
+        overview = words(browser.get("/en/steward"))
+        assert f"rows accepted {accepted:,} " in overview
+        held, rejected = (sum(receipt[outcome] for receipt in receipts.values()) for outcome in ("held", "rejected"))
+        assert f"rows held {held:,} wait for a decision {held:,} rows rejected {rejected:,} " in overview
+        for element, values in receipts["case"]["refused_values"].items():
+            assert f"{element} ({values:,} value" in overview
+        for receipt in receipts.values():
+            page = words(browser.get(f"/en/steward/receipts/{receipt['id']}"))
+            assert f"{receipt['accepted']:,} of {receipt['rows']:,} rows were accepted" in page
+            for finding in receipt["findings"]:
+                assert finding["rule"] in page
+                assert f" {finding['rows']:,} " in page
+        assessed = demo.facts["quality"][region]
+        page = words(browser.get(f"/en/steward/quality/{region}-dengue"))
+        assert f"{assessed['label']} quality {assessed['score']:.0%} " in page
+        for result in assessed["results"]:
+            dimension = result["dimension"].capitalize()
+            figures = f"{dimension} {result['concerned']:,} {result['checked']:,} {result['unit']}"
+            assert f"{result['title']['en']} {result['id']} {figures}" in page
+
+
+def test_counts_on_public_pages_are_those_of_the_file(demo: Demonstration) -> None:
+    published = [name for name in demo.facts["open"] if name != "seconds"]
+    for node in ("hub", "tw", "pe"):
+        data_sets = len([name for name in published if node == "hub" or name.startswith(f"{node}-")])
+        assert f"{data_sets} data sets Health data" in words(demo.get(node, "/en/catalogue"))
+        entries = int(demo.get(node, "/log/checkpoint").text.splitlines()[1])
+        assert entries >= demo.facts["log"][node]["size"]
+        assert f"{entries} things happened here" in words(demo.get(node, "/en/log"))
+        if node == "hub":
+            home = words(demo.get(node, "/en/"))
+            assert re.search(rf"data sets in the catalogue \d open to everyone {data_sets} newest", home)
+            assert f"entries in the public log every step, signed {entries} " in home
+    risk = words(demo.get("tw", "/en/risk-areas"))
+    areas = demo.facts["passes"]["risk_areas"]["areas"]
+    for level, number in areas.items():
+        assert re.search(rf"\b{level} [^●▲■]*? {number:,} areas", risk), level
+    assert f"{areas['high']} areas of {sum(areas.values())} are at the highest level" in risk
+
+
 def test_the_hub_shows_both_regions_in_one_catalogue_and_one_series(demo: Demonstration) -> None:
     found = demo.get("hub", "/api/3/action/package_search", q="dengue").json()["result"]
     names = [dataset["name"] for dataset in found["results"]]
@@ -192,11 +256,7 @@ def test_each_address_of_the_closing_screen_opens(demo: Demonstration) -> None:
 def test_a_resident_and_two_authorities_can_sign_in(demo: Demonstration) -> None:
     accounts, giver = demo.facts["accounts"], demo.facts["accounts"]["resident"]["node"]
     for name in ("authority", "second", accounts["resident"]["name"]):
-        with httpx.Client(base_url=demo.facts["nodes"][giver]["url"], follow_redirects=True, timeout=60) as browser:
-            form = re.search(r'name="form" value="([^"]+)"', browser.get("/en/sign-in").text)
-            assert form is not None
-            sent = {"name": name, "password": accounts["password"], "form": form[1]}
-            assert browser.post("/en/sign-in", data=sent).status_code == 200
+        with demo.signed_in(giver, name) as browser:
             assert browser.get("/en/account").url.path == "/en/account"
 
 
