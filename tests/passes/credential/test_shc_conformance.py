@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hutong.errors import BadInput
 from hutong.passes.credential import shc, shc_rules
 from hutong.passes.credential.read import read_pass
+from tests.cli.conftest import CommandLine
 
 AT = dt.datetime(2023, 5, 4, tzinfo=dt.UTC)
 ISSUER = "https://spec.smarthealth.cards/examples/issuer"
@@ -130,6 +132,84 @@ def test_a_card_of_many_codes_is_read_in_any_order(folder: Path, issuers: shc_ru
     assert (read.issuer, read.expires_at) == (ISSUER, None)
     with pytest.raises(BadInput):
         read_pass("\n".join(chunks[1:]))
+
+
+KID = "hrvC0uzB16UXK83BnPo7Glg685b1D6iYOyJd5hpRaAA"
+BAD_LISTS = {
+    "duplicate-rid": "given twice",
+    "invalid-method": "method is not rid",
+    "non-base64url-rid": "malformed",
+    "too-long-rid": "malformed",
+    "version-mismatch": "another version",
+}
+
+
+@pytest.fixture
+def directory(folder: Path, tmp_path: Path) -> Path:
+    """A local directory of issuers as they serve their key sets and revocation lists."""
+    place = tmp_path / CRL_ISSUER.removeprefix("https://")
+    for name in BAD_LISTS:
+        shutil.copytree(folder / "badcrl" / name, place / name)
+    return tmp_path
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("name", BAD_LISTS)
+def test_a_faulty_revocation_list_in_a_directory_of_issuers_is_told(name: str, folder: Path, directory: Path) -> None:
+    read = read_pass((folder / "badcrl" / name / f"jws-crl-{name}.txt").read_text(), keys=directory)
+    assert (read.signature_valid, read.revoked) == (True, None)
+    assert any(BAD_LISTS[name] in warning for warning in read.warnings), read.warnings
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize(
+    ("rids", "revoked"),
+    [
+        (["vwAjHdarZuc.1638311286"], False),
+        (["abcde"], True),
+        (["vwAjHdarZuc.1638311286", "abcde.1639168503"], True),  # issued 0.4 s before that moment
+        (["abcde.1639168502"], False),
+        (["abcde", "$wrong!"], True),  # a faulty list still revokes whom it names
+        ([], False),
+    ],
+)
+def test_a_card_of_the_suite_on_its_issuers_list(rids: list[str], revoked: bool, folder: Path, directory: Path) -> None:
+    """The lists are not signed, so the suite's own card can be put on the one of its key."""
+    name = "version-mismatch"
+    card = folder / "badcrl" / name / f"jws-crl-{name}.txt"
+    listed = directory / CRL_ISSUER.removeprefix("https://") / name / "well-known" / "crl" / f"{KID}.json"
+    listed.write_text(json.dumps({"kid": KID, "method": "rid", "ctr": 1, "rids": rids}))
+    read = read_pass(card.read_text(), keys=[directory])
+    assert (read.signature_valid, read.revoked) == (True, revoked)
+    assert ("The card is revoked." in read.warnings) is revoked
+    told = CommandLine().ok("pass", "read", card, "--key", directory)
+    assert (told["revoked"], told["warnings"]) == (revoked, list(read.warnings))
+    assert ("revoked by its issuer" in CommandLine()("pass", "read", card, "--key", directory).out) is revoked
+    listed.unlink()
+    without = read_pass(card.read_text(), keys=[directory])
+    assert (without.revoked, "not at hand" in "".join(without.warnings)) == (None, True)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("content", ["", "[]", '{"rids": 5}', '{"kid": 1, "rids": [5, null]}', "\xff"])
+def test_a_revocation_list_that_cannot_be_read_clears_nobody(content: str, folder: Path, directory: Path) -> None:
+    name = "version-mismatch"
+    listed = directory / CRL_ISSUER.removeprefix("https://") / name / "well-known" / "crl" / f"{KID}.json"
+    listed.write_bytes(content.encode("latin-1"))
+    read = read_pass((folder / "badcrl" / name / f"jws-crl-{name}.txt").read_text(), keys=[directory])
+    assert (read.signature_valid, read.revoked) == (True, None)
+    assert "The revocation list is not one of this key." in read.warnings
+
+
+@pytest.mark.conformance
+def test_the_lists_of_a_snapshot_of_issuers_count(folder: Path) -> None:
+    name = "version-mismatch"
+    card = (folder / "badcrl" / name / f"jws-crl-{name}.txt").read_text()
+    keys = json.loads((folder / "badcrl" / name / "well-known" / "jwks.json").read_text())["keys"]
+    for rids in (["abcde"], ["other"]):
+        crl = {"kid": KID, "method": "rid", "ctr": 1, "rids": rids}
+        entry = {"issuer": {"iss": CRL_ISSUER + name, "name": "Suite"}, "keys": keys, "crls": [crl, None]}
+        assert read_pass(card, keys={"issuerInfo": [entry]}).revoked is (rids == ["abcde"])
 
 
 def test_revocation_with_and_without_time() -> None:

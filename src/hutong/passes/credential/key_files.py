@@ -2,7 +2,8 @@
 
 A directory may hold certificates, JSON Web Keys, sets and trust documents under any names. A set that lies as its
 issuer serves it, ``<host>/<path>/.well-known/jwks.json``, belongs to that issuer alone (SMART Health Cards,
-"Determining keys associated with an issuer"): its keys verify no card of another one.
+"Determining keys associated with an issuer"): its keys verify no card of another one. Beside it lie the lists of cards
+that the issuer revoked, ``.well-known/crl/<kid>.json``, one for each of its keys ("Revocation").
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
 
@@ -36,16 +40,23 @@ def read_key_files(path: Path) -> tuple[VerificationKey, ...]:
     if not path.is_dir():
         return read_keys(_content(path, MAX_BYTES))
     found: list[VerificationKey] = []
+    revocations: dict[tuple[str, str], Any] = {}
     left = MAX_BYTES
     for file in _files(path):
         content = _content(file, left)
         left -= len(content)
-        found += _keys_of(content, issuer_of(file.relative_to(path)))
+        place = file.relative_to(path)
+        if (revoking := revoking_key(place)) is not None:
+            revocations[revoking] = _list_of(content)
+            continue
+        found += _keys_of(content, issuer_of(place))
         if len(found) > MAX_KEYS:
             raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
     if not found:
         raise NotFound(f"No file in {path} holds a key.", "Give a folder of certificates or of key sets.")
-    return tuple(found)
+    return tuple(
+        replace(key, revocations=revocations.get((key.issuer or "", key.name), key.revocations)) for key in found
+    )
 
 
 def issuer_of(path: Path) -> str | None:
@@ -57,6 +68,17 @@ def issuer_of(path: Path) -> str | None:
     folders = path.parts[:-2]
     if not folders or path.name not in _SET_NAMES or path.parent.name not in _SET_FOLDERS:
         return None
+    return _address(folders)
+
+
+def revoking_key(path: Path) -> tuple[str, str] | None:
+    """Issuer and ``kid`` of the key whose revocation list lies at this path; None for other files."""
+    folders = path.parts[:-3]
+    in_place = path.parent.name == "crl" and path.parent.parent.name in _SET_FOLDERS and path.suffix == ".json"
+    return (_address(folders), path.stem) if folders and in_place else None
+
+
+def _address(folders: tuple[str, ...]) -> str:
     first = next((index for index, folder in enumerate(folders) if _HOST.fullmatch(folder.lower())), 0)
     host, *rest = folders[first:]
     return "https://" + "/".join((host.lower(), *rest))  # a host is written in either case: RFC 3986, 3.2.2
@@ -68,6 +90,14 @@ def _keys_of(content: bytes, issuer: str | None) -> tuple[VerificationKey, ...]:
     except (BadInput, LimitExceeded):
         return ()
     return keys if issuer is None else tuple(replace(key, issuer=issuer) for key in keys)
+
+
+def _list_of(content: bytes) -> Any:
+    """The revocation list, whose form the reader of cards judges; what is no JSON is a list that cannot be read."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
 
 
 def _files(folder: Path) -> Iterator[Path]:

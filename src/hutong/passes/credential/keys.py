@@ -6,7 +6,7 @@ import base64
 import binascii
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +41,8 @@ class VerificationKey:
         issuer: who holds it, where the source says so (certificate country, JWK set address).
         not_before, not_after: validity of the certificate, if it has one.
         algorithm: the only one that the key is for; None when it is not restricted.
+        revocation_version, revocations: of a card issuer's key, the version that its set states (``crlVersion``) and
+            the list of cards revoked under it, both as received; None where there is none.
     """
 
     public_key: PublicKey
@@ -51,6 +53,8 @@ class VerificationKey:
     not_before: dt.datetime | None = None
     not_after: dt.datetime | None = None
     algorithm: str | None = None
+    revocation_version: Any = field(default=None, compare=False)
+    revocations: Any = field(default=None, repr=False, compare=False)
     _verifies: str | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -206,7 +210,11 @@ def _read_directory(entries: list[Any]) -> tuple[VerificationKey, ...]:
         address = issuer.get("iss") if isinstance(issuer, Mapping) else None
         if not isinstance(address, str) or not isinstance(entry.get("keys"), list):
             raise BadInput("An entry of a directory of issuers names no issuer or no keys.", "Fetch it again.")
-        found.extend(_read_set(entry["keys"], address))
+        lists = entry.get("crls")
+        named = (
+            {each.get("kid"): each for each in lists if isinstance(each, Mapping)} if isinstance(lists, list) else {}
+        )
+        found.extend(replace(key, revocations=named.get(key.name)) for key in _read_set(entry["keys"], address))
     return tuple(found)
 
 
@@ -302,6 +310,7 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         not_before=certificate.not_before if certificate is not None else None,
         not_after=certificate.not_after if certificate is not None else None,
         algorithm=_jwk_algorithm(jwk),
+        revocation_version=jwk.get("crlVersion"),
     )
 
 

@@ -40,6 +40,8 @@ class ReadPass(NamedTuple):
         warnings: what a reader should know, one sentence each.
         key: the key that verified it; None unless ``signature_valid``.
         claims: the pass itself, when it is Hutong's own.
+        revoked: of a SMART Health Card that a key verifies: whether it is on the key's revocation list. None: the list
+            is not at hand, or cannot be relied on; of other kinds always, for that is the verifier's part.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class ReadPass(NamedTuple):
     warnings: tuple[str, ...] = ()
     key: VerificationKey | None = None
     claims: level_pass.LevelPass | None = None
+    revoked: bool | None = None
 
 
 def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iterable[Any] | Path = ()) -> ReadPass:
@@ -214,8 +217,9 @@ def _read_card(text: str, ring: KeyRing) -> ReadPass:
     results = [shc.verify(each, ring) for each in cards]
     states = {valid for valid, _ in results}
     valid = False if False in states else (None if None in states else True)
-    faults = dict.fromkeys(problem.what for each in cards for problem in shc_rules.check_content(each.payload))
-    warnings += tuple(faults)[:MAX_WARNINGS]
+    revoked, problems = _revocation(cards, [key for _, key in results])
+    problems += [problem for each in cards for problem in shc_rules.check_content(each.payload)]
+    warnings += tuple(dict.fromkeys(problem.what for problem in problems))[:MAX_WARNINGS]
     if len(cards) > 1:
         warnings += (f"The file holds {len(cards)} cards; this is the first.",)
     return ReadPass(
@@ -228,4 +232,21 @@ def _read_card(text: str, ring: KeyRing) -> ReadPass:
         key_id=card.key_id,
         warnings=warnings,
         key=results[0][1] if valid else None,
+        revoked=revoked,
     )
+
+
+def _revocation(
+    cards: Sequence[shc.Card], keys: Sequence[VerificationKey | None]
+) -> tuple[bool | None, list[shc.Problem]]:
+    """Whether one of the cards is revoked (False: none is), and what is wrong with the lists."""
+    states: set[bool | None] = set()
+    problems: list[shc.Problem] = []
+    for card, key in zip(cards, keys, strict=True):
+        if key is None:
+            states.add(None)
+            continue
+        state, found = shc_rules.find_revocation(card, key.name, key.revocations, key.revocation_version)
+        states.add(state)
+        problems += found
+    return True in states or (None if None in states else False), problems

@@ -181,16 +181,33 @@ def check_revocation(card: shc.Card, kid: str, issuers: Issuers) -> tuple[Proble
     issuer = card.issuer or ""
     members = issuers.key_sets[issuer].get("keys", [])
     announced = next((jwk.get("crlVersion") for jwk in members if jwk.get("kid") == kid), None)
-    found = issuers.revocations.get((issuer, kid))
+    return find_revocation(card, kid, issuers.revocations.get((issuer, kid)), announced)[1]
+
+
+def find_revocation(card: shc.Card, kid: str, listed: Any, announced: Any) -> tuple[bool | None, tuple[Problem, ...]]:
+    """Whether the issuer revoked the card, and what is wrong.
+
+    A list that is faulty or of another version still revokes whom it names, but clears nobody.
+
+    Args:
+        card: a card that the key verifies.
+        kid: name of the key.
+        listed: the key's revocation list as received; None when it is not at hand.
+        announced: the version of the list that the key set says, ``crlVersion``; None when it says none.
+
+    Returns:
+        True: on the list · False: not on it · None: not known.
+    """
     credential = card.payload.get("vc")
     rid = credential.get("rid") if isinstance(credential, Mapping) else None
-    if found is None:
+    if listed is None:
         missing = "The issuer's revocation list is not at hand."
-        return (Problem("REVOCATION_ERROR", missing),) if announced is not None and rid is not None else ()
-    faults = _revocation_faults(found, kid, announced)
-    if not faults and isinstance(rid, str) and is_revoked(found, rid, card.payload.get("nbf")):
-        faults.append("The card is revoked.")
-    return tuple(Problem("REVOCATION_ERROR", fault) for fault in faults)
+        return None, (Problem("REVOCATION_ERROR", missing),) if announced is not None and rid is not None else ()
+    faults = _revocation_faults(listed, kid, announced)
+    revoked = isinstance(rid, str) and isinstance(listed, Mapping) and is_revoked(listed, rid, card.payload.get("nbf"))
+    problems = [*faults, "The card is revoked."] if revoked else faults
+    known = revoked or (None if faults else False)
+    return known, tuple(Problem("REVOCATION_ERROR", problem) for problem in problems)
 
 
 def _revocation_faults(found: Any, kid: str, announced: Any) -> list[str]:
@@ -211,8 +228,11 @@ def _revocation_faults(found: Any, kid: str, announced: Any) -> list[str]:
 
 def is_revoked(revocation: Mapping[str, Any], rid: str, issued: Any) -> bool:
     """Whether the list names ``rid``, for all cards or for those issued before the entry's time (seconds)."""
-    for entry in revocation.get("rids", []):
-        name, _, moment = str(entry).partition(".")
+    rids = revocation.get("rids")
+    for entry in rids if isinstance(rids, list) else []:
+        if not isinstance(entry, str) or not _REVOCATION_ID.fullmatch(entry):
+            continue
+        name, _, moment = entry.partition(".")
         if name == rid and (not moment or (isinstance(issued, int | float) and issued < int(moment))):
             return True
     return False
