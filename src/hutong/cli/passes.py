@@ -168,12 +168,16 @@ def read(
         list[Path] | None,
         typer.Option(help="Key or certificate file (DER, PEM, base64, JWK), or a folder of them; may be given again."),
     ] = None,
+    dcc: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the EU's published schemas, <version>.json, and valueSets.json, to check with."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
     from hutong.passes.credential.read import read_pass
 
-    found = read_pass([_given(part) for part in what], keys=key or [])
+    found = read_pass([_given(part) for part in what], keys=key or [], reference=dcc)
     state = {True: "valid", False: "does not fit", None: "not checked: no key fits"}[found.signature_valid]
     show(
         as_json,

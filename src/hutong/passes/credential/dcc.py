@@ -2,7 +2,9 @@
 
 Three stages, each reported for itself: the JSON schema of the declared version; the rule that a certificate holds
 exactly one entry since 1.3.0 (before it several, never of mixed groups); value sets, where an unknown code is only
-newer than the list and no sign of forgery. The schemas are foreign files: the caller names their folder.
+newer than the list and no sign of forgery. The schemas and value sets are foreign files: the caller names their folder.
+What can be said without them, :func:`check_form` says. Findings are told to a reader and refuse nothing: certificates
+in use, and the published test data, are full of quirks.
 """
 
 from __future__ import annotations
@@ -12,13 +14,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
 
-from hutong.errors import BadInput, NotFound
+from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
 
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+MAX_FILE_BYTES = 2**22
+VERSIONS = frozenset(
+    {(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 2, 0), (1, 2, 1), (1, 3, 0), (1, 3, 1), (1, 3, 2), (1, 3, 3)}
+)
+"""All versions of the schema that were published, eu-dcc-schema."""
+ONE_ENTRY_SINCE = (1, 3, 0)
 GROUPS = ("v", "t", "r")
 NAMES = {"v": "vaccination", "t": "test", "r": "recovery"}
 MAX_PROBLEMS = 20
@@ -50,7 +60,7 @@ _FORMATS = {"date": _is_moment, "date-time": _is_moment}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a stage found: ``stage`` is "schema", "one-entry" or "value-set"."""
+    """One thing that a stage found: ``stage`` is "version", "schema", "one-entry" or "value-set"."""
 
     stage: str
     where: str
@@ -71,11 +81,13 @@ class Schemas:
             NotFound: the folder holds none.
             BadInput: a file is no JSON schema.
         """
+        import jsonschema_rs
+
         found = {}
         for path in sorted(folder.glob("*.json")):
             if _VERSION.fullmatch(path.stem):
                 try:
-                    schema = _as_read(orjson.loads(path.read_bytes()))
+                    schema = _as_read(orjson.loads(_content(path)))
                     found[_version(path.stem)] = jsonschema_rs.Draft202012Validator(
                         schema, validate_formats=True, formats=_FORMATS
                     )
@@ -102,9 +114,56 @@ class Schemas:
             findings.append(Finding("schema", "/".join(str(part) for part in error.instance_path), error.message))
             if len(findings) == MAX_PROBLEMS:
                 break
-        if version >= (1, 3, 0) or len(kinds_of(payload)) > 1:
+        if version >= ONE_ENTRY_SINCE or len(kinds_of(payload)) > 1:
             findings += check_one_entry(payload)
         return tuple(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The published files by which payloads are checked: schemas, and value sets where they are there.
+
+    Attributes:
+        value_sets: by value-set id, as :func:`check_value_sets` takes them.
+    """
+
+    schemas: Schemas
+    value_sets: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Reference:
+        """Read ``<version>.json`` in the folder or its ``schemas``, and its ``valueSets.json`` if there is one.
+
+        Raises:
+            NotFound: no schema is there.
+            BadInput, LimitExceeded: a file that is no schema, no value sets, or larger than 4 MiB.
+        """
+        inner = folder / "schemas"
+        path = folder / "valueSets.json"
+        try:
+            value_sets = orjson.loads(_content(path)) if path.is_file() else {}
+        except orjson.JSONDecodeError:
+            value_sets = None
+        if not isinstance(value_sets, dict):
+            raise BadInput("valueSets.json holds no value sets.", "Give the published file.")
+        return cls(Schemas.load(inner if inner.is_dir() else folder), value_sets)
+
+    def check(self, payload: Any) -> tuple[Finding, ...]:
+        """Findings of the schema and of the value sets."""
+        payload = normalise(payload)
+        found = self.schemas.check(payload)
+        return (*found, *check_value_sets(payload, self.value_sets)) if isinstance(payload, Mapping) else found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise LimitExceeded(f"{path.name} is larger than 4 MiB.", "Give the published file.")
+    return content
 
 
 def _as_read(schema: Any) -> Any:
@@ -135,10 +194,32 @@ def kinds_of(payload: Mapping[str, Any]) -> frozenset[str]:
 
 def check_one_entry(payload: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The rule of 1.3.0: exactly one vaccination, test or recovery, and one entry of it."""
-    entries = [entry for group in GROUPS if isinstance(payload.get(group), list) for entry in payload[group]]
-    if len(entries) == 1:
+    number = len(_entries(payload))
+    if number == 1:
         return ()
-    return (Finding("one-entry", "", f"The certificate holds {len(entries)} entries instead of one."),)
+    return (Finding("one-entry", "", f"The certificate holds {number} entries instead of one."),)
+
+
+def _entries(payload: Mapping[str, Any]) -> list[Any]:
+    return [entry for group in GROUPS if isinstance(payload.get(group), list) for entry in payload[group]]
+
+
+def check_form(payload: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What is odd about version and entries, as far as it can be said without the schemas."""
+    stated = payload.get("ver")
+    version = _version(stated)
+    found = []
+    if stated is None:
+        found.append(Finding("version", "ver", "The certificate states no version of the schema."))
+    elif version not in VERSIONS:
+        found.append(
+            Finding("version", "ver", f"The schema version {str(stated)[:20]!r} is not one that was published.")
+        )
+    number = len(_entries(payload))
+    if version in VERSIONS and version < ONE_ENTRY_SINCE and len(kinds_of(payload)) == 1 and number > 1:
+        what = f"The certificate holds {number} entries, which versions before 1.3.0 allow."
+        return (*found, Finding("one-entry", "", what))
+    return (*found, *check_one_entry(payload))
 
 
 def check_value_sets(payload: Mapping[str, Any], value_sets: Mapping[str, Any]) -> tuple[Finding, ...]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, LimitExceeded
 
-from . import cbor, cose, hcert, level_pass, shc, shc_rules
+from . import cbor, cose, dcc, hcert, level_pass, shc, shc_rules
 from .keys import KeyRing, VerificationKey
 
 MAX_TEXT = 262_144
@@ -57,7 +57,12 @@ class ReadPass(NamedTuple):
     revoked: bool | None = None
 
 
-def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iterable[Any] | Path = ()) -> ReadPass:
+def read_pass(
+    text: str | bytes | Sequence[str | bytes],
+    *,
+    keys: KeyRing | Iterable[Any] | Path = (),
+    reference: dcc.Reference | Path | None = None,
+) -> ReadPass:
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
     Args:
@@ -65,6 +70,7 @@ def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iter
             is split over several codes, a list of these in any order.
         keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, paths of files or folders of them
             (:meth:`KeyRing.of` takes more), or a ready :class:`KeyRing`.
+        reference: schemas and value sets of the EU DCC, or their folder; what does not fit them is a warning.
 
     Raises:
         BadInput: not a pass, or not well formed; something among the keys that is none.
@@ -72,10 +78,12 @@ def read_pass(text: str | bytes | Sequence[str | bytes], *, keys: KeyRing | Iter
         NotFound, Unavailable: a path among the keys where nothing can be read.
     """
     ring = KeyRing.of(keys)
+    if isinstance(reference, Path):
+        reference = dcc.Reference.load(reference)
     text = text_of(text)
     shown = text.strip(_EDGES)
     if shown.startswith(hcert.PREFIX):
-        return _read_hcert(shown, ring)
+        return _read_hcert(shown, ring, reference)
     if shown[:4].upper() == hcert.PREFIX:
         raise BadInput("The prefix HC1: must be upper case.", "Scan the code again.")
     if shown.startswith("B64:") or shown.startswith('{"data"') or re.match(r'\{\s*"data"\s*:', shown):
@@ -121,7 +129,7 @@ def _to_text(data: bytes) -> str:
         raise BadInput("The bytes are neither text nor a PNG or JPEG picture.", "Give the picture itself.") from None
 
 
-def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
+def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> ReadPass:
     if re.search(rf"\s{hcert.PREFIX}", text):  # in base45 a space may stand before these signs, though it hardly does
         raise BadInput("The text holds more than one pass.", "Give one pass at a time.")
     container, *disclosures = text.split("~")
@@ -138,6 +146,7 @@ def _read_hcert(text: str, ring: KeyRing) -> ReadPass:
     else:
         kind, payload = _foreign_payload(claims)
         warnings += _key_warnings(key, claims, payload if kind == "eu-dcc" else {})
+        warnings += _content_warnings(payload, reference) if kind == "eu-dcc" else ()
     return ReadPass(
         kind=kind,
         payload=payload,
@@ -176,6 +185,17 @@ def _key_warnings(key: VerificationKey | None, claims: hcert.Claims, content: Ma
         "It lasts longer than the certificate of its key.": _precedes(key.not_after, claims.expires_at),
     }
     return tuple(sentence for sentence, holds in found.items() if holds)
+
+
+def _content_warnings(payload: Mapping[str, Any], reference: dcc.Reference | None) -> tuple[str, ...]:
+    """What is odd about an EU DCC, and what does not fit the published schemas and value sets where they are given."""
+    told = [finding.what for finding in dcc.check_form(payload)]
+    for finding in reference.check(payload) if reference else ():
+        if finding.stage == "schema":
+            told.append(f"It does not fit its schema at {finding.where or 'the top'}: {finding.what[:200]}")
+        elif finding.stage == "value-set":
+            told.append(f"The code at {finding.where} is newer than the value sets, or wrong: {finding.what}")
+    return tuple(dict.fromkeys(told))[:MAX_WARNINGS]
 
 
 def _precedes(one: dt.datetime | None, other: dt.datetime | None) -> bool:
