@@ -16,9 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong.errors import BadInput
-from hutong.passes.credential import cbor, cose, dcc, gdhcn, hcert
+from hutong.passes.credential import cbor, cose, dcc, gdhcn, hcert, shc
 from hutong.passes.credential.keys import write_jwk
 from hutong.passes.credential.read import read_pass
+from tests.exceptions import exceptions
 
 KINDS = {
     "DIVOCIndonesiaContents": "divoc",
@@ -50,14 +51,19 @@ def test_every_family_is_recognised_and_unpacked(fixtures: Path) -> None:
     folder = fixtures / "gdhcn"
     files = sorted(path for path in folder.glob("*.txt") if path.stem.endswith(("Contents", "QR")))
     assert {path.stem: read_pass(path.read_text()).kind for path in files} == KINDS
-    compared = 0
+    compared, left_out = 0, {}
     for path in files:
         stem = path.stem.removesuffix("Contents") + "Unpacked"
         unpacked = next((folder / (stem + end) for end in (".json", ".txt") if (folder / (stem + end)).is_file()), None)
-        if unpacked is None or KINDS[path.stem] == "smart-health-card":
+        if unpacked is None:
+            left_out[path.stem] = 1
+            continue
+        text = path.read_text().strip()
+        compared += 1
+        if KINDS[path.stem] == "smart-health-card":  # of these the signed text is published
+            assert shc.parse_numeric([text]) == (unpacked.read_text().strip(), ()), path.stem
             continue
         published = json.loads(unpacked.read_text())
-        text = path.read_text().strip()
         if text.startswith("HC1:"):
             message = cose.parse(hcert.unpack(text))
             body: Any = cbor.to_json(hcert.read_claims(message.payload).body)
@@ -66,8 +72,7 @@ def test_every_family_is_recognised_and_unpacked(fixtures: Path) -> None:
             body = read_pass(text).payload
             published = published.get("data", published)
         assert dcc.same(body, published), path.stem
-        compared += 1
-    assert compared == 14
+    assert (compared, left_out) == (18, exceptions("gdhcn", "unpacking"))
 
 
 @pytest.mark.conformance
