@@ -484,7 +484,7 @@ def test_a_disk_that_fills_up_while_the_inbox_is_moved(
 
 
 def require_told(result: Result, kind: type[errors.HutongError], words: str) -> None:
-    """For the commands that have no ``--json``: one line on standard error."""
+    """For the demonstration, whose ``--json`` names a file: one line on standard error."""
     assert (result.code, result.out) == (kind.exit_code, "")
     assert words in result.err
     assert result.err.count("\n") == 1
@@ -501,11 +501,14 @@ def test_a_place_for_the_result_that_is_not_there_is_told_before_the_work(hutong
 def test_a_port_that_is_in_use(host: str, hutong: CommandLine, ready: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        require_told(hutong("serve", "--node", ready, "--host", host, "--port", port), errors.Conflict, f"{port}")
+        require_refused(
+            hutong("serve", "--node", ready, "--host", host, "--port", port, "--json"), errors.Conflict, f"{port}"
+        )
 
 
 def test_a_host_that_is_not_ours(hutong: CommandLine, ready: Path) -> None:
-    require_told(hutong("serve", "--node", ready, "--host", "192.0.2.1"), errors.Unavailable, "192.0.2.1")
+    result = hutong("serve", "--node", ready, "--host", "192.0.2.1", "--json")
+    require_refused(result, errors.Unavailable, "192.0.2.1")
 
 
 @pytest.mark.parametrize(("territory", "name"), [

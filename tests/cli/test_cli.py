@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import typer
 
 from hutong import errors
 from hutong.cli import main as door
-from hutong.demo.servers import serving
+from hutong.demo.servers import READY, serving
 from hutong.node import open_node
 from hutong.passes.documents import shipped_document
 from tests.web import world
@@ -22,7 +23,7 @@ from tests.web import world
 from .conftest import CommandLine, Files, day, elements, emergency, init, prepare
 
 PASSWORD = "correct horse battery staple"
-WITHOUT_JSON = {"serve": "it runs until it is stopped", "demo": "its --json names a file"}
+NOT_CALLED_HERE = {"serve": "it runs in a process of its own", "demo": "its --json names a file"}
 RESIDENTS = "resident_number,name,sex,birth_year,area_code\n" + "".join(
     f"R{number:04d},Name {number},female,{1950 + number},TW-6702\n" for number in range(5)
 )
@@ -217,6 +218,22 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
     refused = hutong("deliver", agreement, "--from", "tw", "--node", partner, "--json")
     assert refused.code == errors.Refused.exit_code
     assert refused.json["error"]["code"] == "refused"
+
+
+def test_serve_says_in_one_line_where_it_serves(region: Region, partner: Path) -> None:
+    line = (region.node / READY).read_bytes()
+    assert line.count(b"\n") == 1
+    said, address = orjson.loads(line), f"http://127.0.0.1:{region.port}/"
+    assert Path(f"/proc/{said.pop('pid')}/cmdline").read_bytes().count(str(region.node).encode()) == 1
+    assert said == {
+        "node": "tw",
+        "folder": str(region.node),
+        "address": address,
+        "public_url": address.rstrip("/"),
+        "host": "127.0.0.1",
+        "port": region.port,
+    }
+    assert httpx.get(f"{address}log/checkpoint", timeout=60).text.startswith("tw.hutong/log\n")
 
 
 @dataclass(frozen=True)
@@ -572,9 +589,9 @@ def test_every_command_takes_json_and_was_called(hutong: CommandLine, region: Re
     assert len(there) >= 30
     for name, command in there.items():
         options = {option for parameter in command.params for option in parameter.opts}
-        assert "--json" in options or name == "serve", name
+        assert "--json" in options, name
         assert command.help, name
-    assert set(there) - set(WITHOUT_JSON) - hutong.called == set()
+    assert set(there) - set(NOT_CALLED_HERE) - hutong.called == set()
 
 
 def test_exit_codes_are_those_that_are_documented(hutong: CommandLine, region: Region, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
+import orjson
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, show
@@ -55,16 +58,31 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     node: NodeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say as one line of JSON where it serves.")] = False,
 ) -> None:
     """Serve the node's pages and API until it is stopped."""
     from hutong.demo.servers import require_free
     from hutong.web.app import serve as run
 
     require_free(port, host)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     with opened(node) as opened_node:
-        run(
-            opened_node,
-            host=host,
-            port=port,
-            ready=lambda: typer.echo(f"Node {opened_node.id} is at http://{host}:{port}/ (stop with Ctrl-C)"),
-        )
+
+        def ready() -> None:
+            if not as_json:
+                typer.echo(f"Node {opened_node.id} is at {address} (stop with Ctrl-C)")
+                return
+            told = {
+                "node": opened_node.id,
+                "folder": str(opened_node.settings.folder),
+                "address": address,
+                "public_url": opened_node.settings.url,
+                "host": host,
+                "port": port,
+                "pid": os.getpid(),
+            }
+            # At once: whoever started the server waits for this line, often through a pipe.
+            sys.stdout.write(orjson.dumps(told).decode() + "\n")
+            sys.stdout.flush()
+
+        run(opened_node, host=host, port=port, ready=ready)

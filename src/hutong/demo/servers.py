@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import orjson
 
 from hutong.errors import Conflict, Unavailable
 
+READY = "server.json"
+"""What the server says when it serves; its complaints go to ``server.txt``."""
 START_SECONDS = 180.0
 """A server is up in seconds; on a machine that is busy with other work, loading the engines may take minutes."""
 
@@ -42,12 +44,12 @@ def serving(nodes: dict[Path, int]) -> Iterator[dict[int, int]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUTONG_")}
     try:
         for folder, port in nodes.items():
-            command = [sys.executable, "-m", "hutong.cli.main", "serve", "--node", str(folder), "--port", str(port)]
-            log = (folder / "server.txt").open("wb")
-            processes[port] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-            log.close()
+            where = ("--node", str(folder), "--port", str(port))
+            command = [sys.executable, "-m", "hutong.cli.main", "serve", "--json", *where]
+            with (folder / READY).open("wb") as ready, (folder / "server.txt").open("wb") as log:
+                processes[port] = subprocess.Popen(command, stdout=ready, stderr=log, env=environment)
         for folder, port in nodes.items():
-            _wait(processes[port], port, folder)
+            _wait(processes[port], folder)
         yield {port: process.pid for port, process in processes.items()}
     finally:
         for process in processes.values():
@@ -60,16 +62,14 @@ def serving(nodes: dict[Path, int]) -> Iterator[dict[int, int]]:
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until the server has said, in one whole line, where it serves."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/log/checkpoint", timeout=1, trust_env=False).raise_for_status()
+    while time.monotonic() < deadline and process.poll() is None:
+        said = (folder / READY).read_bytes()
+        if said.endswith(b"\n") and "error" not in orjson.loads(said):
             return
-        except httpx.HTTPError:
-            time.sleep(0.1)
+        time.sleep(0.05)
     told = (folder / "server.txt").read_text(errors="replace").strip().splitlines()
     last = told[-1] if told else f"no answer within {START_SECONDS:.0f} s."
     raise Unavailable(f"The server of {folder.name} did not start: {last}", f"See {folder / 'server.txt'}.")
