@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, level_update, levels, log, passes, search, verification
+from bench import demo, ingest, level_update, levels, log, passes, search, verification
 from bench.figure import Figure, machine
 
 REFERENCES = {
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "verification": verification.run,
     "levels": levels.run,
     "level update": level_update.run,
+    "demo": demo.run,
 }
 
 
