@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 import yaml
 
 from hutong.cli.main import main
+from tests.conftest import not_checked
 from tests.web import world
 
 Document = Mapping[str, Any]
@@ -133,3 +137,41 @@ def prepare(hutong: CommandLine, node: Path, files: Files) -> dict[str, Any]:
 
 
 Commands = Callable[..., Result]
+
+
+NAMESPACE = "HUTONG_TESTS_IN_NAMESPACE"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+    """A file system of 3 MB; None where this process may not mount one, then the test runs in another that may."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    order = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(order, check=False).returncode:
+        yield None
+        return
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that fills a disk in a namespace of its own, in which anybody may mount."""
+    if pyfuncitem.funcargs.get("small_disk", "") is not None:
+        return None
+    unshare = shutil.which("unshare")
+    if unshare is None or NAMESPACE in os.environ or subprocess.run([unshare, "-rm", "true"], check=False).returncode:
+        not_checked("a small file system can't be mounted here: a full disk was NOT tried")
+    run = subprocess.run(
+        [unshare, "-rm", sys.executable, "-m", "pytest", pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        env={**os.environ, NAMESPACE: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "NOT CHECKED" in run.stdout:
+        not_checked("a small file system can't be mounted here: a full disk was NOT tried")
+    assert run.returncode == 0, run.stdout
+    return True

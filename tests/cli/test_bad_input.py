@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -420,23 +419,6 @@ def test_an_expired_token_is_nobody(hutong: CommandLine, copy: Path, clock: Any)
 def test_a_damaged_settings_file(hutong: CommandLine, copy: Path) -> None:
     (copy / FILE).write_text("id = [", "utf-8")
     require_refused(hutong("log", "check", "--node", copy, "--json"), errors.BadInput, "TOML")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB, when this may be mounted here."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("a small file system can only be mounted by root: a full disk was NOT tried")
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("a small file system can't be mounted here: a full disk was NOT tried")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk(hutong: CommandLine, ready: Path, small_disk: Path, files: Files) -> None:
