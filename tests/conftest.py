@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 import pytest
 from playwright.sync_api import Browser
 
-from hutong.node import Node, init_node
+from hutong.governance import account
+from hutong.node import Node, init_node, open_node
+from tests.kept import Kept
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 
@@ -30,6 +32,19 @@ def fixtures() -> Path:
     if not FIXTURES.is_dir():
         not_checked(f"the foreign suites are not at {FIXTURES}: conformance was NOT checked")
     return FIXTURES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Argon2id with its smallest parameters in this process: a third of a second for each sign-in, as it is meant to
+    take, makes minutes of hundreds. Processes that tests start, and the test of the parameters, have the real ones.
+    """
+    from argon2 import PasswordHasher
+
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(account, "_hasher", lambda: quick)
+        yield
 
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -113,6 +128,19 @@ def records(request: pytest.FixtureRequest) -> str:
 NewNode = Callable[..., Node]
 
 
+def make_node(folder: Path, clock: Clock, **settings: Any) -> Node:
+    """A node that is called as its folder."""
+    node_id = folder.name
+    return init_node(
+        folder,
+        node_id=node_id,
+        name=settings.get("name", {"en": f"Region {node_id}", "zh": f"地区 {node_id}"}),
+        territory=settings.get("territory", node_id.upper() if node_id in ("tw", "pe", "cn") else "ZZ"),
+        url=settings.get("url", f"http://127.0.0.1/{node_id}"),
+        clock=clock,
+    )
+
+
 @pytest.fixture
 def new_node(
     tmp_path: Path, clock: Clock, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -124,16 +152,8 @@ def new_node(
     def make(node_id: str = "tw", **settings: Any) -> Node:
         if on_postgres:
             monkeypatch.setenv("HUTONG_DATABASE_URL", request.getfixturevalue("postgres")())
-        node = init_node(
-            tmp_path / node_id,
-            node_id=node_id,
-            name=settings.get("name", {"en": f"Region {node_id}", "zh": f"地区 {node_id}"}),
-            territory=settings.get("territory", node_id.upper() if node_id in ("tw", "pe", "cn") else "ZZ"),
-            url=settings.get("url", f"http://127.0.0.1/{node_id}"),
-            clock=clock,
-        )
-        opened.append(node)
-        return node
+        opened.append(make_node(tmp_path / node_id, clock, **settings))
+        return opened[-1]
 
     yield make
     for node in opened:
@@ -143,3 +163,35 @@ def new_node(
 @pytest.fixture
 def node(new_node: NewNode) -> Node:
     return new_node("tw")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture
+def new_region(new_node: NewNode, kept: Kept, clock: Clock, request: pytest.FixtureRequest) -> Iterator[NewNode]:
+    """Nodes as ``new_node`` makes them, each with the small region that ``tests.passes.region`` describes."""
+    from tests.passes import region
+
+    opened: list[Node] = []
+    on_postgres = "records" in request.fixturenames and request.getfixturevalue("records") == "postgresql"
+
+    def fill(folder: Path) -> None:
+        node = make_node(folder / folder.name.removeprefix("region-"), clock)
+        region.fill(node)
+        node.close()
+
+    def make(node_id: str = "tw") -> Node:
+        if on_postgres:
+            node = new_node(node_id)
+            region.fill(node)
+            return node
+        folder, _ = kept(f"region-{node_id}", fill)
+        opened.append(open_node(folder / node_id, clock=clock))
+        return opened[-1]
+
+    yield make
+    for node in opened:
+        node.close()

@@ -24,10 +24,8 @@ R2 = Actor("R2", "account", frozenset({"resident"}), "tw")
 
 
 @pytest.fixture
-def node(new_node: NewNode, records: str) -> Node:
-    node = new_node("tw")
-    region.fill(node)
-    return node
+def node(new_region: NewNode, records: str) -> Node:
+    return new_region()
 
 
 def bound(node: Node, leave_out: frozenset[str] = frozenset()) -> None:

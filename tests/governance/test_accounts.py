@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from hutong.errors import BadInput, Conflict, NotSignedIn, Tampered, TooManyRequests
-from hutong.governance import actions, queries
+from hutong.governance import account, actions, queries
 from hutong.node import Node
 from hutong.trust.signing import assertion, sign_document
 from hutong.trust.trust_list import TrustList, sign_trust_list
 from tests.conftest import Clock, NewNode
 
 PASSWORD = "a long enough phrase"
+REAL_HASHER = account._hasher  # before the tests exchange it for a quick one
 
 
 def create(node: Node, name: str = "li", **change: Any) -> None:
@@ -147,3 +148,9 @@ def test_a_second_edition_of_one_number_is_told(new_node: NewNode) -> None:
     forked = sign_trust_list(other, key=tw.keys.signing, kid=key["kid"])
     with pytest.raises(Tampered, match="two different editions"):
         actions.adopt_trust_list(pe, by=pe.operator, signed=forked, issuer_key=key)
+
+
+def test_passwords_are_kept_by_argon2id_with_the_parameters_of_rfc_9106() -> None:
+    kept = REAL_HASHER().hash(PASSWORD)
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # clause 4: the second recommended option
+    assert REAL_HASHER().verify(kept, PASSWORD)

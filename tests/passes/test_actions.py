@@ -53,10 +53,8 @@ def declared(new_node: NewNode) -> Node:
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    node = new_node()
-    regions.fill(node)
-    return node
+def region(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def kinds(node: Node) -> list[str]:

@@ -39,10 +39,8 @@ def resident(number: str) -> Actor:
 
 
 @pytest.fixture
-def node(new_node: NewNode, records: str) -> Node:
-    node = new_node("tw")
-    region.fill(node)
-    return node
+def node(new_region: NewNode, records: str) -> Node:
+    return new_region()
 
 
 def file(node: Node, number: str = "R5", by: Actor | None = None) -> Appeal:

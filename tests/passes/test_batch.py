@@ -26,7 +26,6 @@ from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.storage import schema
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
-from tests.passes import region
 from tests.passes.region import LI, RESIDENTS, STEWARD, WANG
 
 KNOWN = [number for number, (_, level) in RESIDENTS.items() if level != "unknown"]
@@ -37,10 +36,8 @@ def resident(number: str) -> Actor:
 
 
 @pytest.fixture
-def node(new_node: NewNode) -> Node:
-    node = new_node("tw")
-    region.fill(node)
-    return node
+def node(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def entries(node: Node, kind: str) -> list[dict[str, Any]]:

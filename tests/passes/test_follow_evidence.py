@@ -29,10 +29,8 @@ JOB = next(job for job in jobs.JOBS if job.name == "levels")
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    node = new_node("tw")
-    regions.fill(node)
-    return node
+def region(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def follow(node: Node) -> tuple[bool, int] | None:

@@ -29,10 +29,8 @@ from tests.passes.region import LI, STEWARD, WANG
 
 
 @pytest.fixture
-def node(new_node: NewNode) -> Node:
-    node = new_node("tw")
-    region.fill(node)
-    return node
+def node(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def shown(node: Node, text: str, bundle: TrustSnapshot | None = None) -> tuple[Answer, str]:
@@ -185,9 +183,10 @@ def test_who_may_change_keys(new_node: NewNode) -> None:
     assert node.keys.pass_key_id == key_id
 
 
-def test_another_region_follows_rotation_and_end_before_the_trust_list_does(new_node: NewNode, clock: Clock) -> None:
-    tw, pe = new_node("tw"), new_node("pe", territory="PE")
-    region.fill(tw)
+def test_another_region_follows_rotation_and_end_before_the_trust_list_does(
+    new_region: NewNode, new_node: NewNode, clock: Clock
+) -> None:
+    tw, pe = new_region(), new_node("pe")
     parties = [governance.describe_self(one, kind="region") for one in (tw, pe)]
     signed = governance.publish_trust_list(pe, by=pe.operator, parties=parties)
     governance.adopt_trust_list(tw, by=tw.operator, signed=signed, issuer_key=pe.keys.public["signing"])

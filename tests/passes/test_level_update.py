@@ -30,10 +30,8 @@ Row = tuple[str, dict[str, Any]]
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    node = new_node("tw")
-    regions.fill(node)
-    return node
+def region(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def submit(node: Node, table: str, *, times: int = 1, **values: Any) -> None:

@@ -23,7 +23,6 @@ from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.passes.rulebook.notice import Because, Effect
 from hutong.passes.rulebook.rulebook import UNKNOWN, Rulebook, decide_level, parse_rulebook
 from tests.conftest import Clock, NewNode
-from tests.passes import region as regions
 from tests.passes.region import AS_OF, FROM, LI, TO, WANG, pseudonym
 
 PERIOD = {"valid_from": FROM, "valid_to": TO}
@@ -221,10 +220,8 @@ def test_what_is_shown_holds_for_everybody(old: Any, new: Any, persons: list[Doc
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    node = new_node()
-    regions.fill(node)
-    return node
+def region(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def publish(node: Node, document: Document) -> dict[str, Any]:

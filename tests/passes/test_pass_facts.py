@@ -44,9 +44,8 @@ OF_R6 = {
 }
 
 
-def fill(node: Node) -> Node:
+def vaccinated(node: Node) -> Node:
     """The small region, and what is known of R6: positive, then negative, with results to come, and vaccinated."""
-    regions.fill(node)
     name = {"pseudonym": pseudonym(node, "R6")}
     tests: list[dict[str, Any]] = [
         {**name, **NEGATIVE, "result": "positive", "sampled_at": datetime(2026, 2, 25, 9, tzinfo=UTC)},
@@ -65,8 +64,8 @@ def fill(node: Node) -> Node:
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    return fill(new_node())
+def region(new_region: NewNode) -> Node:
+    return vaccinated(new_region())
 
 
 def read(node: Node, text: str) -> Any:
@@ -112,9 +111,8 @@ def test_what_is_known_of_a_person_may_be_carried_and_nothing_that_names_them(re
     assert not any(name.startswith(("test", "vaccinated")) for name in other)
 
 
-def test_an_older_negative_test_does_not_hide_a_newer_positive_one(new_node: NewNode) -> None:
-    node = new_node()
-    regions.fill(node)
+def test_an_older_negative_test_does_not_hide_a_newer_positive_one(new_region: NewNode) -> None:
+    node = new_region()
     name = {"pseudonym": pseudonym(node, "R6")}
     at = datetime(2026, 2, 20, 9, tzinfo=UTC)
     regions._put(

@@ -43,9 +43,8 @@ CLERK = Actor("clerk", "account", frozenset({"resident"}), "cn")
 class Hub:
     """tw issues by three levels; the hub cn has four levels and lists tw and pe; pe has no rules of its own."""
 
-    def __init__(self, new_node: NewNode) -> None:
-        self.tw, self.pe, self.cn = new_node("tw"), new_node("pe"), new_node("cn")
-        regions.fill(self.tw)
+    def __init__(self, new_region: NewNode, new_node: NewNode) -> None:
+        self.tw, self.pe, self.cn = new_region("tw"), new_node("pe"), new_node("cn")
         for node in (self.pe, self.cn):
             regions.declare(node)
         both: dict[str, Any] = {"by": HU, "second": BO}
@@ -73,8 +72,8 @@ class Hub:
 
 
 @pytest.fixture
-def hub(new_node: NewNode) -> Hub:
-    return Hub(new_node)
+def hub(new_region: NewNode, new_node: NewNode) -> Hub:
+    return Hub(new_region, new_node)
 
 
 def issue(hub: Hub, person: str, hours: int = 24) -> pass_actions.IssuedPass:

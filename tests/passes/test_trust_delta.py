@@ -110,10 +110,8 @@ def test_a_strangers_delta_is_tampered(signer: tuple[Ed25519PrivateKey, dict[str
 
 
 @pytest.fixture
-def region(new_node: NewNode) -> Node:
-    node = new_node("tw")
-    regions.fill(node)
-    return node
+def region(new_region: NewNode) -> Node:
+    return new_region()
 
 
 def delta_of(node: Node, since: int) -> dict[str, Any]:

@@ -48,10 +48,9 @@ JOSE = Actor("jose", "account", frozenset({"authority"}), "pe")
 class Regions:
     """tw with three levels and pe with four, in one trust list; pe has adopted tw's bundle as a file."""
 
-    def __init__(self, new_node: NewNode, clock: Clock) -> None:
+    def __init__(self, new_region: NewNode, new_node: NewNode, clock: Clock) -> None:
         self.clock = clock
-        self.tw, self.pe = new_node("tw"), new_node("pe")
-        regions.fill(self.tw)
+        self.tw, self.pe = new_region("tw"), new_node("pe")
         regions.declare(self.pe)
         four = "dengue-four-levels"
         both: dict[str, Any] = {"by": MARIA, "second": JOSE}
@@ -83,8 +82,8 @@ class Regions:
 
 
 @pytest.fixture
-def two(new_node: NewNode, clock: Clock) -> Regions:
-    return Regions(new_node, clock)
+def two(new_region: NewNode, new_node: NewNode, clock: Clock) -> Regions:
+    return Regions(new_region, new_node, clock)
 
 
 def ids(answer: Verification) -> list[str]:
@@ -134,10 +133,9 @@ def test_it_works_from_files_and_from_the_public_name(two: Regions, tmp_path: Pa
         assert says(answer) == ("accepted", ["community-level"])
 
 
-def test_what_can_not_be_known_is_unknown(two: Regions, new_node: NewNode) -> None:
+def test_what_can_not_be_known_is_unknown(two: Regions, new_region: NewNode) -> None:
     text = two.issue().text
-    stranger = new_node("xx")
-    regions.fill(stranger)
+    stranger = new_region("xx")
     foreign = pass_actions.issue_pass(stranger, by=LI, person="R1").text
     assert says(two.at_pe(foreign)) == ("unknown", ["no-key"])
     bare = read_trust(bundle_queries.bundle_file(stranger))

@@ -13,9 +13,10 @@ import yaml
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.rulebook import queries as rulebook_queries
+from tests.kept import Kept
 from tests.passes import region
 from tests.passes.region import FROM, LI, TO, WANG
-from tests.web.test_pages_passes import Doors, make
+from tests.web.test_pages_passes import Doors, again, make
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +94,8 @@ def test_crosswalks_and_scenes_are_checked_in_the_same_form(doors: Doors) -> Non
     assert check(doors, known, kind="crosswalk").status_code == 409
 
 
-def test_publication_needs_a_second_person_who_may(tmp_path: Any) -> None:
-    doors = make(tmp_path)
+def test_publication_needs_a_second_person_who_may(kept: Kept) -> None:
+    doors = again(kept)
     body = {"document": orjson.dumps(stricter()).decode()}
     path = "/api/passes/rules/rulebook"
     for second, status in (("li", 403), ("chen", 403), ("R1", 403)):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,17 +20,17 @@ from hutong.trust.authorisation import PUBLIC
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from tests.conftest import NewNode
+from tests.kept import Kept
 from tests.passes import test_three_modes as modes
 from tests.passes.region import LI, WANG
 from tests.passes.test_level_update import positive, update
 from tests.web import gallery
-from tests.web.test_pages_passes import PASSWORD, Doors, csrf, make, words
+from tests.web.test_pages_passes import PASSWORD, Doors, again, csrf, words
 
 
 @pytest.fixture
-def doors(tmp_path: Any) -> Iterator[Doors]:
-    (tmp_path / "doors").mkdir()
-    made = make(tmp_path / "doors")
+def doors(kept: Kept) -> Iterator[Doors]:
+    made = again(kept)
     yield made
     made.node.close()
 
@@ -191,8 +190,8 @@ def test_only_the_authority_makes_codes_and_converts(doors: Doors) -> None:
 
 
 @pytest.fixture
-def hub(new_node: NewNode) -> modes.Hub:
-    return modes.Hub(new_node)
+def hub(new_region: NewNode, new_node: NewNode) -> modes.Hub:
+    return modes.Hub(new_region, new_node)
 
 
 def desk(hub: modes.Hub) -> TestClient:

@@ -14,10 +14,11 @@ from playwright.sync_api import Browser
 from hutong.passes.documents import shipped_document
 from hutong.passes.recognition import queries as recognition_queries
 from hutong.passes.rulebook import queries as rulebook_queries
+from tests.kept import Kept
 from tests.passes.region import FROM, TO
 from tests.web import gallery
 from tests.web.test_api_passes import draft, stricter
-from tests.web.test_pages_passes import PASSWORD, Doors, csrf, make, words
+from tests.web.test_pages_passes import PASSWORD, Doors, again, csrf, make, words
 
 PATH = "/en/pass/rules"
 PAGE_BYTES = 60_000
@@ -120,8 +121,8 @@ def test_the_document_can_be_changed_again(doors: Doors) -> None:
     assert "version: 1.2.0</textarea>" in answer.text
 
 
-def test_two_persons_publish(tmp_path: Any) -> None:
-    doors = make(tmp_path)
+def test_two_persons_publish(kept: Kept) -> None:
+    doors = again(kept)
     for second, password in (("wang", "a wrong phrase"), ("nobody", PASSWORD)):
         wrong = send(doors, stricter(), step="publish", second=second, password=password)
         assert wrong.status_code == 422
@@ -143,8 +144,8 @@ def test_two_persons_publish(tmp_path: Any) -> None:
     doors.node.close()
 
 
-def test_crosswalks_and_scenes_are_published_on_the_same_page(tmp_path: Any) -> None:
-    doors = make(tmp_path)
+def test_crosswalks_and_scenes_are_published_on_the_same_page(kept: Kept) -> None:
+    doors = again(kept)
     for kind, column in (("crosswalk", "On the common scale"), ("scenes", "Public transport")):
         folder = {"crosswalk": "crosswalks"}.get(kind, kind)
         document = shipped_document(f"{folder}/dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.2.0")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from hutong.passes.documents import shipped_document
 from hutong.passes.rulebook import actions as rulebook_actions
+from tests.kept import Kept
 from tests.passes.region import FROM, LI, TO, WANG
-from tests.web.test_pages_passes import Doors, make, words
+from tests.web.test_pages_passes import Doors, again, words
 
 
 @pytest.fixture
-def doors(tmp_path: Any) -> Iterator[Doors]:
-    made = make(tmp_path)
+def doors(kept: Kept) -> Iterator[Doors]:
+    made = again(kept)
     document = copy.deepcopy(
         shipped_document("dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.2.0", notice_hours=36)
     )

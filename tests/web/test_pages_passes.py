@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
-from hutong.node import Node, init_node
+from hutong.node import Node, init_node, open_node
 from hutong.passes.credential import status_list
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.recognition.recognition import Scene
@@ -25,6 +26,7 @@ from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from hutong.web.portal.passes import SCENES
 from tests.conftest import Clock
+from tests.kept import Kept
 from tests.passes import region as regions
 from tests.passes.region import BUSY, LI, RESIDENTS, SUNSET, WANG
 from tests.web import gallery
@@ -75,6 +77,19 @@ def make(folder: Any, *, filled: bool = True) -> Doors:
         )
         tokens[name] = governance.create_token(node, by=node.operator, account_name=name, label="test")
     return Doors(node, clock, tokens)
+
+
+def again(kept: Kept) -> Doors:
+    """A filled region that a test may change."""
+    clock = Clock(NOW)
+
+    def fill(folder: Path) -> dict[str, str]:
+        made = make(folder)
+        made.node.close()
+        return made.tokens
+
+    folder, tokens = kept("doors", fill)
+    return Doors(open_node(folder / "tw", clock=clock), clock, tokens)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from hutong.node import Node
 from hutong.web.app import create_app
 from hutong.web.i18n import CHINESE, ENGLISH, translations
 from hutong.web.log_sentences import KINDS, kind_name, sentence
+from tests.kept import Kept
 from tests.web import world as worlds
 from tests.web.world import Shared, World
 
@@ -51,10 +52,10 @@ def person(world: World) -> Callable[[str], Person]:
 
 
 @pytest.fixture
-def changing(tmp_path: Path) -> Iterator[World]:
-    node = worlds.make_node(tmp_path)
-    yield worlds.fill(node, tmp_path)
-    node.close()
+def changing(kept: Kept) -> Iterator[World]:
+    made = worlds.again(kept)
+    yield made
+    made.node.close()
 
 
 def paths(world: World, shared: Shared) -> dict[str, tuple[str, str]]:

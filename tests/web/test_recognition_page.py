@@ -19,8 +19,10 @@ LARGEST_BYTES = 180_000
         ("zh", "6 对地区中有 2 对认可至少一个等级", "尚未说明其等级如何解读。"),
     ],
 )
-def test_the_matrix_is_a_finding_with_its_table(new_node: NewNode, language: str, finding: str, because: str) -> None:
-    browser = TestClient(create_app(Hub(new_node).cn), base_url="http://node.test")
+def test_the_matrix_is_a_finding_with_its_table(
+    new_region: NewNode, new_node: NewNode, language: str, finding: str, because: str
+) -> None:
+    browser = TestClient(create_app(Hub(new_region, new_node).cn), base_url="http://node.test")
     answer = browser.get(f"/{language}/recognition", params={"scene": "school"})
     assert answer.status_code == 200
     assert len(answer.content) < LARGEST_BYTES

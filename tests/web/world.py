@@ -17,11 +17,12 @@ from hutong.acquisition.receipt import Receipt
 from hutong.acquisition.source import Source
 from hutong.governance import actions as governance
 from hutong.governance.emergency import parse_emergency
-from hutong.node import Node, init_node
+from hutong.node import Node, init_node, open_node
 from hutong.opening import actions as opening
 from hutong.opening.publication import parse_publication
 from hutong.sharing import actions as sharing
 from hutong.trust.authorisation import ROLES, Actor
+from tests.kept import Kept
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -179,6 +180,18 @@ def fill(node: Node, folder: Path) -> World:
     for name in ("tw-weekly", "tw-records"):
         opening.publish(node, by=me, publication=parse_publication(text_of(f"publications/{name}.yaml")))
     return World(node, receipts, people(node))
+
+
+def again(kept: Kept) -> World:
+    """A filled node that a test may change."""
+
+    def full(folder: Path) -> tuple[tuple[Receipt, ...], dict[str, str]]:
+        made = fill(make_node(folder), folder)
+        made.node.close()
+        return made.receipts, made.tokens
+
+    folder, (receipts, tokens) = kept("world", full)
+    return World(open_node(folder / "tw", clock=lambda: NOW), receipts, tokens)
 
 
 def people(node: Node) -> dict[str, str]:
