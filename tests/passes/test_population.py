@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
@@ -22,6 +23,7 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.level.population import SEPARATOR, level_expression, require_compilable
 from hutong.passes.rulebook.evidence import Evidence
 from hutong.passes.rulebook.rulebook import Rule, Rulebook, decide_level, parse_rulebook
+from tests.conftest import NewNode
 
 CODES = ("low", "medium", "high")
 TYPES = {
@@ -190,6 +192,57 @@ def test_generated_rulebooks_give_a_population_what_they_give_one_person(
     result = level_expression(rulebook, TABLE, {name: f"col_{name}" for name in TYPES})
     rows = _run(persons, TYPES, result.select("level", "rule_ids", "failed"), "col_")
     _check(rulebook, persons, rows)
+
+
+def _generated(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
+    """Examples to be run all at once: a job on Spark takes a second, however little it is for."""
+    found: list[Any] = []
+
+    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate])
+    @given(strategy)
+    def collect(one: Any) -> None:
+        found.append(one)
+
+    collect()
+    return found
+
+
+@pytest.mark.spark
+def test_spark_gives_what_evaluate_gives(new_node: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generated expressions and rulebooks over generated persons, in two jobs."""
+    monkeypatch.setenv("HUTONG_ENGINE", "spark")
+    engine = new_node("tw").engine
+    persons = [NOBODY, *itertools.chain.from_iterable(_generated(PERSONS, 8))][:40]
+    columns = {f"col_{name}": pa.array([one[name] for one in persons], ARROW[kind]) for name, kind in TYPES.items()}
+    table = engine.bind(pa.table({"row": range(len(persons)), **columns}))
+
+    expressions = [INSIDE_AN_EQUALITY, *_generated(ANY, 16)]
+    asked = {}
+    for number, expression in enumerate(expressions):
+        compiled = compile_expression(expression, table, COLUMNS)
+        asked[f"value_{number}"] = compile_to_ibis(expression, table, COLUMNS)
+        asked[f"fails_{number}"] = ibis.literal(False) if compiled.fails is None else compiled.fails
+    rows = engine.to_arrow(table.select("row", **asked).order_by("row")).to_pylist()
+    for person, row in zip(persons, rows, strict=True):
+        for number, expression in enumerate(expressions):
+            got, failed = row[f"value_{number}"], row[f"fails_{number}"]
+            try:
+                expected = evaluate(expression, _data(person))
+            except BadInput:
+                assert (got, failed) == (None, True), (expression, person)
+                continue
+            assert (type(got), got, failed) == (type(expected), expected, False), (expression, person)
+
+    books = [_book(conditions) for conditions in _generated(RULES, 3)]
+    results = [
+        level_expression(book, table, {name: f"col_{name}" for name in TYPES}).mutate(book=ibis.literal(number))
+        for number, book in enumerate(books)
+    ]
+    wanted = ("book", "row", "level", "rule_ids", "failed")
+    decided = engine.to_arrow(ibis.union(*(one.select(*wanted) for one in results)).order_by("book", "row")).to_pylist()
+    for number, book in enumerate(books):
+        of_book = [(row["level"], row["rule_ids"], row["failed"]) for row in decided if row["book"] == number]
+        _check(book, persons, of_book)
 
 
 @pytest.mark.parametrize("rulebook", BOOKS, ids=lambda book: book.id)
