@@ -101,6 +101,11 @@ BAD: dict[str, tuple[bytes | str, TableFormat | None, type[HutongError], str]] =
     "cut off in a row": ("a,b,c\n1,2,3\n4,5", None, BadInput, "cut off"),
     "cut off in a quoted row": ('a,b\n"1",2\n"3","4', None, BadInput, "never closes"),
     "not parquet": ("a,b\n1,2\n", TableFormat(kind="parquet"), BadInput, "is text"),
+    "an object": ('{"a": 1, "b": 2}\n', None, BadInput, "is JSON"),
+    "an empty object": ("{ }", None, BadInput, "is JSON"),
+    "a list of objects": (b'\xef\xbb\xbf\n[\n  {"a": 1}]', None, BadInput, "is JSON"),
+    "NDJSON": ('{"resourceType":"Patient"}\n{"resourceType":"Patient"}\n', None, BadInput, "is JSON"),
+    "XML": ('<?xml version="1.0"?>\n<list/>', None, BadInput, "XML"),
     "cut-off parquet": (b"PAR1rest", None, BadInput, "cut off"),
 }
 
@@ -111,6 +116,36 @@ def test_bad_file(name: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=words) as caught:
         read(open_table(write(tmp_path, content), declared=declared))
     assert caught.value.do
+
+
+@pytest.mark.parametrize("header", ["[id],b", '{"id",b', "{id},b", "<xml>,b", '["id"],b'])
+def test_a_header_with_brackets_is_no_json(header: str, tmp_path: Path) -> None:
+    assert len(open_table(write(tmp_path, f"{header}\n1,2\n")).columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "noted"),
+    [
+        ("text", "list.parquet", True),
+        ("text", "list.PQ", True),
+        ("parquet", "list.csv", True),
+        ("parquet", "List.TXT", True),
+        ("text", "list.tsv", False),
+        ("parquet", "list.parquet", False),
+        ("text", "list", False),
+        ("parquet", "list.2026-01-31", False),
+    ],
+)
+def test_a_name_of_another_kind_is_noted(kind: str, name: str, noted: bool, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if kind == "parquet":
+        pq.write_table(pa.table({"a": ["1"]}), path)
+    else:
+        path.write_text("a\n1\n")
+    reader = open_table(path)
+    for _ in range(2):  # each reading counts anew
+        assert read(reader)[0] == [("1",)]
+        assert reader.notes == ({"named-otherwise": 1} if noted else {})
 
 
 def test_excel_file_of_the_real_package() -> None:

@@ -239,6 +239,16 @@ def test_bad_rows_are_held_or_rejected_with_the_rule_and_good_ones_are_kept(
     assert found == Counter(ROWS.values())
 
 
+def test_a_text_that_is_named_parquet_is_told_on_the_receipt(hutong: CommandLine, copy: Path, files: Files) -> None:
+    file = files.write("list.parquet", GOOD)
+    order = ("acquire", file, "--source", "tw-dengue", "--mapping", files.write("m.yaml", MAPPING), "--node", copy)
+    told = hutong(*order, "--dry-run")
+    assert "noticed named-otherwise in file" in told.out
+    receipt = acquire(hutong, copy, file, files).json
+    assert receipt["accepted"] == 2
+    assert {"rule": "named-otherwise", "subject": "file", "rows": 1} in receipt["findings"]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(hutong: CommandLine, copy: Path, files: Files) -> None:
     result = acquire(hutong, copy, files.write("list.csv", b"\xef\xbb\xbf" + GOOD.encode()), files)
     assert (result.code, result.json["accepted"]) == (0, 2)

@@ -36,6 +36,10 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
         N_("The file does not end with a line break: it may have been cut off."),
         N_("Check that the file is whole."),
     ),
+    "named-otherwise": (
+        N_("The name says CSV of a Parquet file, or the reverse. It was read as what it is."),
+        N_("Check that it is the file that was meant, and correct its name."),
+    ),
     "outside-mapping": (N_("The mapping does not name this column."), N_("Map it, or say why it is ignored.")),
     "area-at-two-levels": (N_("An area stands at two levels."), N_("Correct the areas at the source.")),
     "area-named-differently": (N_("An area has several names."), N_("Settle on one name at the source.")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,11 @@ _MAGIC = (
     (b"\xff\xfe", "text in UTF-16", "Save it as UTF-8."),
     (b"\xfe\xff", "text in UTF-16", "Save it as UTF-8."),
 )
+# The beginning of an object or of a list of them: a header may begin with a bracket, but not with these signs.
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:"[^"]*"\s*:|\})|\[\s*[\[{])')
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s")
+_TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+_PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,8 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 
 def kind_of(path: Path) -> str:
-    """``parquet`` or ``text``; BadInput says what else it is (an Excel file named .csv, an archive, a
-    picture)."""
+    """``parquet`` or ``text``, whatever its name says; BadInput says what else it is (an Excel file named .csv, JSON,
+    an archive, a picture)."""
     head = first_bytes(path, 4096)
     if head.startswith(b"PAR1"):
         return "parquet"
@@ -95,7 +101,21 @@ def kind_of(path: Path) -> str:
             f"{path.name} is a web page (perhaps a sign-in or error page).",
             "Download the table itself again.",
         )
+    if _JSON.match(head):
+        raise BadInput(
+            f"{path.name} is JSON, whatever its name says.", "Ask the sender for the table as CSV (UTF-8) or Parquet."
+        )
+    if _XML.match(head):
+        raise BadInput(
+            f"{path.name} is an XML document, whatever its name says.",
+            "Ask the sender for the table as CSV (UTF-8) or Parquet.",
+        )
     return "text"
+
+
+def is_named_otherwise(path: Path, kind: str) -> bool:
+    """Whether the name says Parquet of a text, or a text of Parquet. Other endings say nothing."""
+    return path.suffix.lower() in (_PARQUET_ENDINGS if kind == "text" else _TEXT_ENDINGS)
 
 
 def file_sha256(path: Path) -> tuple[str, int]:

@@ -86,7 +86,8 @@ class TableChunk:
 class TableReader:
     """One opened file. ``chunks()`` may be called again; ``notes`` then counts what the whole file shows.
 
-    Notes: ``blank-line`` (skipped, not numbered), ``no-final-newline`` (the last row may have been cut off).
+    Notes: ``blank-line`` (skipped, not numbered), ``no-final-newline`` (the last row may have been cut off),
+    ``named-otherwise`` (a text named .parquet, or the reverse: the content counts, but it may be the wrong file).
     """
 
     path: Path
@@ -113,6 +114,8 @@ class TableReader:
         from hutong.acquisition.readers import parquet, text
 
         self.notes.clear()
+        if sniff.is_named_otherwise(self.path, self.format.kind):
+            self.notes["named-otherwise"] = 1
         yield from parquet.chunks(self) if self.format.kind == "parquet" else text.chunks(self)
 
     def check_row_count(self, rows: int) -> None:
