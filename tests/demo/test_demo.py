@@ -157,7 +157,7 @@ def test_counts_of_what_came_in_are_those_of_the_stewards_pages(demo: Demonstrat
         held, rejected = (sum(receipt[outcome] for receipt in receipts.values()) for outcome in ("held", "rejected"))
         assert f"rows held {held:,} wait for a decision {held:,} rows rejected {rejected:,} " in overview
         for element, values in receipts["case"]["refused_values"].items():
-            assert f"{element} ({values:,} value" in overview
+            assert f"{element} : {values:,} value" in overview
         for receipt in receipts.values():
             page = words(browser.get(f"/en/steward/receipts/{receipt['id']}"))
             assert f"{receipt['accepted']:,} of {receipt['rows']:,} rows were accepted" in page

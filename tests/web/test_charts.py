@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
 from hutong.web import vega
-from hutong.web.chart_specs import map_spec, shortened, text_px, withheld_runs
+from hutong.web.chart_specs import in_lines, map_spec, shortened, text_px, withheld_runs
 from hutong.web.charts import Basis, Figure, MatrixCell, bars, epidemic_curve, hexagon_map, matrix, suppression_note
 from hutong.web.findings import (
     Bar,
@@ -174,6 +174,20 @@ def test_a_label_is_cut_where_it_matters_least() -> None:
         cut = shortened(label, 120)
         assert text_px(cut) <= 120 < text_px(label)
         assert cut.endswith(f"…{tail}") and label.startswith(cut.partition("…")[0])
+
+
+@pytest.mark.parametrize(("label", "most_px", "lines"), [
+    ("Peru · low", 120, ["Peru · low"]),
+    ("秘鲁地区节点（演示） · 低", 120, ["秘鲁地区节点", "（演示） · 低"]),
+    ("国家枢纽节点（演示）", 65, ["国家枢纽", "节点", "（演示）"]),
+    ("National Hub (demonstration)", 122, ["National Hub", "(demonstration)"]),
+    ("National Hub (demonstration)", 65, ["National", "Hub", "(demons…"]),
+    ("Supercalifragilistic", 65, ["Supercal", "ifragili", "stic"]),
+])  # fmt: skip
+def test_a_label_too_wide_for_one_line_is_broken_between_words(label: str, most_px: int, lines: list[str]) -> None:
+    most = 2 if most_px == 120 else 3
+    assert in_lines(label, most_px, most) == lines
+    assert max(text_px(line) for line in lines) <= most_px
 
 
 def test_labels_stay_text() -> None:

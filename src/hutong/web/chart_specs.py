@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -178,6 +178,10 @@ def _map_legend(
     return layers
 
 
+LINE_PX = 16
+"""Height of a line where a label has several."""
+
+
 def text_px(text: str) -> float:
     """About how wide a label is at 13.5 px: Chinese characters are square, Latin ones half as wide."""
     return sum(13.5 if ord(character) > 0x2E7F else 7.3 for character in text)
@@ -193,7 +197,8 @@ def bars_spec(values: Sequence[Bar], words: Translations, width: int, label_px: 
     longest_px = label_px - 12
     label_px = min(label_px, max(round(text_px(bar.label)) for bar in values) + 12)
     plot = width - label_px
-    axis = {"labelLimit": longest_px, "minExtent": label_px, "labelColor": INK, "labelFontSize": 13.5}
+    named = _named({bar.label: shortened(bar.label, longest_px) for bar in values})
+    axis = {"labelLimit": 0, "minExtent": label_px, "labelColor": INK, "labelFontSize": 13.5, **named}
     y = {"field": "label", "type": "nominal", "sort": None, "axis": axis, "scale": {"paddingInner": 0.35}}
     scale = {"domain": [0, most], "nice": False, "range": [0, plot - 70]}
     x = {"field": "value", "type": "quantitative", "scale": scale, "axis": None}
@@ -222,23 +227,39 @@ def shortened(text: str, most_px: float) -> str:
     return f"{head.rstrip()}…{dot}{tail}"
 
 
-def _named(labels: Sequence[str], most_px: float) -> dict[str, str]:
-    """Axis settings for names that fit: the renderer takes Chinese for wider than it is."""
-    return {"labelExpr": f"({json.dumps({label: shortened(label, most_px) for label in labels})})[datum.value]"}
+def in_lines(text: str, most_px: float, most: int) -> list[str]:
+    """A label in at most so many lines of a width; the last one is cut as :func:`shortened` does.
+
+    Words and what stands in brackets stay together where they fit.
+    """
+    lines: list[str] = []
+    while len(lines) < most - 1 and text_px(text) > most_px:
+        fits = max((n for n in range(1, len(text)) if text_px(text[:n]) <= most_px), default=1)
+        words, bracket = text.rfind(" ", 1, fits + 1), max(text.rfind(mark, 1, fits) for mark in "（(")
+        cut = bracket if bracket > 0 else words if words > 0 else fits
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*lines, shortened(text, most_px)]
+
+
+def _named(labels: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Axis settings for names that were made to fit: the renderer takes letters for wider than they are."""
+    return {"labelExpr": f"({json.dumps(labels)})[datum.value]"}
 
 
 def matrix_spec(
     grid: Sequence[dict[str, str]], rows: Sequence[str], columns: Sequence[str], *, step_px: int, label_px: int
 ) -> dict[str, Any]:
     """A grid of shapes with their words: a column is ``step_px`` wide, the label of a row at most ``label_px``."""
-    axis = {"labelColor": INK, "labelLimit": 0}
-    y = {"field": "row", "type": "nominal", "sort": list(rows), "axis": {**axis, **_named(rows, label_px)}}
-    x = {
-        "field": "column",
-        "type": "nominal",
-        "sort": list(columns),
-        "axis": {**axis, "orient": "top", "labelAngle": 0, **_named(columns, step_px - 8)},
-    }
+    sides = {row: in_lines(row, label_px, 2) for row in rows}
+    heads = {column: in_lines(column, step_px - 8, 3) for column in columns}
+    # The renderer begins at a label's place and goes down: labels of several lines begin as much higher.
+    most_side, most_head = (max(map(len, broken.values())) - 1 for broken in (sides, heads))
+    axis = {"labelColor": INK, "labelLimit": 0, "labelLineHeight": LINE_PX}
+    side = {"labelOffset": -most_side * LINE_PX / 2, **_named(sides)}
+    head = {"orient": "top", "labelAngle": 0, "labelPadding": 4 + most_head * LINE_PX, **_named(heads)}
+    y = {"field": "row", "type": "nominal", "sort": list(rows), "axis": {**axis, **side}}
+    x = {"field": "column", "type": "nominal", "sort": list(columns), "axis": {**axis, **head}}
     shapes = {"accepted": "circle", "refused": "square", "unknown": "diamond"}
     layers = [_layer(grid, {"type": "rect", "fill": "#f4f6f6", "stroke": "#ffffff", "strokeWidth": 4}, x=x, y=y)]
     for kind, shape in shapes.items():
@@ -256,4 +277,12 @@ def matrix_spec(
         text = {"type": "text", "dy": 11, "fill": LEVELS[kind], "fontWeight": 600}
         if found:
             layers += [_layer(found, point, x=x, y=y), _layer(found, text, x=x, y=y, text={"field": "says"})]
-    return {"width": {"step": step_px}, "height": {"step": 56}, "padding": 0, "layer": layers}
+    widest = max(text_px(line) for broken in sides.values() for line in broken)
+    return {
+        # What the renderer measures is too wide: the room for the labels is what they need.
+        "autosize": {"type": "none"},
+        "padding": {"left": round(widest) + 14, "top": (most_head + 1) * LINE_PX + 8, "right": 0, "bottom": 0},
+        "width": step_px * len(columns),
+        "height": 56 * len(rows),
+        "layer": layers,
+    }

@@ -164,7 +164,7 @@ def bars(
         title=title or bars_finding(values, words),
         description=description,
         svg=svg(bars_spec(values, words, BARS_PX, 240), "wide"),
-        svg_narrow=svg(bars_spec(values, words, NARROW_PX, 130), "narrow"),
+        svg_narrow=svg(bars_spec(values, words, NARROW_PX, 150), "narrow"),
         columns=(Column(heading), Column(unit, numeric=True)),
         rows=tuple((bar.label, shown(bar.value, words)) for bar in values),
         source=basis.source,

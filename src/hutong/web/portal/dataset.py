@@ -224,7 +224,7 @@ def protection(release: Release, proof: Proof | None, words: Translations) -> li
             % {
                 "others": words.number(facts["smallest_class"] - 1),
                 "most": words.percent(facts["risk_maximum"]),
-                "mean": f"{100 * facts['risk_average']:.2g} %",
+                "mean": f"{100 * facts['risk_average']:.2g}%",
                 "left_out": words.number(facts["records_left_out"]),
                 "read": words.number(facts["records_read"]),
             }
