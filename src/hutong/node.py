@@ -23,6 +23,7 @@ from hutong.settings import FILE, Settings, checked_id, load_settings, node_fold
 from hutong.standard import Standard, load
 from hutong.storage import inbox
 from hutong.storage.engines import Engine, open_engine
+from hutong.storage.kept import Memory
 from hutong.storage.lake import Lake
 from hutong.storage.records import Records
 from hutong.trust.authorisation import Actor, Decision, Policy, Resource
@@ -57,7 +58,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One installation: its settings, storages, engine, keys, log and policies. Time and randomness are parts too."""
+    """One installation: its settings, storages, engine, keys, log and policies. Time and randomness are parts too.
+
+    ``memory`` holds what was derived of the rest and can be made again; it ends with the process.
+    """
 
     settings: Settings
     records: Records
@@ -70,6 +74,7 @@ class Node:
     standard: Standard
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def id(self) -> str:

@@ -21,6 +21,7 @@ from hutong.passes.credential.level_pass import is_held_by
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import own_lists
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.issuance.actions import MAX_HOURS, REVOCATION_RULES
 from hutong.passes.level import actions as level_actions
@@ -287,12 +288,12 @@ def test_ending_the_emergency_early_ends_its_powers(region: Node) -> None:
 
 def test_two_persons_revoke_one_pass_and_its_sibling_stays(region: Node, records: str) -> None:
     fake, sibling = (pass_actions.issue_pass(region, by=LI, person="R1") for _ in range(2))
-    before = status_list.read(pass_queries.status_list(region), [region.keys.pass_certificate])
+    before = status_list.read(own_lists.status_list(region), [region.keys.pass_certificate])
     assert before.count() == 0
     pass_actions.revoke_pass(
         region, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason=" A copy was sold. "
     )
-    after = status_list.read(pass_queries.status_list(region), [region.keys.pass_certificate])
+    after = status_list.read(own_lists.status_list(region), [region.keys.pass_certificate])
     assert after.number > before.number
     assert (after.is_revoked(fake.status_index), after.is_revoked(sibling.status_index)) == (True, False)
     assert after.count() == 1
@@ -335,14 +336,14 @@ def test_a_rule_of_the_rulebook_may_revoke_too(region: Node) -> None:
 
 
 def test_a_full_list_is_followed_by_the_next(region: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pass_queries, "LIST_POSITIONS", 8)
+    monkeypatch.setattr(own_lists, "LIST_POSITIONS", 8)
     indices = [pass_actions.issue_pass(region, by=LI, person="R1").status_index for _ in range(20)]
     assert len(set(indices)) == 20
     assert {index >> 24 for index in indices} == {0, 1, 2}
-    lists = [status_list.read(pass_queries.status_list(region, n), [region.keys.pass_certificate]) for n in range(3)]
+    lists = [status_list.read(own_lists.status_list(region, n), [region.keys.pass_certificate]) for n in range(3)]
     assert [one.list_number for one in lists] == [0, 1, 2]
     with pytest.raises(NotFound):
-        pass_queries.status_list(region, 3)
+        own_lists.status_list(region, 3)
 
 
 def test_a_crosswalk_fits_its_rulebook(region: Node) -> None:

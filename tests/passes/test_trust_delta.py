@@ -26,10 +26,11 @@ from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.passes.trust_bundle import delta as trust_delta
+from hutong.passes.trust_bundle import envelope
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.poller import TrustPoller
 from hutong.passes.trust_bundle.trust_bundle import read_payload
-from hutong.trust.signing import read_unverified
+from hutong.trust.signing import read_unverified, sign_document
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
@@ -37,11 +38,14 @@ from tests.passes.region import LI, WANG
 
 parties = st.lists(st.sampled_from("abcdef"), unique=True, max_size=5).map(lambda ids: [{"id": one} for one in ids])
 of_party = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.text(max_size=4), max_size=3), max_size=4)
+lists_of_party = st.dictionaries(
+    st.sampled_from("abcdef"), st.lists(st.text("ABab12+/=", max_size=4), max_size=3), max_size=4
+)
 payloads = st.fixed_dictionaries(
     {
         **{"issuer": st.just("tw"), "issued_at": st.just("2026-03-01T08:00:00+00:00"), "next_update": st.just("x")},
         **{"number": st.just(7), "max_age_hours": st.just(24), "parties": parties, "crosswalks": of_party},
-        **{"rulebooks": of_party, "status_lists": of_party, "acceptance": st.none() | st.just({"id": "rules"})},
+        **{"rulebooks": of_party, "status_lists": lists_of_party, "acceptance": st.none() | st.just({"id": "rules"})},
     }
 )
 KEY = Ed25519PrivateKey.generate()
@@ -97,7 +101,7 @@ def test_what_does_not_fit_is_not_applied(
     key, jwk = signer
     delta = {**trust_delta.make_delta(BASE, since=7, held=()), **change}
     with pytest.raises(error):
-        trust_delta.apply_delta(BASE, trust_delta.sign_delta(delta, key=key, kid=KID), issuer_key=jwk)
+        trust_delta.apply_delta(BASE, sign_document(key, kid=KID, kind=trust_delta.KIND, payload=delta), issuer_key=jwk)
 
 
 def test_a_strangers_delta_is_tampered(signer: tuple[Ed25519PrivateKey, dict[str, str]]) -> None:
@@ -115,28 +119,29 @@ def region(new_region: NewNode) -> Node:
 
 
 def delta_of(node: Node, since: int) -> dict[str, Any]:
-    return read_unverified(bundle_queries.bundle_delta(node, since))[1]
+    signed, lists = envelope.split(bundle_queries.bundle_delta(node, since))
+    return read_unverified(signed)[1] | {"attached": len(lists)}
 
 
 def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
     edition = bundle_queries.pass_payload(region)
-    own_list = {trust_delta.part_hash(part) for part in bundle_queries.pass_payload(region)["status_lists"]["tw"]}
     quiet = delta_of(region, edition["number"])
-    assert len(quiet["parts"]) == len(own_list) == 1
-    assert len(delta_of(region, 0)["parts"]) == len(trust_delta.parts_of(edition)) == 5
-    assert len(delta_of(region, edition["number"] + 1)["parts"]) == 5  # an edition that never was
+    assert (len(quiet["parts"]), quiet["attached"]) == (0, 1)
+    whole_one = delta_of(region, 0)
+    assert len(whole_one["parts"]) + whole_one["attached"] == len(trust_delta.parts_of(edition)) == 5
+    assert len(delta_of(region, edition["number"] + 1)["parts"]) == 4  # an edition that never was
     document = shipped_document(
         "scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="1.1.0"
     )
     recognition_actions.publish_acceptance(region, by=LI, second=WANG, document=document)
     changed = delta_of(region, edition["number"])
-    assert len(changed["parts"]) == 2
+    assert len(changed["parts"]) == 1
     assert changed["acceptance"] in changed["parts"]
     whole = trust_delta.apply_delta(
         edition, bundle_queries.bundle_delta(region, edition["number"]), issuer_key=region.keys.public["signing"]
     )
     now = bundle_queries.pass_payload(region)
-    assert {**whole, "status_lists": None} == {**now, "status_lists": None}  # a list is signed anew, and never the same
+    assert whole == now
 
 
 def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node, clock: Clock) -> None:
@@ -147,7 +152,7 @@ def test_a_version_that_is_announced_is_in_the_bundle_with_its_date(region: Node
     rulebook_actions.publish_rulebook(region, by=LI, second=WANG, document=document)
     signed = bundle_queries.bundle_delta(region, edition["number"])
     changed = delta_of(region, edition["number"])
-    assert len(changed["parts"]) == 3  # what this node says of its versions, and the status list that is always there
+    assert len(changed["parts"]) == 2  # what this node says of its versions
     whole = trust_delta.apply_delta(edition, signed, issuer_key=region.keys.public["signing"])
     told = [(one.version, one.effect) for one in read_payload(whole).issuers["tw"].rulebooks]
     assert told == [("1.1.0", "first"), ("2.0.0", "tightening")]

@@ -45,14 +45,19 @@ def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
 def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Passes that were revoked, by whom and by which rule, and what was done to keys; the newest first."""
     from hutong.passes.issuance import key_queries
+    from hutong.passes.trust_bundle import queries as bundle_queries
 
     with opened(node) as opened_node:
         found, acts = key_queries.revocations(opened_node), key_queries.key_acts(opened_node)
+        load = bundle_queries.bundle_load(opened_node)
+    bundle = asdict(load) | {"is_near": load.is_near}
     show(
         as_json,
-        {"revocations": [asdict(one) for one in found], "acts": [asdict(act) for act in acts]},
+        {"revocations": [asdict(one) for one in found], "acts": [asdict(act) for act in acts], "bundle": bundle},
         *(f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id}  {one.rule}  {one.by} + {one.second}" for one in found),
         *(f"{act.at:%Y-%m-%d %H:%M}  key {act.key} {act.kind} by {act.by}" for act in acts),
+        f"Trust bundle: {load.lists:,} of at most {load.most_lists:,} status lists, {load.size_bytes:,} of at most "
+        f"{load.most_bytes:,} bytes." + (" Soon verifiers can't take it." if load.is_near else ""),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -26,7 +27,8 @@ from hutong.storage.schema_exposure import exposure_batch as exposure_batch
 from hutong.storage.schema_exposure import exposure_key as exposure_key
 from hutong.storage.schema_exposure import verification_code as verification_code
 
-REVISION = "0001"
+REVISION = "0002"
+_REVOKED = sa.text("revoked_at IS NOT NULL")
 
 # --- trust: the log -------------------------------------------------------------------------------------------------
 log_entry = Table(
@@ -313,7 +315,7 @@ issued_pass = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("pseudonym", String(32), nullable=False, index=True),
-    Column("status_index", Integer, nullable=False, unique=True),
+    Column("status_index", BigInteger, nullable=False, unique=True),
     Column("level", String(20), nullable=False),
     Column("rulebook", String(60), nullable=False),
     Column("key_id", String(16), nullable=False),
@@ -322,6 +324,15 @@ issued_pass = Table(
     Column("revoked_at", Instant),
     Column("revoked_by_rule", String(80)),
     Column("revoked_because", Text),
+    Index("ix_issued_pass_revoked", "status_index", sqlite_where=_REVOKED, postgresql_where=_REVOKED),
+)
+status_list = Table(
+    "status_list",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
 )
 recognition_document = Table(
     "recognition_document",

@@ -74,6 +74,10 @@ def _keep_party_bundles(node: Node, by: Actor) -> None:
     bundle_actions.keep_party_bundles(node, by=by)
 
 
+def _watch_bundle(node: Node, by: Actor) -> None:
+    bundle_actions.watch_bundle(node, by=by)
+
+
 def _keep_witnesses(node: Node, by: Actor) -> None:
     governance_actions.keep_witnesses(node, by=by)
 
@@ -88,6 +92,7 @@ JOBS: Final = (
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
     Job("party-bundles", 15.0, _keep_party_bundles),
+    Job("bundle-size", 600.0, _watch_bundle),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),
     Job("sunset", 300.0, _end_what_is_over),

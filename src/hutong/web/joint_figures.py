@@ -10,10 +10,10 @@ from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.sharing import queries as sharing
 from hutong.sharing.joint_series import JointSeries, JointSource
+from hutong.storage.kept import Kept
 from hutong.web.charts import Basis, Figure, epidemic_curve
 from hutong.web.findings import WeekCount
 from hutong.web.i18n import Language, translations
-from hutong.web.kept import Kept
 
 LEVEL = "country"
 _kept: Kept[Figure | None] = Kept(64)

@@ -17,11 +17,11 @@ from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.preview import Wanted
 from hutong.opening.released_counts import AreaSum, ReleasedCounts, area_series, country_series, read_counts
+from hutong.storage.kept import Kept
 from hutong.web.charts import Basis, Column, Figure, bars, epidemic_curve, hexagon_map
 from hutong.web.findings import Bar, HexagonValue, WeekCount
 from hutong.web.hexagons import MapLabel
 from hutong.web.i18n import Language, Translations, translations
-from hutong.web.kept import Kept
 from hutong.web.mosaic import Centre, middle, mosaic
 from hutong.web.page_words import threshold_of
 

@@ -19,10 +19,10 @@ from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.preview import Rows, Wanted, plain_row, preview
 from hutong.opening.selection import Choices, choices, selected
+from hutong.storage.kept import Kept
 from hutong.web import dataset_view, released_figures
 from hutong.web.charts import Figure
 from hutong.web.i18n import N_, Language, Translations, translations
-from hutong.web.kept import Kept
 from hutong.web.released_figures import Area
 
 SHOWN_ROWS = 20

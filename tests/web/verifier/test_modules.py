@@ -27,6 +27,7 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.recognition import recognition, verification
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import envelope
 from tests.web.verifier import world
 from tests.web.verifier.world import Region, Site
 
@@ -469,14 +470,15 @@ READ = """async ({signed, key}) => {
 
 def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(module_page: Page, site: Site) -> None:
     other = world.make_region("tw", site.now)
-    header, payload, signature = site.signed.split(".")
+    signed, lists = site.signed.split("~", 1)
+    header, payload, signature = signed.split(".")
     tw = site.regions["tw"]
     stolen = {"tw": [tw.status_list(site.now)], "pe": [tw.status_list(site.now)]}
     forged = {"tw": [other.status_list(site.now)], "pe": []}
     bundles = {
         site.signed: 5,
-        f"{header}.{payload}.{signature[:-6]}AAAAAA": "tampered",
-        f"{header}.{payload[:-8]}{signature[:8]}.{signature}": "tampered",
+        f"{header}.{payload}.{signature[:-6]}AAAAAA~{lists}": "tampered",
+        f"{header}.{payload[:-8]}{signature[:8]}.{signature}~{lists}": "tampered",
         tw.crosswalk(site.now): "bad-input",
         "": "bad-input",
         "a.b.c": "bad-input",
@@ -492,6 +494,42 @@ def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(module_page: Page, 
     assert got == list(bundles.values())
     stranger = {"kty": "OKP", "crv": "Ed25519", "x": other.entry(site.now)["signing"]["x"]}
     assert module_page.evaluate(READ, {"signed": site.signed, "key": stranger}) == "tampered"
+
+
+def test_many_status_lists_are_read_and_each_is_asked(module_page: Page, site: Site) -> None:
+    tw = site.regions["tw"]
+    lists = {"tw": [tw.status_list(site.now, number=number) for number in range(120)], "pe": []}
+    signed = site.bundle(status_lists=lists)
+    places = [(number << 24) + position for number in (0, 51, 119) for position in (world.REVOKED[0], 3)]
+    shown = [tw.issue(site.now, status_index=place) for place in (*places, 120 << 24)]
+    got = verified(module_page, site, [case(text, site, "school") for text in shown], signed)
+    trust = site.snapshot(signed)
+    for text, found in zip(shown, got, strict=True):
+        wanted = verify_pass(text, trust=trust, scene="school", at=site.now)
+        assert (found["answer"], found["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons])
+    of_one = [("refused", ["revoked"]), ("accepted", ["school-level", "school-age-7d"])]
+    wanted_answers = [*of_one * 3, ("unknown", ["no-status-list"])]
+    assert [(one["answer"], one["reasons"]) for one in got] == wanted_answers
+    too_many = site.bundle(status_lists={"tw": [lists["tw"][0]] * 1025, "pe": []})
+    assert module_page.evaluate(READ, {"signed": too_many, "key": site.key}) == "limit-exceeded"
+
+
+COMPLETE = """async ({rest, held}) => {
+  const {completeBundle} = await import('/static/verifier/envelope.js');
+  return completeBundle(rest, held);
+}"""
+
+
+def test_a_bundle_of_which_only_news_were_fetched_is_made_whole(module_page: Page, site: Site) -> None:
+    tw, pe = site.regions["tw"], site.regions["pe"]
+    old, new, other = tw.status_list(site.now), tw.status_list(site.now, hours=20), pe.status_list(site.now)
+    held = site.bundle(status_lists={"tw": [old], "pe": [other]})
+    whole = site.bundle(number=6, status_lists={"tw": [new], "pe": [other]})
+    signed, *_ = whole.split("~")
+    for rest in (f"{signed}~{new}", whole):
+        assert module_page.evaluate(COMPLETE, {"rest": rest, "held": held}) == whole == envelope.complete(rest, held)
+    assert module_page.evaluate(COMPLETE, {"rest": signed, "held": held}) is None
+    assert module_page.evaluate(READ, {"signed": f"{signed}~{new}", "key": site.key}) == "bad-input"
 
 
 def test_a_compromised_key_refuses_what_it_signed_and_signs_no_list(module_page: Page, site: Site) -> None:

@@ -63,10 +63,10 @@ class Region:
         )
         return issue(replace(claims, **fields), self.key, key_id_of(self.certificate))
 
-    def status_list(self, at: datetime, hours: int = 24) -> str:
+    def status_list(self, at: datetime, hours: int = 24, number: int = 0) -> str:
         at = at.replace(microsecond=0)
         bits = status_list.pack_bits(REVOKED, POSITIONS)
-        content = status_list.StatusList(self.id, 0, 1, at, at + timedelta(hours=hours), POSITIONS, bits)
+        content = status_list.StatusList(self.id, number, 1, at, at + timedelta(hours=hours), POSITIONS, bits)
         return base64.b64encode(status_list.sign(content, self.key, key_id_of(self.certificate))).decode()
 
     def crosswalk(self, at: datetime) -> str:

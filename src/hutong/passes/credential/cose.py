@@ -28,6 +28,7 @@ CHAIN, THUMBPRINT, SHA_256 = 33, 34, -16
 ALGORITHMS = {-7: "ES256", -37: "PS256"}
 _TAGS = (18, 61)
 _ES256 = ec.ECDSA(hashes.SHA256())
+_ES256_REPEATABLE = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _CONTEXT = b"\x84\x6aSignature1"
 _SIGNED_HEAD, _EMPTY_MAP = b"\xd2\x84", 0xA0
 _Fields = tuple[bytes, Mapping[Any, Any], bytes, bytes]
@@ -181,21 +182,28 @@ class Signer:
         key: private key on P-256.
         key_id: bytes that verifiers find the public key by.
         headers: further protected headers (such as 16, the content type).
+        repeatable: sign the same payload as the same bytes (RFC 6979), which takes longer.
 
     Raises:
         BadInput: a key on another curve.
     """
 
-    __slots__ = ("_head", "_key", "_sign_head", "key_id", "public_key")
+    __slots__ = ("_algorithm", "_head", "_key", "_sign_head", "key_id", "public_key")
 
     def __init__(
-        self, key: ec.EllipticCurvePrivateKey, key_id: bytes, headers: Mapping[int, Any] | None = None
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        key_id: bytes,
+        headers: Mapping[int, Any] | None = None,
+        *,
+        repeatable: bool = False,
     ) -> None:
         if key.curve.name != "secp256r1":
             raise BadInput("The signing key is not on the curve P-256.", "Make a key for ES256.")
         protected = cbor.dumps({ALGORITHM: -7, KEY_ID: key_id, **(headers or {})})
         head = _bytes_head(protected) + protected
         self._key = key
+        self._algorithm = _ES256_REPEATABLE if repeatable else _ES256
         self._head = _SIGNED_HEAD + head + bytes((_EMPTY_MAP,))
         self._sign_head = _CONTEXT + head + b"\x40"
         self.key_id = key_id
@@ -204,7 +212,7 @@ class Signer:
     def sign(self, payload: bytes) -> bytes:
         """COSE_Sign1 with tag 18 over ``payload``."""
         body = _bytes_head(payload) + payload
-        r, s = decode_dss_signature(self._key.sign(self._sign_head + body, _ES256))
+        r, s = decode_dss_signature(self._key.sign(self._sign_head + body, self._algorithm))
         return b"".join((self._head, body, b"\x58\x40", r.to_bytes(32, "big"), s.to_bytes(32, "big")))
 
 

@@ -23,6 +23,8 @@ CONTENT_TYPE = "application/statuslist+cwt"
 STATUS_LIST, TIME_TO_LIVE = 65533, 65534
 MAX_BITS = 1 << 27
 MAX_MESSAGE_BYTES = 1 << 24
+MAX_LISTS = 1024
+"""So many lists of one issuer a trust bundle holds: with a million passes each, enough for a billion."""
 NUMBER = "number"
 LIST = "list"
 
@@ -86,9 +88,12 @@ def pack_bits(revoked: Iterable[int], size: int) -> bytes:
     return np.packbits(flags, bitorder="little").tobytes()
 
 
-def sign(status: StatusList, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> bytes:
-    """COSE_Sign1 message of the list."""
-    entry = {"bits": 1, "size": status.size, "lst": zlib.compress(status.bits, 9)}
+def sign(status: StatusList, key: ec.EllipticCurvePrivateKey, key_id: bytes, *, packed_small: bool = True) -> bytes:
+    """COSE_Sign1 message of the list: of the same list the same bytes (RFC 6979).
+
+    ``packed_small`` takes fifteen times as long as packing without, for a list that is a seventh smaller.
+    """
+    entry = {"bits": 1, "size": status.size, "lst": zlib.compress(status.bits, 9 if packed_small else 6)}
     payload = {
         hcert.ISSUER: status.issuer,
         hcert.EXPIRES: int(status.expires_at.timestamp()),
@@ -97,7 +102,7 @@ def sign(status: StatusList, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> 
         NUMBER: status.number,
         LIST: status.list_number,
     }
-    return cose.Signer(key, key_id, {16: CONTENT_TYPE}).sign(cbor.dumps(payload))
+    return cose.Signer(key, key_id, {16: CONTENT_TYPE}, repeatable=True).sign(cbor.dumps(payload))
 
 
 def read(message: bytes, keys: KeyRing | Iterable[Any]) -> StatusList:

@@ -22,7 +22,7 @@ from ..credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, d
 from ..documents import Reason, Texts
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN
-from . import pass_facts
+from . import own_lists, pass_facts
 from . import queries as pass_queries
 
 DEFAULT_HOURS = 24
@@ -136,6 +136,7 @@ def issue_pass(
                 expires_at=expires_at,
             )
         )
+        own_lists.keep_place(change, [(claims.status_index, expires_at)])
         change.event("pass.issued", pass_id=pass_id.hex(), rulebook=rulebook.id, version=rulebook.version)
     return _issued(claims, text, encode_base64url(secret), found, carried)
 
@@ -178,7 +179,7 @@ def require_fresh(found: LevelInForce, now: datetime) -> None:
 def free_index(node: Node, change: Change) -> int:
     """A random free position of the newest list, so that neighbours say nothing of each other; else of a new list."""
     column = schema.issued_pass.c.status_index
-    newest = (change.execute(sa.select(sa.func.max(column))).scalar() or 0) >> LIST_BITS
+    newest = own_lists.newest_number(change.connection)
     for number in (newest, newest + 1):
         drawn = [(number << LIST_BITS) + position for position in _positions(node)]
         taken = set(change.execute(sa.select(column).where(column.in_(drawn))).scalars())
@@ -191,7 +192,7 @@ def free_index(node: Node, change: Change) -> int:
 def _positions(node: Node) -> Iterator[int]:
     drawn = node.random(4 * _TRIALS)
     for start in range(0, len(drawn), 4):
-        yield int.from_bytes(drawn[start : start + 4], "big") % pass_queries.LIST_POSITIONS
+        yield int.from_bytes(drawn[start : start + 4], "big") % own_lists.LIST_POSITIONS
 
 
 def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:
@@ -224,4 +225,6 @@ def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: 
         )
         if not revoked.rowcount:
             raise Conflict("The pass was revoked before.", "Nothing more needs to be done.")
+        index = change.execute(sa.select(table.c.status_index).where(table.c.id == pass_id)).scalar_one()
+        own_lists.note_change(change, [index >> LIST_BITS])
         change.event("pass.revoked", pass_id=pass_id, rule=rule_id, second=second.id)

@@ -30,7 +30,7 @@ from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
-from . import pass_facts
+from . import own_lists, pass_facts
 from . import queries as pass_queries
 from .actions import DEFAULT_HOURS, MAX_HOURS, IssuedPass
 
@@ -304,7 +304,7 @@ def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: dateti
     issued = tuple(
         sign_all(node.id, keys.passes, wanted, indexes, now=now, key_id=bytes.fromhex(key_id), random=node.random)
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": one.pass_id,
             "pseudonym": want.pseudonym,
@@ -319,6 +319,7 @@ def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: dateti
     ]
     if rows:
         change.execute(schema.issued_pass.insert(), rows)
+        own_lists.keep_place(change, ((row["status_index"], row["expires_at"]) for row in rows))
     return issued
 
 
@@ -366,7 +367,7 @@ def sign_all(
 def _free_indexes(node: Node, change: Change, wanted: int) -> list[int]:
     """Random free positions of the newest list while it has room: neighbours say nothing of each other."""
     column = schema.issued_pass.c.status_index
-    newest = (change.execute(sa.select(sa.func.max(column))).scalar() or 0) >> LIST_BITS
+    newest = own_lists.newest_number(change.connection)
     found: dict[int, None] = {}
     for number in (newest, newest + 1):
         for _ in range(_ROUNDS):
@@ -376,7 +377,7 @@ def _free_indexes(node: Node, change: Change, wanted: int) -> list[int]:
             raw = node.random(4 * lacking)
             first = number << LIST_BITS
             drawn = {
-                first + int.from_bytes(raw[at : at + 4], "big") % pass_queries.LIST_POSITIONS: None
+                first + int.from_bytes(raw[at : at + 4], "big") % own_lists.LIST_POSITIONS: None
                 for at in range(0, len(raw), 4)
             }
             for part in _chunks(list(drawn)):

@@ -13,6 +13,7 @@ from hutong.storage import inbox, schema
 from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
+from . import own_lists
 from .batch_actions import KEY_COMPROMISED
 
 LOCK = "keys.lock"
@@ -56,6 +57,7 @@ def end_pass_key(node: Node, *, by: Actor, second: Actor, key_id: str) -> int:
             stopped = change.execute(
                 table.update().where(valid).values(revoked_at=change.at, revoked_by_rule=KEY_COMPROMISED)
             ).rowcount
+            own_lists.note_change(change)
             change.event(
                 "pass-key.compromised",
                 key=key_id,

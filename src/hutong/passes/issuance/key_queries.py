@@ -12,7 +12,7 @@ from hutong.node import Node
 from hutong.storage import schema
 
 MOST = 100
-MOST_INDEX_DIGITS = 9
+MOST_INDEX_DIGITS = 13
 """An index is shorter than a pass's number, which has sixteen hexadecimal digits."""
 
 

@@ -24,6 +24,7 @@ from ..credential.level_pass import (
     issue,
 )
 from ..credential.read import read_pass
+from ..issuance import own_lists
 from ..issuance.actions import DEFAULT_HOURS, MAX_HOURS, free_index
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN, Rulebook
@@ -151,6 +152,7 @@ def _keep(node: Node, change: Change, claims: LevelPass, shown: LevelPass) -> st
             expires_at=claims.expires_at,
         )
     )
+    own_lists.keep_place(change, [(claims.status_index, claims.expires_at)])
     change.event(
         "pass.converted",
         pass_id=claims.pass_id.hex(),

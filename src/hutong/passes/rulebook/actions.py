@@ -18,6 +18,7 @@ from hutong.trust.authorisation import Actor, Resource
 from .. import powers
 from ..credential.level_pass import LevelPass, PassSigner
 from ..documents import Document
+from ..issuance import own_lists
 from ..issuance import queries as pass_queries
 from ..level import status
 from . import notice
@@ -159,7 +160,7 @@ def _require_scannable(node: Node, rulebook: Rulebook) -> None:
             version=rulebook.version,
             # Random as in a real pass: zeros would be compressed, and make room that is not there.
             pass_id=node.random(8),
-            status_index=pass_queries.LIST_POSITIONS - 1,
+            status_index=own_lists.LIST_POSITIONS - 1,
             commitment=node.random(12),
         )
         signer.issue(trial)

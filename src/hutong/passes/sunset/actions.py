@@ -23,6 +23,7 @@ from hutong.storage import inbox, schema
 from hutong.trust.authorisation import Actor
 
 from ..appeal import appeal as appeals
+from ..issuance import own_lists
 from . import queries as sunset_queries
 from .queries import Remains
 
@@ -151,6 +152,8 @@ def _end_passes(change: Change, versions: list[str], now: datetime, *, is_last: 
             revoked_because=None,
         )
     )
+    if expired or ended.rowcount:
+        own_lists.note_change(change)
     return {str(table.name): expired + int(ended.rowcount)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, HutongError, Unavailable
+from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, Unavailable
 from hutong.node import Node
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
@@ -93,6 +93,21 @@ def keep_party_bundles(node: Node, *, by: Actor) -> tuple[str, ...]:
     if failed:
         raise Unavailable(f"No trust bundle came from {', '.join(failed)}.", "See whether these nodes answer.")
     return tuple(news)
+
+
+def watch_bundle(node: Node, *, by: Actor) -> None:
+    """Say it, while all is well yet, when this node's trust bundle comes near what its readers take.
+
+    Raises LimitExceeded from four fifths on.
+    """
+    node.require(by, "adopt_trust_list", Resource("Party", node.id))
+    load = bundle_queries.bundle_load(node)
+    if load.is_near:
+        raise LimitExceeded(
+            f"The trust bundle holds {load.lists:,} of at most {load.most_lists:,} status lists and takes "
+            f"{load.size_bytes:,} of at most {load.most_bytes:,} bytes: soon verifiers can't take it.",
+            "Issue passes for fewer hours, and follow fewer parties.",
+        )
 
 
 def _says(snapshot: TrustSnapshot, party_id: str) -> Any:

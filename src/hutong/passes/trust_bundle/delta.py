@@ -7,27 +7,21 @@ from these and its own. Whatever the sender guessed the reader to have, the resu
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hutong.errors import BadInput, Conflict, LimitExceeded, Tampered
-from hutong.trust.signing import canonical_json, sign_document, verify_document
+from hutong.trust.signing import sign_document, verify_document
+
+from . import envelope
+from .envelope import LISTS, Payload, part_hash
 
 KIND = "pass-bundle-delta"
 MAX_PARTS = 50_000
 HEAD = ("issuer", "number", "issued_at", "next_update", "max_age_hours")
-BY_PARTY = ("crosswalks", "rulebooks", "status_lists")
-
-Payload = Mapping[str, Any]
-"""What a bundle says, before it is signed."""
-
-
-def part_hash(part: Any) -> str:
-    """SHA-256 of the part's canonical JSON, hexadecimal."""
-    return hashlib.sha256(canonical_json(part)).hexdigest()
+BY_PARTY = ("crosswalks", "rulebooks", LISTS)
 
 
 def parts_of(payload: Payload) -> dict[str, Any]:
@@ -54,8 +48,11 @@ def make_delta(payload: Payload, *, since: int, held: Collection[str]) -> dict[s
 
 
 def sign_delta(delta: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str) -> str:
-    """The delta as a compact JWS."""
-    return sign_document(key, kid=kid, kind=KIND, payload=delta)
+    """The delta as a compact JWS, and behind it the status lists among its parts, as behind a bundle."""
+    names = {name for names in delta[LISTS].values() for name in names}
+    attached = [part for name, part in delta["parts"].items() if name in names]
+    signed = {**delta, "parts": {name: part for name, part in delta["parts"].items() if name not in names}}
+    return envelope.join(sign_document(key, kid=kid, kind=KIND, payload=signed), attached)
 
 
 def apply_delta(base: Payload, signed: str, *, issuer_key: Mapping[str, str]) -> dict[str, Any]:
@@ -66,10 +63,11 @@ def apply_delta(base: Payload, signed: str, *, issuer_key: Mapping[str, str]) ->
         Conflict: it is no news for this base, or a part is missing; fetch the whole bundle.
         BadInput, LimitExceeded: not a delta.
     """
-    delta = verify_document(signed, key=issuer_key, kind=KIND)
+    text, lists = envelope.split(signed)
+    delta = verify_document(text, key=issuer_key, kind=KIND)
     try:
         _require_news(base, delta)
-        parts = parts_of(base) | _checked(delta["parts"])
+        parts = parts_of(base) | _checked(delta["parts"]) | lists
         acceptance = delta["acceptance"]
         return {
             **{name: delta[name] for name in HEAD},

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hutong.errors import Conflict, HutongError, LimitExceeded, Unavailable
-from hutong.trust.signing import verify_document
 
 from ..recognition.recognition import Scene
 from ..recognition.verification import Verification, verify_pass
 from .delta import apply_delta
-from .trust_bundle import KIND, MAX_FILE_BYTES, TrustSnapshot, read_payload
+from .envelope import MAX_BUNDLE_BYTES, complete
+from .trust_bundle import TrustSnapshot, open_bundle, read_payload
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +33,8 @@ class TrustPoller:
         url: address of the bundle: ``…/passes/trust-bundle``.
         key: public JWK of the node that signs it; how it was come by is what the verifier trusts.
         held: the signed bundle that is held already, whole; nothing older is taken.
-        whole: fetch whole editions and no deltas, so that ``signed`` is what a file for others holds.
+        whole: hold whole editions, so that ``signed`` is what a file for others holds; lists that are held already
+            are not fetched again.
         period_seconds: between two polls; with 15, what the node lets be cached (20 s) and how often it asks the
             parties that it follows (15 s), news of any of them take effect in 60 s.
     """
@@ -65,7 +66,7 @@ class TrustPoller:
         self.signed = ""
         """The newest edition as the node signed it; empty after a delta."""
         if held:
-            self._take(verify_document(held, key=self.key, kind=KIND), "", held)
+            self._take(open_bundle(held, issuer_key=self.key), "", held)
 
     @property
     def snapshot(self) -> TrustSnapshot | None:
@@ -86,17 +87,19 @@ class TrustPoller:
             Tampered, BadInput, LimitExceeded, Conflict: what came can't be used; the bundle that is held stays.
         """
         try:
-            return self._poll(whole=self._whole or self._payload is None)
+            return self._poll(self._payload)
         except Conflict:
-            return self._poll(whole=True)
+            # What was sent did not fit what is held: the whole edition is wanted, whatever the tag.
+            return self._poll(None)
 
-    def _poll(self, *, whole: bool) -> bool:
+    def _poll(self, held: Mapping[str, Any] | None) -> bool:
+        """Fetch what is new for who holds this payload."""
         import httpx
 
-        held = self._payload
-        since = {} if whole or held is None else {"since": str(held["number"])}
-        # After a delta that did not fit the whole edition is wanted, whatever the tag.
-        headers = {"If-None-Match": self._tag} if self._tag and whole == self._whole else {}
+        since, headers = {}, {}
+        if held is not None:
+            since = {"lists_since": str(held["issued_at"])} | ({} if self._whole else {"since": str(held["number"])})
+            headers = {"If-None-Match": self._tag} if self._tag else {}
         try:
             with (
                 httpx.Client(timeout=self._timeout_seconds, trust_env=False) as client,
@@ -110,10 +113,11 @@ class TrustPoller:
         if response.status_code != httpx.codes.OK:
             raise Unavailable(f"The node answered with status {response.status_code}.", "Check the address.")
         signed = body.decode("ascii", errors="replace")
-        if since and held is not None:
+        if held is not None and not self._whole:
             payload, signed = apply_delta(held, signed, issuer_key=self.key), ""
         else:
-            payload = verify_document(signed, key=self.key, kind=KIND)
+            signed = complete(signed, self.signed) if held is not None else signed
+            payload = open_bundle(signed, issuer_key=self.key)
         self._take(payload, response.headers.get("etag", ""), signed)
         return True
 
@@ -150,7 +154,9 @@ def _bounded(response: httpx.Response) -> bytes:
     size = 0
     for part in response.iter_bytes():
         size += len(part)
-        if size > MAX_FILE_BYTES:
-            raise LimitExceeded("The trust bundle is larger than 8 MiB.", "Ask the node's operator.")
+        if size > MAX_BUNDLE_BYTES:
+            raise LimitExceeded(
+                f"The trust bundle is larger than {MAX_BUNDLE_BYTES // 2**20} MiB.", "Ask the node's operator."
+            )
         parts.append(part)
     return b"".join(parts)

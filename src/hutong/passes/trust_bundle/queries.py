@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, Conflict, LimitExceeded
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
-from hutong.trust.signing import read_unverified, sign_document
+from hutong.trust.signing import sign_document
 from hutong.trust.trust_list import Party
 
 from .. import documents
-from ..issuance.queries import list_count, status_list
+from ..credential.status_list import MAX_LISTS
+from ..issuance import own_lists
 from ..recognition.queries import CROSSWALK, SCENES, newest_documents, published_documents
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.queries import PublishedRulebook
 from . import delta as trust_delta
-from .trust_bundle import CROSSWALK_KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_bundle, sign_bundle
+from . import envelope
+from .envelope import LISTS, MAX_BUNDLE_BYTES, Payload
+from .trust_bundle import CROSSWALK_KIND, KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_payload
 
 BUNDLE_HOURS = 24
 
@@ -42,13 +46,105 @@ _OTHERS = "party-bundle.adopted"
 _PAGE = 50
 
 
-def pass_bundle(node: Node) -> str:
-    """The signed trust bundle of this node, as of now."""
-    return sign_bundle(pass_payload(node), key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
+_COMMIT_SECONDS = 10
+"""So long a change may take from its time until it can be read."""
 
 
-def pass_payload(node: Node) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One edition of this node's trust bundle.
+
+    Attributes:
+        payload: what it says, with its lists.
+        signed: the signed text without lists; with all of them in ``text``.
+        new_since: by a list's name, when the list became what it is.
+        snapshot: ready to verify with.
+    """
+
+    tag: str
+    payload: Payload
+    signed: str
+    text: str
+    new_since: Mapping[str, datetime]
+    snapshot: TrustSnapshot
+
+    def held(self, lists_since: datetime | None) -> frozenset[str]:
+        """Names of lists that a reader has whose edition was issued at that time."""
+        if lists_since is None:
+            return frozenset()
+        surely = lists_since - timedelta(seconds=_COMMIT_SECONDS)
+        return frozenset(name for name, since in self.new_since.items() if since < surely)
+
+
+@dataclass(frozen=True, slots=True)
+class BundleLoad:
+    """How near this node's bundle is to what readers take; ``share`` of the nearer limit, as a fraction."""
+
+    lists: int
+    size_bytes: int
+    most_lists: int = MAX_LISTS
+    most_bytes: int = MAX_BUNDLE_BYTES
+
+    @property
+    def share(self) -> float:
+        return max(self.lists / self.most_lists, self.size_bytes / self.most_bytes)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether somebody should act, while all is well yet."""
+        return self.share >= NEAR_SHARE
+
+
+NEAR_SHARE = 0.8
+
+
+def bundle_edition(node: Node) -> Edition:
+    """The newest edition: made once for each tag, whoever asks, and kept until something happens.
+
+    Raises LimitExceeded when readers would not take it.
+    """
+    tag = bundle_tag(node)
+    return node.memory.store("bundle-editions", most=2).get_once(tag, lambda: _make_edition(node, tag))  # type: ignore[no-any-return]
+
+
+def _make_edition(node: Node, tag: str) -> Edition:
+    new_since: dict[str, datetime] = {}
+    payload = pass_payload(node, new_since)
+    signed = _signed(node, KIND, envelope.named(payload))
+    text = envelope.join(signed, envelope.lists_of(payload).values())
+    # What was signed here just now needs no check; what it holds is read as every reader reads it.
+    return Edition(tag, payload, signed, text, new_since, read_payload(payload))
+
+
+def pass_bundle(node: Node, lists_since: datetime | None = None) -> str:
+    """The signed trust bundle of this node, as of now.
+
+    With ``lists_since`` without those status lists that who holds the edition of that time has (see ``envelope``).
+    """
+    edition = bundle_edition(node)
+    held = edition.held(lists_since)
+    if not held:
+        return edition.text
+    lists = envelope.lists_of(edition.payload)
+    return envelope.join(edition.signed, [one for name, one in lists.items() if name not in held])
+
+
+def bundle_load(node: Node) -> BundleLoad:
+    """How large this node's bundle is; past its limits readers would refuse it, and it is not made any more."""
+    try:
+        edition = bundle_edition(node)
+    except LimitExceeded:
+        lists = pass_payload(node)[LISTS]
+        return BundleLoad(
+            lists=len(lists[node.id]), size_bytes=sum(len(one) for ones in lists.values() for one in ones)
+        )
+    return BundleLoad(lists=len(edition.payload[LISTS][node.id]), size_bytes=len(edition.text))
+
+
+def pass_payload(node: Node, new_since: dict[str, datetime] | None = None) -> dict[str, Any]:
     """What the trust bundle says, as of now: parties, crosswalks, status lists, and this node's own rules.
+
+    ``new_since`` is filled with when each status list became what it is, by its name.
 
     What a party published itself comes from the bundle of that party that this node adopted last. A crosswalk of this
     node whose rulebook has lost its emergency is left out: its levels mean nothing any more.
@@ -59,15 +155,19 @@ def pass_payload(node: Node) -> dict[str, Any]:
     parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
     walks: dict[str, list[str]] = {node.id: [_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)]}
     books: dict[str, list[str]] = {node.id: [_signed(node, RULEBOOK_KIND, one) for one in _rulebooks_in_force(node)]}
-    lists: dict[str, list[str]] = {node.id: _own_lists(node)}
-    for party, signed in adopted_bundles(node).items():
+    own_new = _own_lists(node)
+    others_new: dict[str, datetime] = {}
+    lists: dict[str, list[str]] = {node.id: list(own_new)}
+    for party, (theirs, received_at) in _adopted_payloads(node).items():
         if party in parties and party != node.id:
-            _, theirs = read_unverified(signed)  # its signature was checked when it was adopted
             own = next((entry for entry in theirs["parties"] if entry["id"] == party), None)
             parties[party] = _with_keys_of(parties[party], own)
             walks[party] = theirs["crosswalks"].get(party, [])
             books[party] = theirs.get("rulebooks", {}).get(party, [])
-            lists[party] = theirs["status_lists"].get(party, [])
+            lists[party] = theirs[LISTS].get(party, [])
+            others_new |= dict.fromkeys(lists[party], received_at)
+    if new_since is not None:
+        new_since |= {envelope.part_hash(text): since for text, since in (own_new | others_new).items()}
     rules = newest_documents(node, SCENES)
     return {
         "issuer": node.id,
@@ -78,7 +178,7 @@ def pass_payload(node: Node) -> dict[str, Any]:
         "parties": [parties[name] for name in sorted(parties)],
         "crosswalks": walks,
         "rulebooks": books,
-        "status_lists": lists,
+        LISTS: lists,
         "acceptance": rules[-1] if rules else None,
     }
 
@@ -89,8 +189,8 @@ def bundle_file(node: Node) -> dict[str, Any]:
 
 
 def trust_snapshot(node: Node) -> TrustSnapshot:
-    """This node's own bundle, ready to verify with."""
-    return read_bundle(pass_bundle(node), issuer_key=node.keys.public["signing"])
+    """This node's own bundle, ready to verify with: the same object until something happens."""
+    return bundle_edition(node).snapshot
 
 
 def adopted_bundles(node: Node) -> dict[str, str]:
@@ -107,24 +207,26 @@ def party_of(node: Node, party_id: str) -> Party:
     return governance.trust_list(node).party(party_id, at=node.clock())
 
 
-def bundle_delta(node: Node, since: int) -> str:
+def bundle_delta(node: Node, since: int, lists_since: datetime | None = None) -> str:
     """The signed delta from edition ``since`` to now; with all parts when that edition is not known.
 
     An edition's number is the size of the log, so that the log tells what happened since. Status lists of this node are
-    signed afresh for every edition and always there.
+    there as in ``pass_bundle``.
     """
-    payload = pass_payload(node)
-    delta = trust_delta.make_delta(payload, since=since, held=_held(node, payload, since))
+    edition = bundle_edition(node)
+    held = _held(node, edition.payload, since) | edition.held(lists_since)
+    delta = trust_delta.make_delta(edition.payload, since=since, held=held)
     return trust_delta.sign_delta(delta, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
 
 
 def bundle_tag(node: Node) -> str:
-    """Names what a verifier gets now: another one after every log entry, and every five minutes, as a bundle ages."""
+    """Names what a verifier gets now: another one after every log entry, with other keys (which follow their entry),
+    and every five minutes, as a bundle ages."""
     slot = int(node.clock().timestamp()) // (SLOT_MINUTES * 60)
-    return f'"{node.log.size()}-{slot}"'
+    return f'W/"{node.log.size()}-{slot}-{envelope.part_hash(node.keys.public)[:8]}"'
 
 
-def _held(node: Node, payload: trust_delta.Payload, since: int) -> set[str]:
+def _held(node: Node, payload: Payload, since: int) -> set[str]:
     """Parts that have not changed since an edition."""
     if not 0 < since <= payload["number"]:
         return set()
@@ -143,17 +245,35 @@ def _held(node: Node, payload: trust_delta.Payload, since: int) -> set[str]:
         for name in trust_delta.BY_PARTY:
             own = (items for party, items in payload[name].items() if party not in news | {node.id})
             parts += [part for items in own for part in items]
-    return {trust_delta.part_hash(part) for part in parts}
+    return {envelope.part_hash(part) for part in parts}
 
 
 def _happened(node: Node, kind: str, since: int) -> bool:
     return any(entry.index >= since for entry in node.log.entries(kind=kind, limit=1))
 
 
-def _own_lists(node: Node) -> list[str]:
+def _own_lists(node: Node) -> dict[str, datetime]:
+    """This node's status lists as base64, each with when it became what it is."""
+    needed, hour = own_lists.needed_lists(node), own_lists.signed_since(node.clock())
+    small = len(needed) <= own_lists.SMALLEST_PACKED
+    signed = (own_lists.signed_list(node, one, packed_small=small) for one in needed)
+    return {
+        base64.b64encode(message).decode(): max(one.changed_at, hour)
+        for one, message in zip(needed, signed, strict=True)
+    }
+
+
+def _adopted_payloads(node: Node) -> dict[str, tuple[dict[str, Any], datetime]]:
+    """By party what its bundle says, whose signature was checked when it was adopted, and when that was."""
+    table = schema.party_bundle
+    found = {}
     with node.records.reading() as connection:
-        count = list_count(connection)
-    return [base64.b64encode(status_list(node, number)).decode() for number in range(count)]
+        for row in connection.execute(sa.select(table)):
+            try:
+                found[row.party] = envelope.read_unverified_bundle(row.signed), row.received_at
+            except Conflict:
+                continue  # adopted by an older version, which kept bundles in another form: it is fetched again soon
+    return found
 
 
 def _crosswalks_in_force(node: Node) -> list[Mapping[str, Any]]:

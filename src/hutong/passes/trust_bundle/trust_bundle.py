@@ -28,14 +28,17 @@ from ..credential.status_list import StatusList
 from ..documents import Document, Texts
 from ..recognition.crosswalk import Crosswalk, parse_crosswalk
 from ..recognition.recognition import AcceptanceRules, parse_acceptance
+from . import envelope
 
 KIND = "pass-bundle"
 CROSSWALK_KIND = "crosswalk"
 RULEBOOK_KIND = "rulebook-version"
 MAX_PARTIES = 2_000
 MAX_ITEMS = 50
+MAX_POSITIONS = 1 << 31
+"""Of all status lists of a bundle together: 256 MiB in a reader's memory."""
 MAX_AGE_HOURS = 168
-MAX_FILE_BYTES = 8 * 2**20
+MAX_FILE_BYTES = envelope.MAX_BUNDLE_BYTES + 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +114,34 @@ class TrustSnapshot:
 
 
 def sign_bundle(payload: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str) -> str:
-    """The bundle as a compact JWS."""
-    return sign_document(key, kid=kid, kind=KIND, payload=payload)
+    """The bundle as it travels: a compact JWS and its status lists (see :mod:`.envelope`).
+
+    Raises LimitExceeded when readers would not take it.
+    """
+    signed = sign_document(key, kid=kid, kind=KIND, payload=envelope.named(payload))
+    return envelope.join(signed, envelope.lists_of(payload).values())
+
+
+def open_bundle(text: str, *, issuer_key: Mapping[str, str]) -> dict[str, Any]:
+    """What a bundle says, with its lists, if the key (a public JWK) signed it. Raises as :func:`read_bundle`."""
+    signed, lists = envelope.split(text)
+    return envelope.fill(verify_document(signed, key=issuer_key, kind=KIND), lists)
 
 
 def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
     """Verify and parse a bundle.
 
     Args:
-        signed: compact JWS.
+        signed: the text of the bundle.
         issuer_key: public JWK of the node that the reader trusts.
 
     Raises:
         Tampered: the bundle, a crosswalk or a status list in it is not signed by whom it should be.
         BadInput: not a bundle, or something in it is not as it should be.
-        LimitExceeded: too many parties or documents.
+        Conflict: a status list is lacking.
+        LimitExceeded: too many parties or documents, or too large.
     """
-    return read_payload(verify_document(signed, key=issuer_key, kind=KIND))
+    return read_payload(open_bundle(signed, issuer_key=issuer_key))
 
 
 def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
@@ -145,6 +159,9 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
             )
             for entry in parties
         }
+        sizes = (one.size for issuer in issuers.values() for one in issuer.status_lists.values())
+        if sum(sizes) > MAX_POSITIONS:
+            raise LimitExceeded("The status lists of the bundle are too large together.", "Follow fewer parties.")
         acceptance = document["acceptance"]
         return TrustSnapshot(
             issuer=str(document["issuer"]),
@@ -163,7 +180,9 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
 def _issuer(
     entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: Sequence[str] = ()
 ) -> IssuerTrust:
-    if max(len(crosswalks), len(lists), len(rulebooks)) > MAX_ITEMS:
+    if len(lists) > status_list.MAX_LISTS:
+        raise LimitExceeded(f"A party has more than {status_list.MAX_LISTS:,} status lists.", "Ask it for fewer.")
+    if max(len(crosswalks), len(rulebooks)) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
@@ -240,7 +259,7 @@ def read_object(source: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(source, str | bytes):
         raise BadInput(f"The {what} is neither object, text nor path.", "Give one of these.")
     if len(source) > MAX_FILE_BYTES:
-        raise LimitExceeded(f"The {what} is larger than 8 MiB.", "Fetch it again.")
+        raise LimitExceeded(f"The {what} is larger than {MAX_FILE_BYTES // 2**20} MiB.", "Fetch it again.")
     try:
         document = orjson.loads(source)
     except orjson.JSONDecodeError as error:

@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from hutong.governance import actions, queries
+from hutong.storage.kept import Kept
 from hutong.trust.authorisation import PUBLIC
 from hutong.trust.log.checkpoint import Checkpoint
 from hutong.trust.log.foreign_proof import MAX_PROOF_CHARACTERS, read_proof
 from hutong.trust.log.witness import MAX_REQUEST_BYTES
 from hutong.web.doors import CurrentNode, problems
-from hutong.web.kept import Kept
 
 router = APIRouter(tags=["log"])
 MAX_INDEX = 2**53 - 1

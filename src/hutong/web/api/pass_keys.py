@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from hutong.passes.issuance import key_queries
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Resource
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -55,12 +56,23 @@ class Revocation(BaseModel):
     entry: int = Field(description="Its place in the log")
 
 
+class BundleLoad(BaseModel):
+    """How near the trust bundle is to what its readers take."""
+
+    lists: int = Field(description="Status lists of this node in it")
+    most_lists: int
+    size_bytes: int
+    most_bytes: int
+    is_near: bool = Field(description="Somebody should act before verifiers can't take it any more")
+
+
 class Revocations(BaseModel):
     """The newest revocations of single passes, and how many passes the node knows of."""
 
     revocations: list[Revocation] = Field(description="The newest first; at most 100")
     valid: int = Field(description="Passes that can be shown now")
     revoked: int = Field(description="Passes that were revoked before their end, which is still to come")
+    bundle: BundleLoad
 
 
 @router.get("/api/passes/keys", responses=problems(401, 403, 422))
@@ -77,4 +89,6 @@ def get_revocations(node: CurrentNode, actor: CurrentActor) -> Revocations:
     node.require(actor, "read_keys", Resource("Node", node.id))
     counts = key_queries.pass_counts(node)
     found = [Revocation(**asdict(one)) for one in key_queries.revocations(node)]
-    return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked)
+    load = bundle_queries.bundle_load(node)
+    bundle = BundleLoad(**{name: getattr(load, name) for name in BundleLoad.model_fields})
+    return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked, bundle=bundle)

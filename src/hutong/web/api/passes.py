@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
@@ -16,6 +17,7 @@ from hutong.insight import queries as insight
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import own_lists
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.level import queries as level_queries
 from hutong.passes.recognition import conversion_actions, matrix_queries
@@ -34,6 +36,7 @@ MAX_PICTURE_BASE64 = 24_000_000
 
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
+BUNDLE_CACHE_SECONDS = 20
 
 
 FactName = Annotated[str, Field(min_length=1, max_length=80)]
@@ -303,18 +306,34 @@ def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) ->
 def get_trust_bundle(
     node: CurrentNode,
     since: Annotated[int | None, Query(ge=0, le=2**53, description="Number of the edition that you have.")] = None,
+    lists_since: Annotated[
+        AwareDatetime | None, Query(description="When that edition was issued: its status lists are left out.")
+    ] = None,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+    accept_encoding: Annotated[str, Header(max_length=500)] = "",
 ) -> Response:
     """What a verifier downloads: parties, crosswalks, status lists and acceptance rules, signed by this node.
 
-    With `since` a signed delta: all parts of the newest edition by their hash, and those that changed since that one.
+    A compact JWS, and behind it, each after a `~`, the status lists that it names by their hash. With `lists_since`
+    without those that have not changed. With `since` a signed delta: all parts of the newest edition by their hash, and
+    those that changed since that one.
     """
-    tag = bundle_queries.bundle_tag(node)
-    headers = {"ETag": tag, "Cache-Control": "public, max-age=20"}
-    if if_none_match == tag:
+    edition = bundle_queries.bundle_edition(node)
+    headers = {"ETag": edition.tag, "Cache-Control": f"public, max-age={BUNDLE_CACHE_SECONDS}"}
+    headers["Vary"] = "Accept-Encoding"
+    if if_none_match == edition.tag:
         return Response(status_code=304, headers=headers)
-    signed = bundle_queries.pass_bundle(node) if since is None else bundle_queries.bundle_delta(node, since)
-    return Response(signed, media_type="application/jose", headers=headers)
+    if since is None:
+        text = bundle_queries.pass_bundle(node, lists_since)
+    else:
+        text = bundle_queries.bundle_delta(node, since, lists_since)
+    body = text.encode()
+    if "gzip" in accept_encoding.lower():
+        # Lists are compressed and then base64: this takes the third back that base64 adds.
+        store = node.memory.store("bundle-gzip", most=4)
+        body = store.get_once(text, lambda: gzip.compress(body, 6, mtime=0))
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type="application/jose", headers=headers)
 
 
 @router.get(
@@ -326,7 +345,7 @@ def get_status_list(
     node: CurrentNode, number: Annotated[int, Query(alias="list", ge=0, le=65_535, description="Of which list")] = 0
 ) -> Response:
     """Which passes of a list are revoked: a compressed bit string, signed."""
-    return Response(pass_queries.status_list(node, number), media_type=CONTENT_TYPE, headers=Minute)
+    return Response(own_lists.status_list(node, number), media_type=CONTENT_TYPE, headers=Minute)
 
 
 @router.get("/api/insight/risk-areas", tags=["insight"], responses=problems(404, 422))

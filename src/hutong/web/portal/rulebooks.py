@@ -20,10 +20,10 @@ from hutong.passes.rulebook.evidence import Evidence
 from hutong.passes.rulebook.notice import Because, Verdict
 from hutong.passes.rulebook.queries import PublishedRulebook
 from hutong.passes.rulebook.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
+from hutong.storage.kept import Kept
 from hutong.trust.authorisation import Resource
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import LANGUAGES, N_, Language, Translations
-from hutong.web.kept import Kept
 from hutong.web.portal.page import PageActor, PageLanguage, page, text_in, words_of
 
 router = APIRouter()

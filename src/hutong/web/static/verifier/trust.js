@@ -4,6 +4,7 @@
  */
 
 import { readBundle } from "./bundle.js";
+import { completeBundle } from "./envelope.js";
 import { VerifierError } from "./errors.js";
 
 const STORE = "hutong-verifier-trust";
@@ -29,15 +30,21 @@ export class TrustKeeper {
   /** Ask the node for a newer one; without a network all stays as it is. */
   async refresh() {
     if (this.problem === "no-signatures") return;
-    let text = null;
+    const text = (await this.fetchRest()) ?? (await fetchText(this.address));
+    if (text !== null) await this.use(text, { keep: true });
+  }
+
+  /** A newer one of which only the status lists were fetched that have changed; null when that can't be had. */
+  async fetchRest() {
+    if (this.bundle === null) return null;
+    const since = new Date(this.bundle.issuedAt).toISOString();
+    const rest = await fetchText(`${this.address}?lists_since=${since}`);
     try {
-      const response = await fetch(this.address, { cache: "no-cache", credentials: "omit" });
-      if (!response.ok) return;
-      text = await response.text();
-    } catch {
-      return; // no network
+      return rest === null ? null : await completeBundle(signedPart(rest), this.signed);
+    } catch (error) {
+      if (!(error instanceof VerifierError)) throw error;
+      return null;
     }
-    await this.use(text, { keep: true });
   }
 
   /** Take a bundle over if it is signed by the node and no older than the one in use. */
@@ -62,6 +69,16 @@ export class TrustKeeper {
     if (this.bundle === null) return "none";
     if (at > this.bundle.issuedAt + this.bundle.maxAgeMs) return "old";
     return at > this.bundle.nextUpdate ? "due" : "fresh";
+  }
+}
+
+/** What an address answers; null without a network, and for an error. */
+async function fetchText(address) {
+  try {
+    const response = await fetch(address, { cache: "no-cache", credentials: "omit" });
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null;
   }
 }
 
