@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from hutong.errors import Unavailable
+from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import poller
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.actions import keep_party_bundles
+from hutong.passes.trust_bundle.following import PARTY_SECONDS, Pauses
+from hutong.storage import schema
+from hutong.web.api.passes import BUNDLE_CACHE_SECONDS
 from hutong.web.app import create_app
+from hutong.web.jobs import JOBS
+from hutong.web.portal import verifier
 from tests.conftest import Clock, NewNode
 from tests.sharing.conftest import served
 
@@ -37,7 +49,9 @@ def two(new_node: NewNode, clock: Clock) -> Iterator[Regions]:
 
 
 def keep(node: Node) -> tuple[str, ...]:
-    return keep_party_bundles(node, by=node.operator)
+    followed = keep_party_bundles(node, by=node.operator)
+    assert not followed.failed
+    return followed.news
 
 
 def test_a_revocation_reaches_the_other_region(two: Regions) -> None:
@@ -64,9 +78,91 @@ def test_long_before_its_signatures_are_too_old_it_is_taken_over_anew(two: Regio
     assert (keep(two.pe), keep(two.pe)) == (("tw",), ())
 
 
-def test_a_party_that_does_not_answer_is_told_after_all_were_asked(two: Regions) -> None:
-    bundle_actions.adopt_party_bundle(
-        two.tw, by=two.tw.operator, party_id="pe", signed=bundle_queries.pass_bundle(two.pe)
+def test_a_party_that_does_not_answer_holds_up_nobody(two: Regions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """xx takes every connection and sends a byte now and then; tw answers as ever."""
+    monkeypatch.setattr(bundle_actions, "PARTY_SECONDS", 1.0)
+    with slow_party() as (address, asked):
+        xx = follow_another(two, "xx", address)
+        fake = two.issue()
+        pass_actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
+        two.clock.advance(seconds=20)
+        started = time.monotonic()
+        first = keep_party_bundles(two.pe, by=two.pe.operator)
+        assert time.monotonic() - started < 15, "a second, and a machine under load"
+        assert (first.news, tuple(first.failed), first.newly_failed) == (("tw",), (xx,), (xx,))
+        assert says(two.at_pe(fake.text)) == ("refused", ["revoked"])
+        assert len(asked) == 1
+        two.clock.advance(seconds=15)
+        assert keep(two.pe) == ()
+        assert len(asked) == 1, "it is left alone for a while"
+        two.clock.advance(seconds=15)
+        again = keep_party_bundles(two.pe, by=two.pe.operator)
+        assert (tuple(again.failed), again.newly_failed, len(asked)) == ((xx,), (), 2)
+
+
+@contextmanager
+def slow_party() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that begins an answer and never ends it, and what it was asked."""
+    asked: list[bytes] = []
+    stopping = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            asked.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not stopping.wait(0.1):
+                connection.sendall(b"x")
+
+    def answer() -> None:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked
+        stopping.set()
+        thread.join(5)
+
+
+def follow_another(two: Regions, party: str, address: str) -> str:
+    """Let pe follow a third party, whose bundle was adopted when it still answered."""
+    listed = governance.describe_self(two.pe, kind="region")
+    parties = [governance.describe_self(node, kind="region") for node in (two.tw, two.pe)]
+    governance.publish_trust_list(
+        two.tw, by=two.tw.operator, parties=[*parties, replace(listed, id=party, url=address)]
     )
-    with pytest.raises(Unavailable, match="pe"):
-        keep(two.tw)
+    two.share()
+    with two.pe.change(two.pe.operator) as change:
+        kept = {"party": party, "number": 1, "signed": bundle_queries.pass_bundle(two.pe), "received_at": change.at}
+        change.execute(schema.party_bundle.insert().values(**kept))
+    return party
+
+
+def test_pauses_double_up_to_five_minutes_and_end_with_an_answer() -> None:
+    pauses, at = Pauses(), datetime(2026, 3, 1, tzinfo=UTC)
+    assert pauses.is_due("tw", at)
+    assert [pauses.failed("tw", at), pauses.failed("tw", at)] == [True, False]
+    due = [seconds for seconds in (15, 30, 59, 60) if pauses.is_due("tw", at + timedelta(seconds=seconds))]
+    assert due == [60]
+    assert pauses.is_due("pe", at)
+    for _ in range(50):
+        pauses.failed("tw", at)
+    due = [seconds for seconds in (60, 299, 300) if pauses.is_due("tw", at + timedelta(seconds=seconds))]
+    assert due == [300]
+    pauses.answered("tw")
+    assert pauses.is_due("tw", at)
+    assert pauses.failed("tw", at)
+
+
+def test_from_publication_to_effect_at_a_neighbours_verifiers_it_is_a_minute_at_most() -> None:
+    """With the constants that nodes and verifiers come with, one followed party being down, and caches between all."""
+    (job,) = (job for job in JOBS if job.name == "party-bundles")
+    page = (verifier.FOLDER / "app.js").read_text()
+    (refresh_ms,) = re.findall(r"REFRESH_MS = ([\d_]+);", page)
+    assert 'cache: "no-cache"' in (verifier.FOLDER / "trust.js").read_text()
+    at_the_neighbour = BUNDLE_CACHE_SECONDS + PARTY_SECONDS + job.period_seconds + PARTY_SECONDS
+    assert at_the_neighbour + BUNDLE_CACHE_SECONDS + poller.PERIOD_SECONDS <= 60
+    assert at_the_neighbour + int(refresh_ms.replace("_", "")) / 1000 <= 60

@@ -40,6 +40,7 @@ def test_the_jobs_and_their_periods() -> None:
         "trust-list": 60,
         "witnesses": 60,
         "party-bundles": 15,
+        "bundle-size": 600,
         "exposure-batches": 300,
         "exposure-destruction": 300,
         "sunset": 300,

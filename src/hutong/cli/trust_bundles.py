@@ -29,7 +29,7 @@ def poll(
         Path | None,
         typer.Option(help="Public signing key of the node (JWK); needed once, before the file is there."),
     ] = None,
-    every: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds between two polls.")] = 30,
+    every: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds between two polls.")] = 15,
     times: Annotated[int, typer.Option(min=1, max=100_000, help="How many polls, then it ends.")] = 1,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,9 +70,19 @@ class Peers:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
 
-    def get(self, url: str, *, audience: str | None = None, accept: str = "application/json") -> Reply:
-        """GET; ``audience`` is the id of the party that must know who asks. Raises the other node's error as ours."""
-        return self._send("GET", url, audience=audience, headers={"Accept": accept})
+    def get(
+        self,
+        url: str,
+        *,
+        audience: str | None = None,
+        accept: str = "application/json",
+        seconds: float | None = None,
+    ) -> Reply:
+        """GET; ``audience`` is the id of the party that must know who asks. Raises the other node's error as ours.
+
+        ``seconds`` bounds the whole exchange; without it each step is bounded by the settings.
+        """
+        return self._send("GET", url, audience=audience, headers={"Accept": accept}, seconds=seconds)
 
     def post(
         self, url: str, content: bytes, *, audience: str | None = None, media_type: str = "application/json"
@@ -80,7 +91,14 @@ class Peers:
         return self._send("POST", url, audience=audience, headers={"Content-Type": media_type}, content=content)
 
     def _send(
-        self, method: str, url: str, *, audience: str | None, headers: Mapping[str, str], content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        audience: str | None,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         import httpx
 
@@ -95,14 +113,15 @@ class Peers:
                 nonce=self.random(16),
             )
             sent["Authorization"] = f"Bearer {token}"
+        step_seconds = min(seconds or self.timeout_seconds, self.timeout_seconds)
+        timeout = httpx.Timeout(step_seconds, connect=min(CONNECT_SECONDS, step_seconds))
+        ends_at = None if seconds is None else time.monotonic() + seconds
         try:
             with (
-                httpx.Client(
-                    timeout=httpx.Timeout(self.timeout_seconds, connect=CONNECT_SECONDS), trust_env=False
-                ) as client,
+                httpx.Client(timeout=timeout, trust_env=False) as client,
                 client.stream(method, url, headers=sent, content=content) as response,
             ):
-                body = self._read(response)
+                body = self._read(response, ends_at)
         except httpx.HTTPError as error:
             raise Unavailable(f"The other node did not answer at {url}: {error}.", "Check that it runs.") from error
         reply = Reply(
@@ -112,11 +131,13 @@ class Peers:
             raise _remote_error(url, reply)
         return reply
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def _read(self, response: httpx.Response, ends_at: float | None) -> bytes:
         parts: list[bytes] = []
         size = 0
         for part in response.iter_bytes():
             size += len(part)
+            if ends_at is not None and time.monotonic() > ends_at:
+                raise Unavailable(f"The other node was too slow at {response.url}.", "Ask it again later.")
             if size > self.max_bytes:
                 raise LimitExceeded(
                     f"The other node's answer is larger than {self.max_bytes} bytes.", "Raise limits.harvest_bytes."

@@ -24,6 +24,7 @@ from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.sunset import actions as sunset_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import following
 from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20
@@ -71,7 +72,10 @@ def _keep_trust_list(node: Node, by: Actor) -> None:
 
 
 def _keep_party_bundles(node: Node, by: Actor) -> None:
-    bundle_actions.keep_party_bundles(node, by=by)
+    # One that is down is no failure of the job, which would ask the others less often, too.
+    followed = bundle_actions.keep_party_bundles(node, by=by)
+    for party in followed.newly_failed:
+        _logger.warning("No trust bundle came from %s: %s", party, followed.failed[party])
 
 
 def _watch_bundle(node: Node, by: Actor) -> None:
@@ -91,7 +95,7 @@ JOBS: Final = (
     Job("levels", 5.0, _follow_evidence),
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
-    Job("party-bundles", 15.0, _keep_party_bundles),
+    Job("party-bundles", following.PERIOD.total_seconds(), _keep_party_bundles),
     Job("bundle-size", 600.0, _watch_bundle),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -13,8 +15,13 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.trust_list import Party
 
+from . import envelope
 from . import queries as bundle_queries
+from .following import PARTY_SECONDS, Followed, Pauses
 from .trust_bundle import TrustSnapshot, read_bundle
+
+ASKED_AT_ONCE = 8
+
 
 RENEW_AFTER = timedelta(hours=6)
 
@@ -30,11 +37,27 @@ def fetch_party_bundle(node: Node, *, by: Actor, party_id: str) -> TrustSnapshot
     )
 
 
-def fetch_bundle_of(node: Node, party: Party) -> str:
-    """A listed party's trust bundle as it answers with it now; nothing is checked yet."""
-    reply = node.peers.get(f"{party.url}/passes/trust-bundle", accept="application/jose")
+def fetch_bundle_of(node: Node, party: Party, *, held: str = "", seconds: float | None = None) -> str:
+    """A listed party's trust bundle as it answers with it now; nothing is checked yet.
+
+    Args:
+        held: its bundle that is held: status lists that have not changed since are not fetched again.
+        seconds: how long it may take in all; None waits as long as settings let it.
+    """
+    address = f"{party.url}/passes/trust-bundle"
+    if held:
+        try:
+            issued_at = str(envelope.read_unverified_bundle(held)["issued_at"])
+            return envelope.complete(_fetched(node, party, f"{address}?lists_since={quote(issued_at)}", seconds), held)
+        except (Conflict, KeyError):
+            pass  # what is held does not fit what was sent: all is fetched
+    return _fetched(node, party, address, seconds)
+
+
+def _fetched(node: Node, party: Party, address: str, seconds: float | None) -> str:
+    reply = node.peers.get(address, accept="application/jose", seconds=seconds)
     if reply.status != 200:
-        raise Conflict(f"{party.id} gave no trust bundle (status {reply.status}).", "Ask the party.")
+        raise Unavailable(f"{party.id} gave no trust bundle (status {reply.status}).", "Ask the party.")
     return reply.body.decode("ascii", errors="replace")
 
 
@@ -71,28 +94,50 @@ def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> 
     return snapshot
 
 
-def keep_party_bundles(node: Node, *, by: Actor) -> tuple[str, ...]:
-    """Take over what has changed at the parties whose bundle somebody adopted here; returns their ids.
+def keep_party_bundles(node: Node, *, by: Actor) -> Followed:
+    """Take over what has changed at the parties whose bundle somebody adopted here.
 
     A bundle in which nothing but times is new is left alone: each adoption is a log entry and a new edition of this
     node's own bundle, and two nodes that follow each other would otherwise never come to rest.
 
-    Raises Unavailable after all were asked, naming those that gave none that can be used.
+    Parties are asked side by side, each for a few seconds at most; who failed is left alone for longer and longer.
     """
-    news, failed = [], []
-    for party_id, signed in bundle_queries.adopted_bundles(node).items():
+    pauses = node.memory.store("party-pauses", most=1).get("pauses", Pauses)
+    held = bundle_queries.adopted_bundles(node)
+    due = [party for party in held if pauses.is_due(party, node.clock())]
+    if not due:
+        return Followed((), {})
+    with ThreadPoolExecutor(min(ASKED_AT_ONCE, len(due))) as pool:
+        answers = list(pool.map(lambda party: _fetch_news(node, party, held[party]), due))
+    news, failed, newly_failed = [], {}, []
+    for party, fresh in zip(due, answers, strict=True):
         try:
-            party = bundle_queries.party_of(node, party_id)
-            fresh = fetch_bundle_of(node, party)
-            held, given = (read_bundle(text, issuer_key=party.signing) for text in (signed, fresh))
-            if _says(given, party_id) != _says(held, party_id) or node.clock() > held.issued_at + RENEW_AFTER:
-                adopt_party_bundle(node, by=by, party_id=party_id, signed=fresh)
-                news.append(party_id)
+            if isinstance(fresh, HutongError):
+                raise fresh
+            if fresh is not None:
+                adopt_party_bundle(node, by=by, party_id=party, signed=fresh)
+                news.append(party)
+            pauses.answered(party)
         except HutongError as error:
-            failed.append(f"{party_id} ({error.what})")
-    if failed:
-        raise Unavailable(f"No trust bundle came from {', '.join(failed)}.", "See whether these nodes answer.")
-    return tuple(news)
+            failed[party] = error.what
+            if pauses.failed(party, node.clock()):
+                newly_failed.append(party)
+    return Followed(tuple(news), failed, tuple(newly_failed))
+
+
+def _fetch_news(node: Node, party_id: str, signed: str) -> str | HutongError | None:
+    """The bundle of a party where it says something new, None where not, or why it can't be had."""
+    try:
+        party = bundle_queries.party_of(node, party_id)
+        fresh = fetch_bundle_of(node, party, held=signed, seconds=PARTY_SECONDS)
+        try:
+            held = read_bundle(signed, issuer_key=party.signing)
+        except Conflict:
+            return fresh  # it was adopted by an older version, in another form
+        is_news = _says(read_bundle(fresh, issuer_key=party.signing), party_id) != _says(held, party_id)
+        return fresh if is_news or node.clock() > held.issued_at + RENEW_AFTER else None
+    except HutongError as error:
+        return error
 
 
 def watch_bundle(node: Node, *, by: Actor) -> None:

@@ -35,8 +35,8 @@ class TrustPoller:
         held: the signed bundle that is held already, whole; nothing older is taken.
         whole: hold whole editions, so that ``signed`` is what a file for others holds; lists that are held already
             are not fetched again.
-        period_seconds: between two polls; with 15, what the node lets be cached (20 s) and how often it asks the
-            parties that it follows (15 s), news of any of them take effect in 60 s.
+        period_seconds: between two polls; with 15, what nodes let be cached (10 s each), how often one asks those that
+            it follows (15 s) and how long a slow one may take (5 s), news of any of them take effect in 60 s.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ MAX_PICTURE_BASE64 = 24_000_000
 
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
-BUNDLE_CACHE_SECONDS = 20
+BUNDLE_CACHE_SECONDS = 10
 
 
 FactName = Annotated[str, Field(min_length=1, max_length=80)]
