@@ -13,9 +13,11 @@ from rich.table import Table
 
 from bench import demo, ingest, level_update, levels, log, passes, search, verification
 from bench.figure import Figure, machine
+from bench.wanted import wanted_of
 
 REFERENCES = {
     "issue: signed and encoded": "OpenSSL ES256 sign alone",
+    "issue with QR picture (PNG)": "QR picture of the same text by segno alone",
     "read: decoded, signature checked": "OpenSSL ES256 verify alone",
     "status list of 10 M at 1 %": "16-byte hashes of the EU DCC",
 }
@@ -55,7 +57,8 @@ def main() -> None:
     console.print("ratio: the figure over its reference; of a time, less than 1 is faster", style="dim")
     console.print(", ".join(f"{name} {value}" for name, value in on.items()), highlight=False)
     if given.json:
-        given.json.write_text(json.dumps({"machine": on, "figures": [f.document() for f in found]}, indent=2) + "\n")
+        documents = [figure.document() | {"wanted": wanted_of(figure.job)} for figure in found]
+        given.json.write_text(json.dumps({"machine": on, "figures": documents}, indent=2) + "\n")
 
 
 def table_of(figures: list[Figure]) -> Table:
@@ -67,6 +70,7 @@ def table_of(figures: list[Figure]) -> Table:
         table.add_column(column, justify="right")
     table.add_column("what the reference is")
     table.add_column("ratio", justify="right")
+    table.add_column("wanted")
     for figure in figures:
         table.add_row(
             figure.part,
@@ -75,6 +79,7 @@ def table_of(figures: list[Figure]) -> Table:
             f"{_number(figure.reference_value)} {figure.unit}" if figure.reference_value else "",
             figure.reference,
             f"{figure.ratio:,.2f}×" if figure.ratio else "",
+            wanted_of(figure.job),
         )
     return table
 
