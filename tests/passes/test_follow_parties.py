@@ -30,6 +30,7 @@ from hutong.web.portal import verifier
 from tests.conftest import Clock, NewNode
 from tests.sharing.conftest import served
 
+from . import region
 from .region import LI, WANG
 from .test_verification import Regions, says
 
@@ -43,7 +44,12 @@ def two(new_node: NewNode, clock: Clock) -> Iterator[Regions]:
     def make(node_id: str, **settings: Any) -> Node:
         return new_node(node_id, url=addresses[node_id], **settings)
 
-    regions = Regions(make, clock)
+    def filled(node_id: str, **settings: Any) -> Node:
+        node = make(node_id, **settings)
+        region.fill(node)
+        return node
+
+    regions = Regions(filled, make, clock)
     with served(create_app(regions.tw), listening):
         yield regions
 
