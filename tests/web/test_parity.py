@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from fastapi.routing import APIRoute
+
 import hutong
+from hutong.web.app import API
+from hutong.web.i18n import CHINESE, translations
+from hutong.web.portal.developers import TAGS
 
 PACKAGE = Path(hutong.__file__).parent
 STAGES = ("governance", "rights", "acquisition", "opening", "sharing", "insight", "passes", "trust")
@@ -131,3 +136,12 @@ def test_what_a_page_does_an_operation_does_too() -> None:
 def test_what_an_operation_does_a_command_does_too() -> None:
     missing = doings("web/api") - doings("cli")
     assert missing == set(NOT_ON_THE_COMMAND_LINE)
+
+
+def test_every_group_of_operations_has_a_title_in_both_languages() -> None:
+    routes = [route for module in API for route in module.router.routes if isinstance(route, APIRoute)]
+    tags = {str(tag) for route in routes for tag in route.tags}
+    assert len(tags) >= 10
+    assert tags <= set(TAGS)
+    chinese = translations(CHINESE)
+    assert [tag for tag in tags if chinese.gettext(TAGS[tag]) == TAGS[tag]] == []

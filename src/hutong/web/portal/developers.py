@@ -34,6 +34,7 @@ TAGS = {
     "insight": N_("Insight: risk areas"),
     "rights": N_("Rights of residents"),
     "log": N_("Transparency log"),
+    "account": N_("Account: own tokens"),
 }
 
 
