@@ -280,10 +280,10 @@ def test_an_emergency_that_is_ended_early_takes_its_passes_along(new_node: NewNo
     node = new_node()
     issued = live(node, clock)
     governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
-    assert shown(node, issued.text)[0] is Answer.UNKNOWN
+    assert shown(node, issued.text) == (Answer.REFUSED, "emergency-ended")
     (done,) = end(node)
     assert (done.because, done.ended_at) == ("ended", clock.now)
-    assert shown(node, issued.text) == (Answer.REFUSED, "revoked")
+    assert shown(node, issued.text) == (Answer.REFUSED, "emergency-ended")
     record = pass_queries.pass_record(node, issued.pass_id)
     assert record.revoked_by_rule == "emergency-over"
     assert traces(node) == []

@@ -45,7 +45,12 @@ payloads = st.fixed_dictionaries(
     {
         **{"issuer": st.just("tw"), "issued_at": st.just("2026-03-01T08:00:00+00:00"), "next_update": st.just("x")},
         **{"number": st.just(7), "max_age_hours": st.just(24), "parties": parties, "crosswalks": of_party},
-        **{"rulebooks": of_party, "status_lists": lists_of_party, "acceptance": st.none() | st.just({"id": "rules"})},
+        **{
+            "rulebooks": of_party,
+            "status_lists": lists_of_party,
+            "ended": of_party,
+            "acceptance": st.none() | st.just({"id": "rules"}),
+        },
     }
 )
 KEY = Ed25519PrivateKey.generate()

@@ -217,12 +217,25 @@ def test_after_the_end_nothing_is_accepted(two: Regions, clock: Clock) -> None:
         two.issue()
 
 
-def test_when_an_emergency_is_ended_early_its_levels_mean_nothing(two: Regions) -> None:
-    text = two.issue().text
+def test_when_an_emergency_is_ended_early_its_passes_are_refused_everywhere_at_once(two: Regions) -> None:
+    """Before the job that revokes them has run: at the node, at the other region, and there without a network."""
+    text = two.issue(hours=48).text
     governance.end_emergency(two.tw, by=two.tw.operator, emergency_id="dengue-2015")
     two.clock.advance(minutes=1)
+    own = verify_pass(text, trust=bundle_queries.trust_snapshot(two.tw), scene="transport", at=two.clock())
+    assert says(own) == ("refused", ["emergency-ended"])
+    assert "ended on 2026-03-01." in own.reasons[0].texts["en"]
+    assert "2026-03-01结束" in own.reasons[0].texts["zh"]
     two.share()
-    assert says(two.at_pe(text)) == ("unknown", ["no-crosswalk"])
+    assert says(two.at_pe(text)) == ("refused", ["emergency-ended"])
+    kept = bundle_queries.bundle_file(two.pe)
+    for hours, answer in ((30, ("refused", ["emergency-ended"])), (49, ("refused", ["expired"]))):
+        later = two.clock() + timedelta(hours=hours)
+        assert says(verify_pass(text, trust=kept, scene="transport", at=later)) == answer, hours
+    before = two.clock() - timedelta(minutes=2)
+    assert says(verify_pass(text, trust=kept, scene="transport", at=before)) == ("unknown", ["no-crosswalk"])
+    two.clock.advance(days=31)
+    assert bundle_queries.trust_snapshot(two.tw).issuers["tw"].ended == ()
 
 
 def test_a_revoked_pass_is_refused_by_all_and_its_sibling_is_not(two: Regions) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +28,7 @@ from hutong.passes.recognition import recognition, verification
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import envelope
+from hutong.trust.signing import sign_document
 from tests.web.verifier import world
 from tests.web.verifier.world import Region, Site
 
@@ -517,6 +518,49 @@ def test_many_status_lists_are_read_and_each_is_asked(module_page: Page, site: S
 COMPLETE = """async ({rest, held}) => {
   const {completeBundle} = await import('/static/verifier/envelope.js');
   return completeBundle(rest, held);
+}"""
+
+
+def test_the_end_of_an_emergency_refuses_its_passes_with_its_day(module_page: Page, site: Site) -> None:
+    tw, pe = site.regions["tw"], site.regions["pe"]
+    at = site.now - timedelta(minutes=30)
+    end = {"emergency": "dengue-2015", "ended_at": at.isoformat(), "versions": ["dengue-3@1.0.0"]}
+    signed_end = sign_document(tw.signing, kid="tw", kind="emergency-ended", payload=end)
+    signed = site.bundle(ended={"tw": [signed_end]})
+    shown = [
+        tw.issue(site.now),
+        tw.issue(site.now, version="1.1.0"),
+        pe.issue(site.now),
+        tw.issue(site.now, status_index=7),
+    ]
+    cases = [case(text, site, "school") for text in shown] + [case(shown[0], site, "school", minutes=-31)]
+    got = verified(module_page, site, cases, signed)
+    trust = site.snapshot(signed)
+    for given, found in zip(cases, got, strict=True):
+        moment = datetime.fromtimestamp(given["at"] / 1000, UTC)
+        wanted = verify_pass(given["text"], trust=trust, scene="school", at=moment)
+        assert (found["answer"], found["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons])
+    assert [one["reasons"][0] for one in got] == [
+        "emergency-ended",
+        "school-level",
+        "school-level",
+        "emergency-ended",
+        "clock-wrong",
+    ]
+    texts = module_page.evaluate(TEXTS, {"signed": signed, "key": site.key, **cases[0]})
+    assert texts == dict(verify_pass(shown[0], trust=trust, scene="school", at=site.now).reasons[0].texts)
+    assert str(at.date()) in texts["en"]
+    stranger = sign_document(pe.signing, kid="tw", kind="emergency-ended", payload=end)
+    forged = site.bundle(ended={"tw": [stranger]})
+    assert module_page.evaluate(READ, {"signed": forged, "key": site.key}) == "tampered"
+    with pytest.raises(HutongError):
+        site.snapshot(forged)
+
+
+TEXTS = """async ({signed, key, text, scene, at}) => {
+  const {readBundle} = await import('/static/verifier/bundle.js');
+  const {verifyPass} = await import('/static/verifier/verify.js');
+  return (await verifyPass(text, await readBundle(signed, key), scene, at)).reasons[0].texts;
 }"""
 
 

@@ -20,7 +20,7 @@ from ..credential.read import ReadPass, read_pass
 from ..credential.status_list import StatusList
 from ..documents import Document, Reason, Texts
 from ..rulebook.rulebook import UNKNOWN
-from ..trust_bundle.trust_bundle import IssuerTrust, TrustSnapshot, as_path, read_trust
+from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, as_path, read_trust
 from .recognition import AcceptanceRules, Answer, Scene, judge, parse_acceptance
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -68,6 +68,10 @@ _SENTENCES: Mapping[str, Texts] = {
     },
     "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
     "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此凭证已过期，持有人可重新领取。"},
+    "emergency-ended": {
+        "en": "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
+        "zh": "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
+    },
     "revoked": {"en": "The issuer has revoked this pass.", "zh": "签发方已撤销此凭证。"},
     "no-status-list": {
         "en": "There is no revocation list for this pass on this device.",
@@ -191,7 +195,7 @@ def _decide(
 ) -> tuple[Answer, tuple[Reason, ...], str | None, StatusList | None]:
     """Answer, reasons, place on the common scale, revocation list; the last two are None where it needs no rules."""
     if refused := _refused(read, snapshot, at):
-        return Answer.REFUSED, _reasons(refused), None, None
+        return Answer.REFUSED, _reasons(refused, read, snapshot), None, None
     if missing := _missing(read, snapshot, at):
         return Answer.UNKNOWN, _reasons(missing), None, None
     claims = read.claims
@@ -249,9 +253,16 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         found = "not-yet-valid"
     elif key.not_after is not None and claims.issued_at > key.not_after:
         found = "key-ended"
+    elif (end := _end(claims, snapshot)) is not None and at >= end.ended_at:
+        found = "emergency-ended"
     elif _is_revoked(claims, snapshot.issuers.get(claims.issuer)):
         found = "revoked"
     return found
+
+
+def _end(claims: LevelPass, snapshot: TrustSnapshot) -> EmergencyEnd | None:
+    issuer = snapshot.issuers.get(claims.issuer)
+    return issuer.end_of(claims.rulebook, claims.version) if issuer is not None else None
 
 
 def _is_revoked(claims: LevelPass, issuer: IssuerTrust | None) -> bool:
@@ -292,5 +303,11 @@ def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
     return parse_acceptance(rules if path is None else documents.read_document(path))
 
 
-def _reasons(rule_id: str) -> tuple[Reason]:
-    return (Reason(rule_id, _SENTENCES[rule_id]),)
+def _reasons(rule_id: str, read: ReadPass | None = None, snapshot: TrustSnapshot | None = None) -> tuple[Reason]:
+    """The reason with its sentences; the end of an emergency with its day, from what the pass and the bundle say."""
+    texts = _SENTENCES[rule_id]
+    if rule_id == "emergency-ended" and read is not None and read.claims is not None and snapshot is not None:
+        end = _end(read.claims, snapshot)
+        day = end.ended_at.astimezone(UTC).date().isoformat() if end is not None else ""
+        texts = {language: text.replace("{day}", day) for language, text in texts.items()}
+    return (Reason(rule_id, texts),)

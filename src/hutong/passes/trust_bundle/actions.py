@@ -165,5 +165,6 @@ def _says(snapshot: TrustSnapshot, party_id: str) -> Any:
         sorted(key.name for key in issuer.compromised.keys),
         [one.hash for one in issuer.crosswalks],
         issuer.rulebooks,
+        issuer.ended,
         {number: (one.size, one.bits) for number, one in issuer.status_lists.items()},
     )

@@ -21,12 +21,12 @@ from .envelope import LISTS, Payload, part_hash
 KIND = "pass-bundle-delta"
 MAX_PARTS = 50_000
 HEAD = ("issuer", "number", "issued_at", "next_update", "max_age_hours")
-BY_PARTY = ("crosswalks", "rulebooks", LISTS)
+BY_PARTY = ("crosswalks", "rulebooks", "ended", LISTS)
 
 
 def parts_of(payload: Payload) -> dict[str, Any]:
     """All parts by their hash."""
-    of_parties = [part for name in BY_PARTY for parts in payload[name].values() for part in parts]
+    of_parties = [part for name in BY_PARTY for parts in payload.get(name, {}).values() for part in parts]
     rules = [] if payload["acceptance"] is None else [payload["acceptance"]]
     return {part_hash(part): part for part in (*payload["parties"], *of_parties, *rules)}
 
@@ -39,7 +39,7 @@ def make_delta(payload: Payload, *, since: int, held: Collection[str]) -> dict[s
         "since": since,
         "parties": [part_hash(part) for part in payload["parties"]],
         **{
-            name: {party: [part_hash(part) for part in parts] for party, parts in payload[name].items()}
+            name: {party: [part_hash(part) for part in parts] for party, parts in payload.get(name, {}).items()}
             for name in BY_PARTY
         },
         "acceptance": None if acceptance is None else part_hash(acceptance),
@@ -73,7 +73,7 @@ def apply_delta(base: Payload, signed: str, *, issuer_key: Mapping[str, str]) ->
             **{name: delta[name] for name in HEAD},
             "parties": [parts[name] for name in delta["parties"]],
             **{
-                name: {party: [parts[one] for one in hashes] for party, hashes in delta[name].items()}
+                name: {party: [parts[one] for one in hashes] for party, hashes in delta.get(name, {}).items()}
                 for name in BY_PARTY
             },
             "acceptance": None if acceptance is None else parts[acceptance],

@@ -23,10 +23,11 @@ from ..issuance import own_lists
 from ..recognition.queries import CROSSWALK, SCENES, newest_documents, published_documents
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.queries import PublishedRulebook
+from ..sunset.queries import declared
 from . import delta as trust_delta
 from . import envelope
 from .envelope import LISTS, MAX_BUNDLE_BYTES, Payload
-from .trust_bundle import CROSSWALK_KIND, KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_payload
+from .trust_bundle import CROSSWALK_KIND, ENDING_KIND, KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_payload
 
 BUNDLE_HOURS = 24
 
@@ -44,6 +45,10 @@ _OTHERS = "party-bundle.adopted"
 
 
 _PAGE = 50
+
+
+ENDS_TOLD = timedelta(days=30)
+"""Longer than any pass lives."""
 
 
 _COMMIT_SECONDS = 10
@@ -155,6 +160,7 @@ def pass_payload(node: Node, new_since: dict[str, datetime] | None = None) -> di
     parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
     walks: dict[str, list[str]] = {node.id: [_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)]}
     books: dict[str, list[str]] = {node.id: [_signed(node, RULEBOOK_KIND, one) for one in _rulebooks_in_force(node)]}
+    ended: dict[str, list[str]] = {node.id: [_signed(node, ENDING_KIND, one) for one in _ended(node)]}
     own_new = _own_lists(node)
     others_new: dict[str, datetime] = {}
     lists: dict[str, list[str]] = {node.id: list(own_new)}
@@ -164,6 +170,7 @@ def pass_payload(node: Node, new_since: dict[str, datetime] | None = None) -> di
             parties[party] = _with_keys_of(parties[party], own)
             walks[party] = theirs["crosswalks"].get(party, [])
             books[party] = theirs.get("rulebooks", {}).get(party, [])
+            ended[party] = theirs.get("ended", {}).get(party, [])
             lists[party] = theirs[LISTS].get(party, [])
             others_new |= dict.fromkeys(lists[party], received_at)
     if new_since is not None:
@@ -178,6 +185,7 @@ def pass_payload(node: Node, new_since: dict[str, datetime] | None = None) -> di
         "parties": [parties[name] for name in sorted(parties)],
         "crosswalks": walks,
         "rulebooks": books,
+        "ended": ended,
         LISTS: lists,
         "acceptance": rules[-1] if rules else None,
     }
@@ -300,6 +308,21 @@ def _rulebooks_in_force(node: Node) -> list[dict[str, Any]]:
         for one in (rulebook_queries.holding(versions, now), *rulebook_queries.coming(versions, now))
     ]
     return [rulebook_queries.announcement(one) for one in told[:MAX_ITEMS]]
+
+
+def _ended(node: Node) -> list[dict[str, Any]]:
+    """Emergencies that ended so lately that a pass of them may not have expired, the newest end last."""
+    now = node.clock()
+    over = [one for one in declared(node) if one.is_over(now) and now - one.ends_at < ENDS_TOLD]
+    books = [one.rulebook for one in rulebook_queries.all_rulebooks(node)] if over else []
+    return [
+        {
+            "emergency": one.id,
+            "ended_at": one.ends_at.isoformat(),
+            "versions": sorted(f"{book.id}@{book.version}" for book in books if book.emergency == one.id),
+        }
+        for one in sorted(over, key=lambda one: one.ends_at)[-MAX_ITEMS:]
+    ]
 
 
 def _signed(node: Node, kind: str, document: Mapping[str, Any]) -> str:

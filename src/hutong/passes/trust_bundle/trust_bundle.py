@@ -33,6 +33,7 @@ from . import envelope
 KIND = "pass-bundle"
 CROSSWALK_KIND = "crosswalk"
 RULEBOOK_KIND = "rulebook-version"
+ENDING_KIND = "emergency-ended"
 MAX_PARTIES = 2_000
 MAX_ITEMS = 50
 MAX_POSITIONS = 1 << 31
@@ -54,12 +55,22 @@ class RulebookVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyEnd:
+    """An emergency that is over since ``ended_at``, and with it all passes of these rulebook versions (id@version)."""
+
+    emergency: str
+    ended_at: datetime
+    versions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class IssuerTrust:
     """What a verifier knows of one issuing party. ``status_lists`` are by list number.
 
     Attributes:
         compromised: keys that somebody else may have; whatever they signed, and whenever, is refused.
         rulebooks: versions that hold or are announced.
+        ended: emergencies of the party that ended so lately that passes of them may seem to be valid.
     """
 
     id: str
@@ -70,6 +81,12 @@ class IssuerTrust:
     status_lists: Mapping[int, StatusList]
     compromised: KeyRing = field(default_factory=KeyRing)
     rulebooks: tuple[RulebookVersion, ...] = ()
+    ended: tuple[EmergencyEnd, ...] = ()
+
+    def end_of(self, rulebook: str, version: str) -> EmergencyEnd | None:
+        """The end of the emergency that passes of this version rest on; None while it is in force."""
+        meant = f"{rulebook}@{version}"
+        return next((one for one in self.ended if meant in one.versions), None)
 
     def has_lost(self, key: VerificationKey) -> bool:
         """Whether this key of the party is compromised."""
@@ -156,6 +173,7 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
                 document["crosswalks"].get(entry["id"], []),
                 document["status_lists"].get(entry["id"], []),
                 document.get("rulebooks", {}).get(entry["id"], []),
+                document.get("ended", {}).get(entry["id"], []),
             )
             for entry in parties
         }
@@ -178,11 +196,15 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
 
 
 def _issuer(
-    entry: Mapping[str, Any], crosswalks: list[str], lists: list[str], rulebooks: Sequence[str] = ()
+    entry: Mapping[str, Any],
+    crosswalks: list[str],
+    lists: list[str],
+    rulebooks: Sequence[str] = (),
+    ended: Sequence[str] = (),
 ) -> IssuerTrust:
     if len(lists) > status_list.MAX_LISTS:
         raise LimitExceeded(f"A party has more than {status_list.MAX_LISTS:,} status lists.", "Ask it for fewer.")
-    if max(len(crosswalks), len(rulebooks)) > MAX_ITEMS:
+    if max(len(crosswalks), len(rulebooks), len(ended)) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
@@ -203,6 +225,7 @@ def _issuer(
         status_lists={one.list_number: one for one in read},
         compromised=compromised,
         rulebooks=tuple(_version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in rulebooks),
+        ended=tuple(_end(verify_document(one, key=entry["signing"], kind=ENDING_KIND)) for one in ended),
     )
 
 
@@ -214,6 +237,14 @@ def _version(document: Mapping[str, Any]) -> RulebookVersion:
         effect=str(document["effect"]),
         effective_from=_instant(document["effective_from"]),
         valid_to=_instant(document["valid_to"]),
+    )
+
+
+def _end(document: Mapping[str, Any]) -> EmergencyEnd:
+    return EmergencyEnd(
+        emergency=str(document["emergency"]),
+        ended_at=_instant(document["ended_at"]),
+        versions=frozenset(map(str, document["versions"])),
     )
 
 

@@ -43,7 +43,7 @@ async function parse(document, lists) {
     const ofParty = (table) => (Object.hasOwn(table, entry.id) ? table[entry.id] : []);
     const named = ofParty(document.status_lists).map((name) => lists.get(name));
     if (named.includes(undefined)) throw badInput("A status list of the trust bundle is lacking.");
-    const issuer = await readIssuer(entry, ofParty(document.crosswalks), named);
+    const issuer = await readIssuer(entry, ofParty(document.crosswalks), named, ofParty(document.ended ?? {}));
     for (const { size } of issuer.statusLists.values()) positions += size;
     if (positions > MAX_POSITIONS) throw limitExceeded("The status lists are too large together.");
     issuers.set(entry.id, issuer);
@@ -65,8 +65,8 @@ async function parse(document, lists) {
   };
 }
 
-async function readIssuer(entry, crosswalks, lists) {
-  if (crosswalks.length > MAX_ITEMS || lists.length > MAX_LISTS) throw limitExceeded("A party has too many documents.");
+async function readIssuer(entry, crosswalks, lists, ended) {
+  if (Math.max(crosswalks.length, ended.length) > MAX_ITEMS || lists.length > MAX_LISTS) throw limitExceeded("A party has too many documents.");
   const ringOf = async (texts) => new KeyRing(await Promise.all(texts.map((text) => readCertificate(text, entry.id))));
   const ring = await ringOf(entry.passes);
   // Keys that somebody else may have: they refuse passes, and sign no status list.
@@ -74,12 +74,14 @@ async function readIssuer(entry, crosswalks, lists) {
   const statusLists = await Promise.all(lists.map((list) => readStatusList(list, ring)));
   if (statusLists.some((list) => list.issuer !== entry.id)) throw badInput("A status list is another party's.");
   const documents = await Promise.all(crosswalks.map((walk) => verifyDocument(walk, entry.signing, "crosswalk")));
+  const ends = await Promise.all(ended.map((end) => verifyDocument(end, entry.signing, "emergency-ended")));
   return {
     name: isObject(entry.name) ? entry.name : {},
     validUntil: instantOf(entry.valid_until),
     ring,
     lost,
     crosswalks: documents.map(understood).filter((crosswalk) => crosswalk !== null),
+    ends: ends.map(({ ended_at: at, versions }) => ({ endedAt: instantOf(at), versions: new Set(versions) })),
     statusLists: new Map(statusLists.map((list) => [list.listNumber, list])),
   };
 }

@@ -10,6 +10,7 @@ import { VerifierError } from "./errors.js";
 import { readPass } from "./hcert.js";
 import { judge } from "./recognition.js";
 import { isRevoked } from "./status-list.js";
+import { REASONS } from "./words.js";
 
 const CLOCK_SKEW_MS = 300_000;
 
@@ -34,6 +35,9 @@ export async function verifyPass(text, trust, scene, at) {
   const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
   if (known.isSigned) known.facts = read.facts;
   const refused = whyRefused(read, trust, at);
+  if (refused === "emergency-ended") {
+    return { ...known, answer: "refused", reasons: [{ id: refused, texts: ended(endOf(own, trust)) }] };
+  }
   if (refused) return answer(known, "refused", refused);
   const missing = whatIsMissing(read, trust, at);
   if (missing) return answer(known, "unknown", missing);
@@ -47,6 +51,17 @@ export async function verifyPass(text, trust, scene, at) {
 
 const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, texts: null }] });
 
+/** When the emergency that the pass rests on ended, as its issuer says; undefined while it is in force. */
+const endOf = ({ issuer, rulebook, version }, trust) =>
+  trust.issuers.get(issuer)?.ends.find(({ versions }) => versions.has(`${rulebook}@${version}`))?.endedAt;
+
+/** The sentence about the end of an emergency, with its day. */
+function ended(at) {
+  const day = new Date(at).toISOString().slice(0, 10);
+  const sentences = Object.entries(REASONS["emergency-ended"]);
+  return Object.fromEntries(sentences.map(([language, text]) => [language, text.replace("{day}", day)]));
+}
+
 /** Why the pass is certainly not valid, whatever else may be unknown. */
 function whyRefused({ valid, key, own }, trust, at) {
   if (valid === false) return "signature-invalid";
@@ -56,6 +71,7 @@ function whyRefused({ valid, key, own }, trust, at) {
   if (at > own.expiresAt) return "expired";
   if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";
   if (own.issuedAt > key.notAfter) return "key-ended";
+  if (at >= endOf(own, trust)) return "emergency-ended";
   // A bit that was set is never cleared, so even a list that is too old refuses for certain.
   const list = trust.issuers.get(own.issuer)?.statusLists.get(own.statusList);
   return list && own.statusPosition < list.size && isRevoked(list, own.statusPosition) ? "revoked" : null;
