@@ -89,7 +89,13 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
         actions.receive(pe, by=pe.operator, provider="tw", agreement_id=agreed.id, format_="parquet")
     assert queries.deliveries(tw) == [got.delivery]
     assert len(list((pe.settings.folder / "received").iterdir())) == 1
-    assert kinds(tw)[-4:] == ["request.granted", "agreement.signed", "delivery.made", "agreement.revoked"]
+    assert kinds(tw)[-5:] == [
+        "request.granted",
+        "agreement.signed",
+        "delivery.made",
+        "agreement.revoked",
+        "delivery.refused",
+    ]
     assert kinds(pe)[-4:] == ["request.sent", "request.followed", "agreement.kept", "delivery.received"]
     assert "request.filed" in kinds(tw)
     for node in two_nodes:
@@ -149,6 +155,55 @@ def test_what_the_policies_refuse(two_nodes: tuple[Node, Node], clock: Clock) ->
     with pytest.raises(Refused, match="The agreement has ended"):
         deliver()
     assert len(queries.deliveries(tw)) == 1
+
+
+def refusals(node: Node) -> list[dict[str, Any]]:
+    """What the log was told of refused deliveries, the oldest first."""
+    told = [entry.event for entry in reversed(node.log.entries(kind="delivery.refused", limit=500))]
+    return [{name: one[name] for name in ("by", "reason", "day", "times")} for one in told]
+
+
+def test_a_refused_delivery_is_told_and_nobody_fills_the_log_by_asking(
+    two_nodes: tuple[Node, Node], clock: Clock, records: str
+) -> None:
+    tw, pe = two_nodes
+    agreed = agree(tw, pe)
+    actions.revoke_agreement(tw, by=AUTHORITY, agreement_id=agreed, because="The project ended early.")
+
+    def refuse(times: int, purpose: Any = "HMB") -> None:
+        for _ in range(times):
+            with pytest.raises(Refused):
+                actions.deliver(tw, by=PE, agreement_id=agreed, purpose=purpose, format_="csv")
+
+    day = clock.now.date().isoformat()
+    revoked = {"by": "pe", "reason": "agreement-was-revoked", "day": day}
+    refuse(1)
+    assert refusals(tw) == [{**revoked, "times": 1}]
+    refuse(24)
+    assert refusals(tw) == [{**revoked, "times": 1}, {**revoked, "times": 10}]
+    clock.advance(days=1)
+    refuse(3)
+    assert refusals(tw)[2:] == [{**revoked, "day": clock.now.date().isoformat(), "times": 1}]
+    clock.advance(days=400)
+    refuse(1)
+    assert refusals(tw)[3]["reason"] == "agreement-has-ended+agreement-was-revoked"
+    tw.log.check()
+
+
+def test_another_recipient_or_purpose_is_told_with_no_name(two_nodes: tuple[Node, Node]) -> None:
+    tw, pe = two_nodes
+    agreed = agree(tw, pe)
+    for by, purpose in ((PE, "GRU"), (Actor("hub", "party", represents="hub"), "HMB")):
+        with pytest.raises(Refused):
+            actions.deliver(tw, by=by, agreement_id=agreed, purpose=purpose, format_="csv")  # type: ignore[arg-type]
+    ((entry),) = tw.log.entries(kind="delivery.refused")
+    assert {name: entry.event[name] for name in ("agreement", "dataset", "recipient", "reason", "times")} == {
+        **{"agreement": agreed, "dataset": "records", "recipient": "pe"},
+        **{"reason": "no-policy-permits", "times": 1},
+    }
+    with pytest.raises(NotFound):
+        actions.deliver(tw, by=PE, agreement_id="0" * 20, purpose="HMB", format_="csv")
+    assert len(tw.log.entries(kind="delivery.refused")) == 1
 
 
 def test_what_can_not_be_asked(two_nodes: tuple[Node, Node]) -> None:

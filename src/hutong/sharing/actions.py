@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -30,7 +30,16 @@ from hutong.sharing.actions_recipient import (
     request_data,
 )
 from hutong.sharing.agreement import Agreement, KeptAgreement, make_agreement, read_agreement, sign_agreement
-from hutong.sharing.delivery import Delivery, Format, as_recipient, asking_party, delivery_question, sign_note
+from hutong.sharing.delivery import (
+    Delivery,
+    Format,
+    as_recipient,
+    asking_party,
+    delivery_question,
+    is_told,
+    refusal_reason,
+    sign_note,
+)
 from hutong.sharing.demand import PurposeCode, Request
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
@@ -203,8 +212,17 @@ def deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, f
     """Hand out the agreed fields of the agreed release to the recipient, for the agreed purpose.
 
     Raises ``Refused`` with the policies' reasons (another recipient or purpose, revoked, ended, sealed) and
-    ``Tampered`` when the release's file or the agreement is not what was published or signed.
+    ``Tampered`` when the release's file or the agreement is not what was published or signed. A refusal is counted by
+    agreement, reason and day, and told to the log.
     """
+    try:
+        return _deliver(node, by=by, agreement_id=agreement_id, purpose=purpose, format_=format_)
+    except Refused:
+        _count_refusal(node, by=by, agreement_id=agreement_id, purpose=purpose)
+        raise
+
+
+def _deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, format_: Format) -> Delivered:
     with node.records.reading() as connection:
         agreed = _permit(node, connection, by=by, agreement_id=agreement_id, purpose=purpose)
     read_agreement(queries.agreement(node, agreement_id).signed, key=node.keys.public["signing"])
@@ -247,6 +265,14 @@ def deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, f
 
 def _permit(node: Node, connection: sa.Connection, *, by: Actor, agreement_id: str, purpose: PurposeCode) -> Agreement:
     """The agreement, when the policies allow this delivery under it now."""
+    agreed, resource, context = _question(node, connection, agreement_id=agreement_id, purpose=purpose)
+    node.require(as_recipient(by), "receive_delivery", resource, context)
+    return agreed
+
+
+def _question(
+    node: Node, connection: sa.Connection, *, agreement_id: str, purpose: PurposeCode
+) -> tuple[Agreement, Resource, dict[str, Any]]:
     kept = queries.load_agreement(connection, agreement_id)
     if kept.agreement.provider != node.id:
         raise NotFound("This node did not give that agreement.", f"Ask {kept.agreement.provider} for the data.")
@@ -254,9 +280,32 @@ def _permit(node: Node, connection: sa.Connection, *, by: Actor, agreement_id: s
     grade = connection.execute(sa.select(schema.dataset.c.grade).where(schema.dataset.c.id == dataset)).scalar()
     if grade is None:
         raise NotFound(f"There is no dataset {dataset} any more.", "Search the catalogue.")
-    resource, context = delivery_question(kept, purpose=purpose, grade=grade, now=node.clock())
-    node.require(as_recipient(by), "receive_delivery", resource, context)
-    return kept.agreement
+    return kept.agreement, *delivery_question(kept, purpose=purpose, grade=grade, now=node.clock())
+
+
+def _count_refusal(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode) -> None:
+    """Count a refused delivery by agreement, reason and day; the log is told of the first, the tenth and so on."""
+    table = schema.refused_delivery
+    with node.change(by) as change:
+        agreed, resource, context = _question(node, change.connection, agreement_id=agreement_id, purpose=purpose)
+        decision = node.policy.decide(as_recipient(by), "receive_delivery", resource, context)
+        if decision.allowed:  # it was refused for another reason, or may be asked for again
+            return
+        reason, day = refusal_reason(decision.policies), change.at.date()
+        row = (table.c.agreement == agreement_id, table.c.reason == reason, table.c.day == day)
+        if not change.execute(table.update().where(*row).values(times=table.c.times + 1)).rowcount:
+            change.execute(table.insert().values(agreement=agreement_id, reason=reason, day=day, times=1))
+        times = change.execute(sa.select(table.c.times).where(*row)).scalar_one()
+        if is_told(times):
+            change.event(
+                "delivery.refused",
+                agreement=agreement_id,
+                dataset=agreed.dataset_id,
+                recipient=_for_the_log(agreed.recipient),
+                reason=reason,
+                day=day.isoformat(),
+                times=times,
+            )
 
 
 def _write_agreement(node: Node, change: Change, agreed: Agreement) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from hutong.trust.signing import sign_document, verify_document
 
 KIND = "delivery"
 HEADER = "Hutong-Delivery"
+MAX_REASON = 200
 Format = Literal["csv", "json", "parquet"]
 
 _ID = re.compile(r"[0-9a-z]{20}")
@@ -102,6 +103,16 @@ def delivery_question(
     }
     context = {"now": int(now.timestamp()), "dataset": agreement.dataset_id, "purpose": purpose}
     return Resource("Agreement", agreement.id, attributes), context
+
+
+def refusal_reason(policies: Collection[str]) -> str:
+    """Why a delivery was refused, for the log: the ids of the policies that forbid it."""
+    return "+".join(sorted(policies))[:MAX_REASON] or "no-policy-permits"
+
+
+def is_told(times: int) -> bool:
+    """Whether the log is told of a refusal: the first of a day, the tenth, the hundredth. Nobody fills it by asking."""
+    return str(times).rstrip("0") == "1"
 
 
 def asking_party(actor: Actor) -> str:

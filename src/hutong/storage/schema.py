@@ -26,8 +26,13 @@ from hutong.storage.records import Bytes, Instant
 from hutong.storage.schema_exposure import exposure_batch as exposure_batch
 from hutong.storage.schema_exposure import exposure_key as exposure_key
 from hutong.storage.schema_exposure import verification_code as verification_code
+from hutong.storage.schema_sharing import agreement as agreement
+from hutong.storage.schema_sharing import delivery as delivery
+from hutong.storage.schema_sharing import harvested_dataset as harvested_dataset
+from hutong.storage.schema_sharing import refused_delivery as refused_delivery
+from hutong.storage.schema_sharing import request as request
 
-REVISION = "0002"
+REVISION = "0003"
 _REVOKED = sa.text("revoked_at IS NOT NULL")
 
 # --- trust: the log -------------------------------------------------------------------------------------------------
@@ -244,50 +249,6 @@ release = Table(
     Column("body", sa.JSON, nullable=False),
     Column("content_sha256", String(64), nullable=False),
     Column("issued_at", Instant, nullable=False),
-)
-
-# --- sharing --------------------------------------------------------------------------------------------------------
-request = Table(
-    "request",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("dataset", String(80), nullable=False),
-    Column("party", String(60), nullable=False, index=True),
-    Column("state", String(20), nullable=False),
-    Column("body", sa.JSON, nullable=False),
-    Column("filed_at", Instant, nullable=False),
-    Column("decide_by", Instant, nullable=False),
-    Column("decided_at", Instant),
-)
-agreement = Table(
-    "agreement",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("request", String(40), nullable=False, index=True),
-    Column("dataset", String(80), nullable=False),
-    Column("provider", String(60), nullable=False),
-    Column("recipient", String(60), nullable=False),
-    Column("signed", Text, nullable=False),
-    Column("agreed_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("revoked_at", Instant),
-    Column("revoked_because", Text),
-)
-delivery = Table(
-    "delivery",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("agreement", ForeignKey("agreement.id"), nullable=False, index=True),
-    Column("body", sa.JSON, nullable=False),
-    Column("at", Instant, nullable=False),
-)
-harvested_dataset = Table(
-    "harvested_dataset",
-    metadata,
-    Column("party", String(60), primary_key=True),
-    Column("id", String(80), primary_key=True),
-    Column("body", sa.JSON, nullable=False),
-    Column("harvested_at", Instant, nullable=False),
 )
 
 # --- insight and passes ---------------------------------------------------------------------------------------------

@@ -94,6 +94,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Data delivered"),
         N_("%(rows)s rows of %(dataset)s were delivered to %(recipient)s for the purpose %(purpose)s."),
     ),
+    "delivery.refused": (
+        N_("Delivery refused"),
+        N_("Data of %(dataset)s were asked for and refused (%(reason)s): %(times)s times by then on %(day)s."),
+    ),
     "delivery.received": (N_("Data received"), N_("%(rows)s rows of %(dataset)s were received from %(provider)s.")),
     "risk-areas.assessed": (
         N_("Risk areas assessed"),
