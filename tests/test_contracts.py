@@ -1,0 +1,100 @@
+"""The import contracts are whole: a new module is in one of their lists, or its reason to be in none is named here."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "hutong"
+STAGES = ("passes", "insight", "sharing", "opening", "acquisition", "rights", "governance")
+"""From the last to the first: each may import those after it."""
+HELD = (*STAGES, "trust", "standard")
+RULES = "Rules do no I/O: no database, network or web framework in them"
+WIRING = "Only node.py wires"
+
+# Modules that are no actions and no queries, and yet read or write: why each is no rule.
+NO_RULE = {
+    "acquisition.declarations": "actions: declares sources, areas and mappings",
+    "acquisition.held_content": "opens what is sealed with the keys of the node",
+    "opening.release": "writes the files of a release",
+    "passes.issuance.held_pass": "what an issued pass is, with its text and pictures for the node",
+    "passes.issuance.own_lists": "signs and keeps the node's status lists",
+    "passes.issuance.pass_facts": "reads what the node knows of a person",
+    "passes.issuance.printable": "draws the page of an issued pass",
+    "passes.level.planned": "the queries that an update runs, by name",
+    "passes.powers": "what the emergencies in force allow",
+    "passes.trust_bundle.poller": "fetches bundles over HTTP",
+    "rights.person": "finds a person's pseudonym in the vault",
+    "rights.vault": "the only place with direct identifiers",
+    "sharing.catalogue": "the catalogue of the node with what was harvested",
+    "trust.log.foreign_proof": "keeps the proofs of other logs",
+    "trust.log.journal": "the log in the records",
+    "trust.peers": "talks to other nodes over HTTP",
+}
+
+
+@cache
+def contracts() -> dict[str, dict[str, Any]]:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    return {one["name"]: one for one in listed}
+
+
+def modules(part: str) -> list[str]:
+    """Names of a part's modules below ``hutong``, without those that are empty but for a docstring."""
+    paths = (path for path in (PACKAGE / part).rglob("*.py") if path.name != "__init__.py")
+    return sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in paths)
+
+
+def is_within(module: str, listed: str) -> bool:
+    return f"hutong.{module}" == listed or f"hutong.{module}".startswith(f"{listed}.")
+
+
+def named(module: str, word: str) -> bool:
+    """Whether a module is one of "actions" or "queries" by its name: held_actions, actions_harvest."""
+    return word in module.rsplit(".", 1)[-1].split("_")
+
+
+def test_each_module_is_a_rule_or_says_why_not() -> None:
+    rules = contracts()[RULES]["source_modules"]
+    others = {
+        module
+        for part in HELD
+        for module in modules(part)
+        if not any(is_within(module, one) for one in rules) and not named(module, "actions")
+        if not named(module, "queries")
+    }
+    assert others == set(NO_RULE)
+
+
+def test_what_the_contracts_name_is_there() -> None:
+    there = {f"hutong.{module}" for part in HELD for module in modules(part)}
+    for one in contracts()[RULES]["source_modules"]:
+        assert any(module == one or module.startswith(f"{one}.") for module in there), one
+
+
+def test_each_stages_actions_are_forbidden_to_all_above_it() -> None:
+    forbidden = {
+        (source, target)
+        for one in contracts().values()
+        if one["type"] == "forbidden"
+        for source in one["source_modules"]
+        for target in one["forbidden_modules"]
+    }
+    missing = [
+        (above, module)
+        for place, stage in enumerate(STAGES)
+        for module in modules(stage)
+        if named(module, "actions") or NO_RULE.get(module, "").startswith("actions:")
+        for above in STAGES[:place]
+        if (f"hutong.{above}", f"hutong.{module}") not in forbidden
+    ]
+    assert missing == []
+
+
+def test_nobody_but_the_node_wires() -> None:
+    parts = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    sources = {one.removeprefix("hutong.") for one in contracts()[WIRING]["source_modules"]}
+    assert sources == parts - {"storage", "trust", "standard"}
