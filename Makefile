@@ -13,7 +13,7 @@ demo: setup-run
 	$(RUN)/bin/hutong demo $(DEMO_FLAGS)
 
 test: setup-dev chromium check
-	$(DEV)/bin/python -m pytest -n 2 --dist loadfile -m "not spark"
+	$(DEV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not spark"
 	$(MAKE) spark
 
 check: setup-dev

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from hutong.web.app import create_app
 from tests.web import world as worlds
+from tests.web.serving import serving
 from tests.web.world import Shared, World
 
 
@@ -41,17 +37,5 @@ def client(world: World) -> TestClient:
 @pytest.fixture(scope="session")
 def address(world: World) -> Iterator[str]:
     """The filled node on a real port of this machine."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        here = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        served = replace(world.node, settings=replace(world.node.settings, url=here))
-        server = uvicorn.Server(uvicorn.Config(create_app(served), log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with serving(world.node) as here:
         yield here
-        server.should_exit = True
-        thread.join(10)

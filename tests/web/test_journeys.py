@@ -1,0 +1,158 @@
+"""What people come for, from page to page in a real browser without JavaScript, with axe at each stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.kept import Kept
+from tests.web import test_pages_passes as regions
+from tests.web import world as worlds
+from tests.web.serving import serving
+
+pytestmark = pytest.mark.browser
+LONGEST_MS = 30_000
+
+
+class Visitor:
+    """Somebody at a browser that runs no scripts; a second one beside it runs axe on what they see."""
+
+    def __init__(self, chromium: Browser, address: str, *, width: int = 1280) -> None:
+        size: Any = {"width": width, "height": 900}
+        self._context = chromium.new_context(viewport=size, java_script_enabled=False)
+        self._scripted = chromium.new_context(viewport=size)
+        self._address = address
+        self.page = self._context.new_page()
+        self.page.set_default_timeout(LONGEST_MS)
+
+    def go(self, path: str, status: int = 200) -> Page:
+        answer = self.page.goto(self._address + path)
+        assert answer is not None
+        assert answer.status == status, path
+        return self.page
+
+    def follow(self, link: str) -> None:
+        self.page.get_by_role("link", name=link).first.click()
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button, exact=True).click()
+
+    def write(self, **given: str) -> None:
+        for label, text in given.items():
+            self.page.locator(f"[name={label}]").fill(text)
+
+    def sees(self, *texts: str) -> None:
+        """The texts are on the page, it fits the window, and axe finds nothing on it."""
+        for text in texts:
+            self.page.get_by_text(text).first.wait_for(state="visible")
+        shown, looked = self.page.content(), self._scripted.new_page()
+        looked.route(self.page.url, lambda route: route.fulfill(body=shown, content_type="text/html; charset=utf-8"))
+        looked.goto(self.page.url)
+        assert looked.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
+        found = Axe().run(looked)
+        assert found.violations_count == 0, f"{self.page.url}: {found.generate_report()}"
+        looked.close()
+
+    def sign_in(self, name: str, password: str) -> None:
+        self.follow("Sign in")
+        self.write(name=name, password=password)
+        self.press("Sign in")
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def sharing(kept: Kept, chromium: Browser) -> Iterator[Visit]:
+    made = worlds.again(kept)
+    with serving(made.node) as address:
+        yield lambda **size: Visitor(chromium, address, **size)
+    made.node.close()
+
+
+@pytest.fixture
+def passes(kept: Kept, chromium: Browser) -> Iterator[Visit]:
+    made = regions.again(kept)
+    with serving(made.node) as address:
+        yield lambda **size: Visitor(chromium, address, **size)
+    made.node.close()
+
+
+def test_data_are_asked_for_granted_fetched_and_taken_back(sharing: Visit) -> None:
+    partner, authority = sharing(), sharing()
+    partner.go("/en/")
+    partner.sign_in("partner", worlds.PASSWORD)
+    partner.page.locator("main a[href*='/about/']").first.click()
+    partner.sees()
+    partner.go("/en/catalogue?grade=2")
+    partner.page.locator("main a[href*='/datasets/tw-dengue-records']").first.click()
+    partner.sees("Ask for this data")
+    partner.page.locator("a.button", has_text="Ask for this data").click()
+    partner.page.get_by_label("Health, medical or biomedical research").check()
+    partner.write(statement="To compare attack rates between two regions.", days="30", contact="desk@institute.example")
+    partner.press("Send the request")
+    partner.sees("Decide on the request")
+
+    authority.go("/en/requests")
+    authority.sees("Sign in")
+    authority.go("/en/")
+    authority.sign_in("authority", worlds.PASSWORD)
+    authority.go("/en/requests")
+    authority.page.locator("main a[href*='/requests/']:not(.button)").first.click()
+    authority.sees("To compare attack rates between two regions.")
+    authority.page.get_by_label("Grant it").check()
+    authority.write(reason="It serves both of us.")
+    authority.press("Decide")
+    authority.follow("See the agreement")
+    authority.sees("may use “")
+
+    partner.page.reload()
+    partner.follow("See the agreement")
+    with partner.page.expect_download(timeout=LONGEST_MS) as delivery:
+        partner.press("Receive the data")
+    assert Path(delivery.value.path()).read_text("utf-8").startswith('"')
+    authority.write(because="The purpose has ended.")
+    authority.press("Revoke the agreement")
+    authority.sees("The agreement was revoked", "The purpose has ended.")
+    partner.press("Receive the data")
+    assert "The agreement was revoked." in partner.page.content()
+
+
+def test_a_pass_is_issued_scanned_and_understood(passes: Visit) -> None:
+    resident, gate = passes(width=390), passes(width=390)
+    resident.go("/en/pass")
+    resident.sign_in("R1", regions.PASSWORD)
+    resident.go("/en/pass")
+    assert resident.page.locator("[name=person]").input_value() == "R1"
+    resident.press("Get the pass")
+    resident.sees("Why this level")
+    picture = resident.page.locator(".qr").screenshot()
+
+    gate.go("/en/pass/verify")
+    gate.sees("The three answers")
+    gate.page.locator("[name=picture]").set_input_files(
+        {"name": "code.png", "mimeType": "image/png", "buffer": picture}
+    )
+    gate.press("Check")
+    assert gate.page.locator(".verdict").get_by_text("accepted").is_visible()
+    gate.sees()
+    gate.go("/en/rulebooks")
+    gate.page.locator("main a[href*='/rulebooks/']").first.click()
+    gate.sees("dengue-3")
+
+
+def test_pages_on_the_way_are_sound(passes: Visit) -> None:
+    """Pages that no journey stops at."""
+    resident = passes(width=390)
+    resident.go("/en/nothing-here", 404)
+    resident.sees()
+    resident.go("/en/")
+    resident.sign_in("R1", regions.PASSWORD)
+    for path in ("account", "recognition", "appeals", "risk-areas", "developers"):
+        resident.go(f"/zh/{path}")
+        resident.sees()
