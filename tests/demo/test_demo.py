@@ -278,13 +278,19 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return float(ImageStat.Stat(ImageChops.difference(*small)).mean[0])
 
 
+def first_rows(name: str, folder: Path) -> Path:
+    """The first rows of a packaged list as a file of its own."""
+    path = folder / f"{name}.csv"
+    with packaged(name).open(encoding="utf-8", newline="") as whole, path.open("w", encoding="utf-8") as part:
+        csv.writer(part).writerows(islice(csv.reader(whole), OWN_ROWS + 1))
+    return path
+
+
 def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
     """The first rows of the real lists as somebody's own files, with own mappings of one of them."""
     given = []
     for region, name in (("tw", "taiwan"), ("pe", "peru")):
-        with packaged(name).open(encoding="utf-8", newline="") as whole, (tmp_path / f"{name}.csv").open("w") as part:
-            csv.writer(part).writerows(islice(csv.reader(whole), OWN_ROWS + 1))
-        given += ["--source", f"{region}={tmp_path / name}.csv"]
+        given += ["--source", f"{region}={first_rows(name, tmp_path)}"]
     for table, mapping in line_lists({}, {})["tw"].mappings.items():
         own = tmp_path / f"{table}.yaml"
         own.write_text(mapping.replace("mapping: taiwan-", "mapping: own-"), encoding="utf-8")
@@ -329,7 +335,7 @@ def test_a_list_of_a_region_of_its_own_name(tmp_path: Path) -> None:
     facts = tmp_path / "facts.json"
     run = subprocess.run(
         [*HUTONG, "--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts),
-         "--source", f"a={cases}", "--mapping", f"a={mapping}"],
+         "--source", f"a={cases}", "--mapping", f"a={mapping}", "--source", f"pe={first_rows('peru', tmp_path)}"],
         capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
