@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,22 @@ def test_a_pass_altered_by_one_bit_is_never_accepted(hutong: CommandLine, issued
     assert answer["answer"] in ("refused", "unknown")
     nonsense = hutong.ok("pass", "verify", "HC1:nonsense", "--scene", "workplace", "--trust", issued.bundle)
     assert nonsense["answer"] in ("refused", "unknown")
+
+
+def test_verifying_says_how_old_the_lists_are(hutong: CommandLine, issued: Pass) -> None:
+    """Offline, on the output for people."""
+    order = ("pass", "verify", issued.issued["text"], "--scene", "workplace", "--trust", issued.bundle)
+    for later, told in ((timedelta(minutes=30), "minutes old"), (timedelta(hours=5), "hours old")):
+        said = hutong(*order, "--at", (datetime.now(UTC) + later).isoformat())
+        assert said.code == 0
+        ages = [line.strip() for line in said.out.splitlines() if line.endswith(" old")]
+        assert len(ages) == 2
+        assert ages[0].startswith("trust list no. ")
+        assert ages[0].endswith(told)
+        assert ages[1].startswith("revocation list ")
+    late = hutong(*order, "--at", (datetime.now(UTC) + timedelta(hours=50)).isoformat())
+    assert "expired" in late.out
+    assert "2 days old" in late.out
 
 
 def test_a_revoked_pass_is_refused(hutong: CommandLine, region: Region, issued: Pass) -> None:

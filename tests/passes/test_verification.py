@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -21,7 +23,7 @@ from hutong.governance import actions as governance
 from hutong.governance import queries as governance_queries
 from hutong.governance.queries import signed_trust_list
 from hutong.node import Node
-from hutong.passes.credential import base45
+from hutong.passes.credential import base45, hcert
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import queries as pass_queries
@@ -267,9 +269,16 @@ def test_a_pass_signed_by_another_party_in_this_partys_name_is_refused(two: Regi
 Altered = Callable[[int, int], Verification]
 
 
+class Shown(NamedTuple):
+    """A pass that is accepted at a scene of this trust bundle."""
+
+    text: str
+    trust: TrustSnapshot
+    at: datetime
+
+
 @pytest.fixture(scope="module")
-def altered(tmp_path_factory: pytest.TempPathFactory) -> Altered:
-    """Verifies a pass with one bit of its signed message flipped."""
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     from hutong.node import init_node
 
     clock = Clock(datetime(2026, 3, 1, 8, tzinfo=UTC))
@@ -285,13 +294,19 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Altered:
     snapshot = bundle_queries.trust_snapshot(node)
     text = pass_actions.issue_pass(node, by=LI, person="R2").text
     assert verify_pass(text, trust=snapshot, scene="medical", at=clock()).answer == Answer.ACCEPTED
-    message = zlib.decompress(base45.decode(text.removeprefix("HC1:")))
+    return Shown(text, snapshot, clock())
+
+
+@pytest.fixture(scope="module")
+def altered(signed: Shown) -> Altered:
+    """Verifies a pass with one bit of its signed message flipped."""
+    message = zlib.decompress(base45.decode(signed.text.removeprefix("HC1:")))
 
     def flip(position: int, bit: int) -> Verification:
         changed = bytearray(message)
         changed[position % len(message)] ^= 1 << bit
         shown = "HC1:" + base45.encode(zlib.compress(bytes(changed), 9))
-        return verify_pass(shown, trust=snapshot, scene="medical", at=clock())
+        return verify_pass(shown, trust=signed.trust, scene="medical", at=signed.at)
 
     return flip
 
@@ -302,6 +317,27 @@ def test_a_pass_altered_by_one_bit_is_never_accepted(altered: Altered, position:
     answer = altered(position, bit)
     assert answer.answer in (Answer.REFUSED, Answer.UNKNOWN)
     assert answer.reasons
+
+
+def test_ten_thousand_altered_codes_are_never_accepted(signed: Shown) -> None:
+    """Bytes changed in the signed message, in what packs it, and characters of the text: each through the verifier."""
+    source = Random(7)
+    message, packed = hcert.unpack(signed.text), base45.decode(signed.text[4:])
+    answers = Counter[str]()
+    for number in range(10_000):
+        given = (message, packed, signed.text.encode())[number % 3]
+        changed = bytearray(given)
+        for _ in range(source.randint(1, 4)):
+            changed[source.randrange(len(changed))] = source.randrange(256)
+        text = (hcert.pack, lambda data: "HC1:" + base45.encode(data), bytes)[number % 3](bytes(changed))
+        found = verify_pass(text, trust=signed.trust, scene="medical", at=signed.at)
+        answers[str(found.answer)] += 1
+        # What was signed may be packed in more than one way.
+        if found.answer == Answer.ACCEPTED:
+            assert hcert.unpack(text if isinstance(text, str) else text.decode()) == message
+    assert answers["refused"] > 1_000
+    assert answers["unknown"] > 1_000
+    assert answers["accepted"] < 100
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

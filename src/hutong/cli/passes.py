@@ -225,6 +225,9 @@ def verify(
     lines = [f"{MARKS[str(answer.answer)]} at {scene.value}"]
     lines += [f"  {reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons]
     lines += _disclosed(answer.facts)
+    lines.append(f"  trust list no. {answer.list_number}, {_age(answer.list_age_seconds)} old")
+    if answer.status_age_seconds is not None:
+        lines.append(f"  revocation list {_age(answer.status_age_seconds)} old")
     show(as_json, answer.document(), *lines)
 
 
@@ -269,6 +272,15 @@ def bundle(
         content = bundle_queries.bundle_file(opened_node)
     file.write_bytes(orjson.dumps(content))
     show(as_json, {"file": str(file)}, f"Wrote {file}.")
+
+
+def _age(seconds: int | None) -> str:
+    """How old something is, in the largest unit of which there are two."""
+    seconds = seconds or 0
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} seconds"
 
 
 def _disclosed(facts: Mapping[str, object]) -> list[str]:

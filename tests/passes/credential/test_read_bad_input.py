@@ -9,6 +9,7 @@ import random
 import time
 import zipfile
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import cbor2
 import pytest
@@ -22,6 +23,8 @@ from hutong.errors import BadInput, HutongError, LimitExceeded
 from hutong.passes.credential import base45, cbor, cose, hcert, shc
 from hutong.passes.credential.keys import KeyRing, VerificationKey, encode_base64url, write_jwk
 from hutong.passes.credential.read import read_pass
+from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle.trust_bundle import IssuerTrust, TrustSnapshot
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 KEY_ID = b"\x11" * 8
@@ -308,7 +311,13 @@ def test_mutated_certificates_never_crash() -> None:
             survive_changed(text)
 
 
+ISSUER = IssuerTrust("XX", {}, datetime(2099, 1, 1, tzinfo=UTC), RING, (), {})
+NOW = datetime(2022, 1, 1, tzinfo=UTC)
+TRUST = TrustSnapshot("XX", 1, NOW, NOW, timedelta(hours=24), {"XX": ISSUER}, None)
+
+
 def survive_changed(text: str) -> None:
+    assert verify_pass(text, trust=TRUST, scene="medical", at=NOW).answer in ("refused", "unknown")
     try:
         answer = read_pass(text, keys=RING)
     except HutongError:
