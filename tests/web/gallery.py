@@ -30,6 +30,8 @@ from hutong.web.i18n import ENGLISH, LANGUAGES, Language, translations
 from hutong.web.rendering import STATIC_DIR, environment
 
 PAGES = Path(__file__).parent / "pages"
+LOOKS = [("en", 1280, "light"), ("zh", 390, "dark")]
+"""Each language, width and scheme once, for axe: what it finds of one has nothing to do with the others."""
 ORIGIN = "http://node.test"
 CHROMIUM = "/usr/bin/chromium"
 AS_OF = datetime(2026, 1, 2, 6, 30, tzinfo=UTC)

@@ -18,6 +18,7 @@ from hutong.web.app import create_app
 from hutong.web.i18n import CHINESE, ENGLISH, translations
 from hutong.web.log_sentences import KINDS, kind_name, sentence
 from tests.kept import Kept
+from tests.web import gallery
 from tests.web import world as worlds
 from tests.web.world import Shared, World
 
@@ -297,16 +298,15 @@ def test_a_proof_of_another_log_is_told_apart(client: TestClient, changing: Worl
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("language", "width", "scheme"), gallery.LOOKS)
 def test_axe_finds_nothing_and_pages_fit(
-    world: World, shared: Shared, address: str, chromium: Browser, width: int, language: str
+    world: World, shared: Shared, address: str, chromium: Browser, language: str, width: int, scheme: str
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     contexts = {}
     for role in ("", "steward", "authority", "partner"):
-        contexts[role] = chromium.new_context(viewport={"width": width, "height": 900})
+        contexts[role] = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         if role:
             secret = Person(world.node, role).secret
             contexts[role].add_cookies([{"name": "hutong_session", "value": secret, "url": address}])
