@@ -471,8 +471,17 @@ def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, reg
     assert (acts[0]["kind"], acts[0]["key"], acts[0]["second"]) == ("compromised", first, "alice")
     answer = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--node", region.node)
     assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
-    again = hutong.ok("keys", "reissue", first, region.files.folder / "again.jsonl", "--node", region.node)
-    assert again["issued"] == ended["passes_stopped"]
+    file = region.files.folder / "again.jsonl"
+    again = hutong.ok("keys", "reissue", first, file, "--node", region.node)
+    assert (again["issued"], again["left"]) == (ended["passes_stopped"], 0)
+    # What holders get in its place is sound, also for a verifier that has nothing but the next bundle.
+    bundle = region.files.folder / "after-reissue.json"
+    hutong.ok("pass", "bundle", bundle, "--node", region.node)
+    for line in file.read_text().splitlines():
+        answer = hutong.ok("pass", "verify", orjson.loads(line)["text"], "--scene", "workplace", "--trust", bundle)
+        assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("unknown", "no-crosswalk")
+    old = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--trust", bundle)
+    assert (old["answer"], old["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
 
 
 def test_the_sunset_is_shown_before_it_comes(hutong: CommandLine, region: Region, issued: Pass) -> None:

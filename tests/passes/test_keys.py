@@ -131,6 +131,20 @@ def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(node:
     node.log.check()
 
 
+def test_what_one_call_does_not_issue_again_the_next_one_does(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_id = node.keys.pass_key_id
+    persons = ("R1", "R2", "R3")
+    for number in persons:
+        pass_actions.issue_pass(node, by=LI, person=number, hours=48)
+    assert key_actions.end_pass_key(node, by=LI, second=WANG, key_id=key_id) == 3
+    monkeypatch.setattr(batch_actions, "MAX_BATCH", 2)
+    batches = [batch_actions.reissue_passes(node, by=LI, key_id=key_id) for _ in range(3)]
+    assert [(len(one.passes), one.left) for one in batches] == [(2, 1), (1, 0), (0, 0)]
+    issued = [one for batch in batches for one in batch.passes]
+    assert {one.person for one in issued} == {region.pseudonym(node, number) for number in persons}
+    assert {shown(node, one.text)[0] for one in issued} == {Answer.ACCEPTED}
+
+
 def test_a_status_list_of_a_compromised_key_clears_nothing(node: Node, clock: Clock) -> None:
     stolen, key_id = node.keys.passes, node.keys.pass_key_id
     key_actions.end_pass_key(node, by=LI, second=WANG, key_id=key_id)

@@ -122,12 +122,14 @@ def _keep(issued: IssuedBatch, out: Path, pictures: Path | None, as_json: bool) 
         as_json,
         {
             "issued": len(issued.passes),
+            "left": issued.left,
             "refused": [{"person": person, "why": why} for person, why in issued.refused],
             "file": str(out),
             "pictures": str(pictures) if pictures else None,
         },
         f"{len(issued.passes):,} passes issued, {len(issued.refused):,} refused; written to {out}.",
         *(f"  {person}: {why}" for person, why in issued.refused[:20]),
+        *([f"{issued.left:,} more wait: give the command again, with another file."] if issued.left else []),
     )
 
 

@@ -76,10 +76,11 @@ class BatchPass:
 
 @dataclass(frozen=True, slots=True)
 class IssuedBatch:
-    """What a batch came to. ``refused``: who got none, and why."""
+    """What a batch came to. ``refused``: who got none, and why. ``left``: for how many another call is needed."""
 
     passes: tuple[BatchPass, ...]
     refused: tuple[tuple[str, str], ...] = ()
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,8 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
     """Issue again the passes that a compromised key had signed and that were valid: same level, same end, another key.
 
     A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
-    rulebook or emergency is over, and those issued again before, are left out.
+    rulebook or emergency is over, and those issued again before, are left out. At most 100,000 at a time: ``left`` says
+    how many wait for another call.
 
     Raises NotFound (no such compromised key), Refused (the policy).
     """
@@ -211,11 +213,11 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         table.c.revoked_because.is_(None),
         table.c.expires_at > now,
         table.c.pseudonym != "",
+        table.c.rulebook.in_(_versions_in_force(node)),
     )
-    in_force = _versions_in_force(node)
     with node.change(by) as change:
-        rows = change.execute(sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)).all()
-        kept = [row for row in rows if row.rulebook in in_force]
+        waiting = change.execute(sa.select(sa.func.count()).select_from(table).where(due)).scalar_one()
+        kept = change.execute(sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)).all()
         books = [row.rulebook.partition("@") for row in kept]
         wanted = [
             Wanted(row.pseudonym, row.pseudonym, row.level, rulebook, version, row.expires_at)
@@ -226,7 +228,7 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
             change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=REISSUED))
         if issued:
             change.event("passes.reissued", key=key_id, **_told(issued, wanted))
-    return IssuedBatch(issued)
+    return IssuedBatch(issued, left=waiting - len(issued))
 
 
 def _versions_in_force(node: Node) -> frozenset[str]:
