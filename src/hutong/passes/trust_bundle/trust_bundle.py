@@ -85,6 +85,8 @@ class IssuerTrust:
 
     def end_of(self, rulebook: str, version: str) -> EmergencyEnd | None:
         """The end of the emergency that passes of this version rest on; None while it is in force."""
+        if not self.ended:  # each scan asks
+            return None
         meant = f"{rulebook}@{version}"
         return next((one for one in self.ended if meant in one.versions), None)
 
