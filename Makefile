@@ -12,8 +12,9 @@ DEMO_FLAGS ?=
 demo: setup-run
 	$(RUN)/bin/hutong demo $(DEMO_FLAGS)
 
+# Three workers on two cores: much of the time is spent waiting for a browser or another process.
 test: setup-dev chromium check
-	$(DEV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not spark"
+	$(DEV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not spark"
 	$(MAKE) spark
 
 check: setup-dev

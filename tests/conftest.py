@@ -188,6 +188,7 @@ def new_region(new_node: NewNode, kept: Kept, clock: Clock, request: pytest.Fixt
             node = new_node(node_id)
             region.fill(node)
             return node
+        assert node_id not in {node.id for node in opened}, "each comes back at one place"
         folder, _ = kept(f"region-{node_id}", fill)
         opened.append(open_node(folder / node_id, clock=clock))
         return opened[-1]

@@ -27,6 +27,7 @@ class Kept:
             shutil.rmtree(folder)
             shutil.copytree(copy, folder)
         else:
+            shutil.rmtree(folder, ignore_errors=True)  # of a first try that failed
             folder.mkdir()
             told = fill(folder)
             shutil.copytree(folder, copy)

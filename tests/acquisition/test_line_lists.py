@@ -101,6 +101,6 @@ def test_areas_of_a_real_list(name: str, levels: dict[str, int], standard: Stand
 
 def test_the_other_mappings_of_the_demonstration_are_sound(standard: Standard) -> None:
     files = sorted(MAPPINGS.glob("*.yaml"))
-    assert len(files) == 7
+    assert len(files) == 8
     loaded = [load_mapping(path, standard) for path in files]
-    assert {m.table.name for m in loaded} == {"case", "area", "person", "stay", "test"}
+    assert {m.table.name for m in loaded} == {"case", "area", "person", "place", "stay", "test"}

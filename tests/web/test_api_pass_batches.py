@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.conftest import Clock
+from tests.conftest import Clock, NewNode
 from tests.web.test_api_health_code import Region
 
 BATCH = "/api/passes/batch"
 
 
 @pytest.fixture
-def here(tmp_path: Path, clock: Clock) -> Iterator[Region]:
-    made = Region(tmp_path, clock)
-    yield made
-    made.node.close()
+def here(new_region: NewNode, clock: Clock) -> Region:
+    return Region(new_region(), clock)
 
 
 def test_a_batch_tells_each_pass_once_and_who_got_none(here: Region) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +13,7 @@ from hutong.governance import actions as governance
 from hutong.passes.appeal import queries as appeal_queries
 from hutong.passes.appeal.appeal import Appeal, State
 from hutong.storage.schema import session
-from tests.conftest import Clock
+from tests.conftest import Clock, NewNode
 from tests.passes import region
 from tests.web import gallery
 from tests.web.test_api_health_code import Region
@@ -25,10 +23,8 @@ FORM_BUDGET_BYTES = 60_000
 
 
 @pytest.fixture
-def here(tmp_path: Path, clock: Clock) -> Iterator[Region]:
-    made = Region(tmp_path, clock)
-    yield made
-    made.node.close()
+def here(new_region: NewNode, clock: Clock) -> Region:
+    return Region(new_region(), clock)
 
 
 class Person:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import signal
@@ -146,6 +145,7 @@ def _closing_screen(demo: Demo) -> None:
 
 def _wait_for_stop() -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        # Not by way of SIGINT, which a shell lets its background jobs ignore.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         while True:
             time.sleep(3600)

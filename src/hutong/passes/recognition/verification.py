@@ -67,7 +67,10 @@ _SENTENCES: Mapping[str, Texts] = {
         "zh": "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
     },
     "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
-    "expired": {"en": "The pass has expired. Its holder can get a new one.", "zh": "此凭证已过期，持有人可重新领取。"},
+    "expired": {
+        "en": "The pass has expired. Until its emergency ends its holder can get a new one.",
+        "zh": "此凭证已过期。突发事件结束前，持有人可重新领取。",
+    },
     "emergency-ended": {
         "en": "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
         "zh": "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",

@@ -53,7 +53,7 @@ export const REASONS = {
     zh: "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
   },
   "not-yet-valid": { en: "The pass is not valid yet.", zh: "此凭证尚未生效。" },
-  expired: { en: "The pass has expired. Its holder can get a new one.", zh: "此凭证已过期，持有人可重新领取。" },
+  expired: { en: "The pass has expired. Until its emergency ends its holder can get a new one.", zh: "此凭证已过期。突发事件结束前，持有人可重新领取。" },
   revoked: { en: "The issuer has revoked this pass.", zh: "签发方已撤销此凭证。" },
   "no-status-list": {
     en: "There is no revocation list for this pass on this device.",
