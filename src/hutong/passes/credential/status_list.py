@@ -105,13 +105,16 @@ def sign(status: StatusList, key: ec.EllipticCurvePrivateKey, key_id: bytes, *, 
     return cose.Signer(key, key_id, {16: CONTENT_TYPE}, repeatable=True).sign(cbor.dumps(payload))
 
 
-def read(message: bytes, keys: KeyRing | Iterable[Any]) -> StatusList:
+def read(message: bytes, keys: KeyRing | Iterable[Any], *, most_positions: int = MAX_BITS) -> StatusList:
     """Verify and inflate a signed list.
+
+    Args:
+        most_positions: what there is room for; a larger list is not inflated.
 
     Raises:
         Tampered: the signature fits none of the keys.
         BadInput: not a status list.
-        LimitExceeded: larger than 16 MiB, or inflating to more than it has positions.
+        LimitExceeded: larger than 16 MiB, of more positions than there is room for, or inflating to more than it has.
     """
     signed = cose.parse(message, max_bytes=MAX_MESSAGE_BYTES)
     if cose.verify(signed, KeyRing.of(keys))[0] is not True:
@@ -125,6 +128,8 @@ def read(message: bytes, keys: KeyRing | Iterable[Any]) -> StatusList:
     size, packed = entry.get("size"), entry.get("lst")
     if type(size) is not int or not 0 < size <= MAX_BITS or not isinstance(packed, bytes):
         raise _refused()
+    if size > most_positions:
+        raise LimitExceeded("The status lists of the bundle are too large together.", "Follow fewer parties.")
     return StatusList(
         issuer=claims.issuer,
         list_number=which,

@@ -37,7 +37,7 @@ ENDING_KIND = "emergency-ended"
 MAX_PARTIES = 2_000
 MAX_ITEMS = 50
 MAX_POSITIONS = 1 << 31
-"""Of all status lists of a bundle together: 256 MiB in a reader's memory."""
+"""Of all status lists of a bundle together: 256 MiB in a reader's memory. What would pass it is not inflated."""
 MAX_AGE_HOURS = 168
 MAX_FILE_BYTES = envelope.MAX_BUNDLE_BYTES + 2**20
 
@@ -169,19 +169,21 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
         parties = document["parties"]
         if len(parties) > MAX_PARTIES:
             raise LimitExceeded(f"The bundle names more than {MAX_PARTIES:,} parties.", "Split the trust list.")
-        issuers = {
-            entry["id"]: _issuer(
+        issuers: dict[str, IssuerTrust] = {}
+        room = MAX_POSITIONS
+        for entry in parties:
+            if entry["id"] in issuers:
+                raise BadInput("The trust bundle names a party twice.", "Fetch it again.")
+            issuer = _issuer(
                 entry,
                 document["crosswalks"].get(entry["id"], []),
                 document["status_lists"].get(entry["id"], []),
                 document.get("rulebooks", {}).get(entry["id"], []),
                 document.get("ended", {}).get(entry["id"], []),
+                room=room,
             )
-            for entry in parties
-        }
-        sizes = (one.size for issuer in issuers.values() for one in issuer.status_lists.values())
-        if sum(sizes) > MAX_POSITIONS:
-            raise LimitExceeded("The status lists of the bundle are too large together.", "Follow fewer parties.")
+            room -= sum(one.size for one in issuer.status_lists.values())
+            issuers[entry["id"]] = issuer
         acceptance = document["acceptance"]
         return TrustSnapshot(
             issuer=str(document["issuer"]),
@@ -203,7 +205,10 @@ def _issuer(
     lists: list[str],
     rulebooks: Sequence[str] = (),
     ended: Sequence[str] = (),
+    *,
+    room: int,
 ) -> IssuerTrust:
+    """What is said of one party; ``room`` is how many positions its status lists may have together."""
     if len(lists) > status_list.MAX_LISTS:
         raise LimitExceeded(f"A party has more than {status_list.MAX_LISTS:,} status lists.", "Ask it for fewer.")
     if max(len(crosswalks), len(rulebooks), len(ended)) > MAX_ITEMS:
@@ -212,10 +217,6 @@ def _issuer(
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
         for certificates in (entry["passes"], entry.get("compromised", []))
     )
-    # Lists are read with sound keys only: a list signed by a compromised one could clear what was revoked.
-    read = [status_list.read(base64.b64decode(item, validate=True), keys) for item in lists]
-    if any(one.issuer != entry["id"] for one in read):
-        raise BadInput("A status list in the bundle is another party's.", "Fetch the bundle again.")
     return IssuerTrust(
         id=entry["id"],
         name=dict(entry["name"]),
@@ -224,11 +225,28 @@ def _issuer(
         crosswalks=tuple(
             parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND)) for item in crosswalks
         ),
-        status_lists={one.list_number: one for one in read},
+        # With sound keys only: a list signed by a compromised one could clear what was revoked.
+        status_lists=_status_lists(entry["id"], lists, keys, room),
         compromised=compromised,
         rulebooks=tuple(_version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in rulebooks),
         ended=tuple(_end(verify_document(one, key=entry["signing"], kind=ENDING_KIND)) for one in ended),
     )
+
+
+def _status_lists(party: str, texts: Sequence[str], keys: KeyRing, room: int) -> dict[int, StatusList]:
+    """A party's lists by number, each inflated only if all together have at most ``room`` positions."""
+    if len(set(texts)) < len(texts):
+        raise BadInput("The trust bundle names a status list twice.", "Fetch it again.")
+    read: dict[int, StatusList] = {}
+    for text in texts:
+        one = status_list.read(base64.b64decode(text, validate=True), keys, most_positions=room)
+        if one.issuer != party:
+            raise BadInput("A status list in the bundle is another party's.", "Fetch the bundle again.")
+        if one.list_number in read:
+            raise BadInput("The trust bundle names a status list twice.", "Fetch it again.")
+        room -= one.size
+        read[one.list_number] = one
+    return read
 
 
 def _version(document: Mapping[str, Any]) -> RulebookVersion:

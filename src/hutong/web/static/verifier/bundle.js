@@ -38,14 +38,14 @@ export async function readBundle(text, issuerKey) {
 
 async function parse(document, lists) {
   const issuers = new Map();
-  let positions = 0;
+  let room = MAX_POSITIONS;
   for (const entry of document.parties) {
+    if (issuers.has(entry.id)) throw badInput("The trust bundle names a party twice.");
     const ofParty = (table) => (Object.hasOwn(table, entry.id) ? table[entry.id] : []);
     const named = ofParty(document.status_lists).map((name) => lists.get(name));
     if (named.includes(undefined)) throw badInput("A status list of the trust bundle is lacking.");
-    const issuer = await readIssuer(entry, ofParty(document.crosswalks), named, ofParty(document.ended ?? {}));
-    for (const { size } of issuer.statusLists.values()) positions += size;
-    if (positions > MAX_POSITIONS) throw limitExceeded("The status lists are too large together.");
+    const issuer = await readIssuer(entry, ofParty(document.crosswalks), named, ofParty(document.ended ?? {}), room);
+    for (const { size } of issuer.statusLists.values()) room -= size;
     issuers.set(entry.id, issuer);
   }
   if (typeof document.issuer !== "string" || !Number.isInteger(document.number)) {
@@ -65,14 +65,13 @@ async function parse(document, lists) {
   };
 }
 
-async function readIssuer(entry, crosswalks, lists, ended) {
+async function readIssuer(entry, crosswalks, lists, ended, room) {
   if (Math.max(crosswalks.length, ended.length) > MAX_ITEMS || lists.length > MAX_LISTS) throw limitExceeded("A party has too many documents.");
   const ringOf = async (texts) => new KeyRing(await Promise.all(texts.map((text) => readCertificate(text, entry.id))));
   const ring = await ringOf(entry.passes);
   // Keys that somebody else may have: they refuse passes, and sign no status list.
   const lost = await ringOf(entry.compromised ?? []);
-  const statusLists = await Promise.all(lists.map((list) => readStatusList(list, ring)));
-  if (statusLists.some((list) => list.issuer !== entry.id)) throw badInput("A status list is another party's.");
+  const statusLists = await readStatusLists(lists, ring, entry.id, room);
   const documents = await Promise.all(crosswalks.map((walk) => verifyDocument(walk, entry.signing, "crosswalk")));
   const ends = await Promise.all(ended.map((end) => verifyDocument(end, entry.signing, "emergency-ended")));
   return {
@@ -82,8 +81,23 @@ async function readIssuer(entry, crosswalks, lists, ended) {
     lost,
     crosswalks: documents.map(understood).filter((crosswalk) => crosswalk !== null),
     ends: ends.map(({ ended_at: at, versions }) => ({ endedAt: instantOf(at), versions: new Set(versions) })),
-    statusLists: new Map(statusLists.map((list) => [list.listNumber, list])),
+    statusLists,
   };
+}
+
+/** A party's lists by number, one after another: what would need more than `room` positions is not inflated. */
+async function readStatusLists(texts, ring, party, room) {
+  const twice = () => badInput("The trust bundle names a status list twice.");
+  if (new Set(texts).size < texts.length) throw twice();
+  const found = new Map();
+  for (const text of texts) {
+    const list = await readStatusList(text, ring, room);
+    if (list.issuer !== party) throw badInput("A status list is another party's.");
+    if (found.has(list.listNumber)) throw twice();
+    room -= list.size;
+    found.set(list.listNumber, list);
+  }
+  return found;
 }
 
 /** A crosswalk in a form that this edition of the page does not know is none, and its passes are unknown here. */

@@ -2,7 +2,7 @@
 
 import { decodeBase64 } from "./bytes.js";
 import * as cose from "./cose.js";
-import { badInput, tampered } from "./errors.js";
+import { badInput, limitExceeded, tampered } from "./errors.js";
 import { readClaims } from "./hcert.js";
 import { inflate } from "./inflate.js";
 
@@ -14,8 +14,9 @@ const refused = () => badInput("The message is not a status list.");
 /**
  * Verify and inflate a list.
  * @param {string} text base64 of the COSE message @param {import("./certificates.js").KeyRing} ring
+ * @param {number} [most] positions that there is room for; a larger list is not inflated
  */
-export async function readStatusList(text, ring) {
+export async function readStatusList(text, ring, most = MAX_BITS) {
   const message = cose.parse(decodeBase64(text, "a status list"), MAX_MESSAGE_BYTES);
   const { valid } = await cose.verify(message, ring);
   if (valid !== true) throw tampered("The status list is not signed by a known key.");
@@ -29,6 +30,7 @@ export async function readStatusList(text, ring) {
   const size = entry.get("size");
   const packed = entry.get("lst");
   if (!Number.isInteger(size) || size <= 0 || size > MAX_BITS || !(packed instanceof Uint8Array)) throw refused();
+  if (size > most) throw limitExceeded("The status lists are too large together.");
   const bits = await inflate(packed, Math.ceil(size / 8));
   if (bits.length !== Math.ceil(size / 8)) throw refused();
   return { issuer: claims.issuer, listNumber, number, issuedAt: claims.issuedAt, expiresAt: claims.expiresAt, size, bits };
