@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,24 @@ def test_a_status_list_or_a_party_is_named_once(node: Node) -> None:
             read_payload(payload | {"status_lists": {"tw": lists}})
     with pytest.raises(BadInput, match="party twice"):
         read_payload(payload | {"parties": payload["parties"] * 2})
+
+
+MISSTATED: list[dict[str, Any]] = [
+    {"number": -1},
+    {"number": 2**31},
+    {"number": 7.5},
+    {"max_age_hours": 0},
+    {"max_age_hours": 169},
+    {"max_age_hours": -1e300},
+    {"issued_at": "9999-12-31T23:59:59+00:00"},
+    {"issued_at": "0001-01-01T00:00:00+14:00"},
+    {"next_update": "9999-12-31T23:59:59-14:00"},
+]
+
+
+@pytest.mark.parametrize("change", MISSTATED)
+def test_numbers_and_times_that_nobody_can_hold_or_reckon_with_are_refused(node: Node, change: dict[str, Any]) -> None:
+    payload = bundle_queries.pass_payload(node)
+    read_payload(payload)
+    with pytest.raises(BadInput, match=next(iter(change))):
+        read_payload(payload | change)

@@ -23,6 +23,7 @@ from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.actions import keep_party_bundles
 from hutong.passes.trust_bundle.following import PARTY_SECONDS, Pauses
 from hutong.storage import schema
+from hutong.trust.trust_list import Party
 from hutong.web.api.passes import BUNDLE_CACHE_SECONDS
 from hutong.web.app import create_app
 from hutong.web.jobs import JOBS
@@ -104,6 +105,24 @@ def test_a_party_that_does_not_answer_holds_up_nobody(two: Regions, monkeypatch:
         two.clock.advance(seconds=15)
         again = keep_party_bundles(two.pe, by=two.pe.operator)
         assert (tuple(again.failed), again.newly_failed, len(asked)) == ((xx,), (), 2)
+
+
+def test_whatever_a_party_sends_it_holds_up_nobody(two: Regions, monkeypatch: pytest.MonkeyPatch) -> None:
+    xx = follow_another(two, "xx", "http://127.0.0.1:1")
+    fetch = bundle_actions.fetch_bundle_of
+
+    def fetched(node: Node, party: Party, **named: Any) -> str:
+        if party.id == xx:
+            raise OverflowError("date value out of range")
+        return fetch(node, party, **named)
+
+    monkeypatch.setattr(bundle_actions, "fetch_bundle_of", fetched)
+    fake = two.issue()
+    pass_actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")
+    two.clock.advance(seconds=20)
+    followed = keep_party_bundles(two.pe, by=two.pe.operator)
+    assert (followed.news, followed.failed) == (("tw",), {xx: "OverflowError: date value out of range"})
+    assert says(two.at_pe(fake.text)) == ("refused", ["revoked"])
 
 
 @contextmanager

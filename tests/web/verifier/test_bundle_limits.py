@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from hutong.passes.credential import status_list
 from hutong.passes.credential.certificates import key_id_of
+from tests.passes.test_bundle_limits import MISSTATED
 from tests.web.verifier.test_modules import READ
 from tests.web.verifier.world import Site
 
@@ -51,3 +52,10 @@ def test_a_status_list_or_a_party_is_named_once(module_page: Page, site: Site) -
         site.bundle(parties=[entry, entry]),
     ]
     assert [module_page.evaluate(READ, {"signed": signed, "key": site.key}) for signed in bundles] == ["bad-input"] * 3
+
+
+def test_numbers_and_times_that_nobody_can_hold_or_reckon_with_are_refused(module_page: Page, site: Site) -> None:
+    """The same as at a node."""
+    for change in MISSTATED:
+        signed = site.bundle(**{"number": 5, **change})
+        assert module_page.evaluate(READ, {"signed": signed, "key": site.key}) == "bad-input", change

@@ -112,20 +112,20 @@ def keep_party_bundles(node: Node, *, by: Actor) -> Followed:
     news, failed, newly_failed = [], {}, []
     for party, fresh in zip(due, answers, strict=True):
         try:
-            if isinstance(fresh, HutongError):
+            if isinstance(fresh, Exception):
                 raise fresh
             if fresh is not None:
                 adopt_party_bundle(node, by=by, party_id=party, signed=fresh)
                 news.append(party)
             pauses.answered(party)
-        except HutongError as error:
-            failed[party] = error.what
+        except Exception as error:  # noqa: BLE001 - whatever one party sends, the others are followed
+            failed[party] = error.what if isinstance(error, HutongError) else f"{type(error).__name__}: {error}"[:200]
             if pauses.failed(party, node.clock()):
                 newly_failed.append(party)
     return Followed(tuple(news), failed, tuple(newly_failed))
 
 
-def _fetch_news(node: Node, party_id: str, signed: str) -> str | HutongError | None:
+def _fetch_news(node: Node, party_id: str, signed: str) -> str | Exception | None:
     """The bundle of a party where it says something new, None where not, or why it can't be had."""
     try:
         party = bundle_queries.party_of(node, party_id)
@@ -136,7 +136,7 @@ def _fetch_news(node: Node, party_id: str, signed: str) -> str | HutongError | N
             return fresh  # it was adopted by an older version, in another form
         is_news = _says(read_bundle(fresh, issuer_key=party.signing), party_id) != _says(held, party_id)
         return fresh if is_news or node.clock() > held.issued_at + RENEW_AFTER else None
-    except HutongError as error:
+    except Exception as error:  # noqa: BLE001 - it is this party's failure, and no other's
         return error
 
 

@@ -39,6 +39,10 @@ MAX_ITEMS = 50
 MAX_POSITIONS = 1 << 31
 """Of all status lists of a bundle together: 256 MiB in a reader's memory. What would pass it is not inflated."""
 MAX_AGE_HOURS = 168
+MAX_NUMBER = 2**31 - 1
+"""An edition's number is the size of a log, and records hold no larger one."""
+YEARS = range(2000, 2200)
+"""When an edition can have been issued: times of other years can't be reckoned with."""
 MAX_FILE_BYTES = envelope.MAX_BUNDLE_BYTES + 2**20
 
 
@@ -187,15 +191,15 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
         acceptance = document["acceptance"]
         return TrustSnapshot(
             issuer=str(document["issuer"]),
-            number=int(document["number"]),
-            issued_at=_instant(document["issued_at"]),
-            next_update=_instant(document["next_update"]),
-            max_age=timedelta(hours=min(int(document["max_age_hours"]), MAX_AGE_HOURS)),
+            number=_whole(document, "number", least=0, most=MAX_NUMBER),
+            issued_at=_edition_time(document, "issued_at"),
+            next_update=_edition_time(document, "next_update"),
+            max_age=timedelta(hours=_whole(document, "max_age_hours", least=1, most=MAX_AGE_HOURS)),
             issuers=issuers,
             acceptance=None if acceptance is None else parse_acceptance(acceptance),
             acceptance_document=acceptance,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
 
 
@@ -318,6 +322,20 @@ def read_object(source: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise BadInput(f"The {what} is no JSON object.", "Give it as it was published.")
     return document
+
+
+def _whole(document: Mapping[str, Any], name: str, *, least: int, most: int) -> int:
+    value = document[name]
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(name)
+    return value
+
+
+def _edition_time(document: Mapping[str, Any], name: str) -> datetime:
+    moment = _instant(document[name])
+    if moment.year not in YEARS:
+        raise ValueError(name)
+    return moment
 
 
 def _instant(value: Any) -> datetime:

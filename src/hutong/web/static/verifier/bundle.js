@@ -17,6 +17,9 @@ const MAX_ITEMS = 50;
 const MAX_LISTS = 1024;
 const MAX_POSITIONS = 2 ** 31;
 const MAX_AGE_HOURS = 168;
+const MAX_NUMBER = 2 ** 31 - 1;
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+const LATEST_MS = Date.UTC(2200, 0, 1);
 const MS_AN_HOUR = 3_600_000;
 
 /**
@@ -48,21 +51,28 @@ async function parse(document, lists) {
     for (const { size } of issuer.statusLists.values()) room -= size;
     issuers.set(entry.id, issuer);
   }
-  if (typeof document.issuer !== "string" || !Number.isInteger(document.number)) {
-    throw badInput("The trust bundle is not well formed.");
-  }
-  const hours = Number(document.max_age_hours);
-  if (!(hours > 0)) throw badInput("The trust bundle does not say how old it may get.");
+  if (typeof document.issuer !== "string") throw badInput("The trust bundle is not well formed.");
   return {
     issuer: document.issuer,
-    number: document.number,
-    issuedAt: instantOf(document.issued_at),
-    nextUpdate: instantOf(document.next_update),
-    maxAgeMs: Math.min(hours, MAX_AGE_HOURS) * MS_AN_HOUR,
+    number: whole(document.number, 0, MAX_NUMBER),
+    issuedAt: editionTime(document.issued_at),
+    nextUpdate: editionTime(document.next_update),
+    maxAgeMs: whole(document.max_age_hours, 1, MAX_AGE_HOURS) * MS_AN_HOUR,
     issuers,
     acceptance: document.acceptance === null ? null : parseAcceptance(document.acceptance),
     ring: new KeyRing([...issuers.values()].flatMap((issuer) => [...issuer.ring.keys, ...issuer.lost.keys])),
   };
+}
+
+function whole(value, least, most) {
+  if (!Number.isInteger(value) || value < least || value > most) throw badInput("The trust bundle misstates a number.");
+  return value;
+}
+
+function editionTime(text) {
+  const ms = instantOf(text);
+  if (ms < EARLIEST_MS || ms >= LATEST_MS) throw badInput("The trust bundle misstates its time.");
+  return ms;
 }
 
 async function readIssuer(entry, crosswalks, lists, ended, room) {
