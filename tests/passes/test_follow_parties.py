@@ -13,15 +13,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
-from hutong.passes.trust_bundle import poller
+from hutong.passes.trust_bundle import envelope, poller
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.actions import keep_party_bundles
 from hutong.passes.trust_bundle.following import PARTY_SECONDS, Pauses
+from hutong.passes.trust_bundle.trust_bundle import sign_bundle
 from hutong.storage import schema
 from hutong.trust.trust_list import Party
 from hutong.web.api.passes import BUNDLE_CACHE_SECONDS
@@ -123,6 +125,16 @@ def test_whatever_a_party_sends_it_holds_up_nobody(two: Regions, monkeypatch: py
     followed = keep_party_bundles(two.pe, by=two.pe.operator)
     assert (followed.news, followed.failed) == (("tw",), {xx: "OverflowError: date value out of range"})
     assert says(two.at_pe(fake.text)) == ("refused", ["revoked"])
+
+
+def test_what_is_held_and_can_not_be_read_any_more_is_fetched_again(two: Regions) -> None:
+    """As after the party has had to change its signing key."""
+    payload = envelope.read_unverified_bundle(bundle_queries.pass_bundle(two.tw))
+    old = sign_bundle(payload, key=Ed25519PrivateKey.generate(), kid="tw")
+    with two.pe.change(two.pe.operator) as change:
+        change.execute(schema.party_bundle.update().values(signed=old))
+    two.clock.advance(seconds=20)
+    assert (keep(two.pe), keep(two.pe)) == (("tw",), ())
 
 
 @contextmanager

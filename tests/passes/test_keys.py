@@ -21,7 +21,7 @@ from hutong.passes.recognition.recognition import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import queries as bundle_queries
-from hutong.passes.trust_bundle.trust_bundle import TrustSnapshot, _issuer
+from hutong.passes.trust_bundle.trust_bundle import Part, TrustSnapshot, read_party
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
 from tests.passes import region
@@ -154,7 +154,7 @@ def test_a_status_list_of_a_compromised_key_clears_nothing(node: Node, clock: Cl
 
     entry = bundle_queries._own_entry(node)
     with pytest.raises(Tampered):
-        _issuer(entry, [], [base64.b64encode(lying).decode()])
+        read_party(Part(entry, lists=[base64.b64encode(lying).decode()]))
 
 
 def test_a_verifier_that_knows_no_compromised_keys_accepts_nothing_of_them(node: Node) -> None:

@@ -21,6 +21,7 @@ from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import envelope
 from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.composition import BundleLoad
 from hutong.passes.trust_bundle.trust_bundle import read_bundle
 from hutong.storage import schema
 from hutong.storage.records import Records
@@ -105,9 +106,9 @@ def test_a_bundle_that_readers_would_refuse_is_not_made_and_its_nearness_is_told
     load = bundle_queries.bundle_load(node)
     assert (load.lists, load.is_near) == (2, False)
     assert load.size_bytes == len(bundle_queries.pass_bundle(node))
-    near = bundle_queries.BundleLoad(lists=2, size_bytes=1, most_lists=2)
+    near = BundleLoad(lists=2, size_bytes=1, most_lists=2)
     assert (near.share, near.is_near) == (1.0, True)
-    assert bundle_queries.BundleLoad(lists=2, size_bytes=81, most_bytes=100).is_near
+    assert BundleLoad(lists=2, size_bytes=81, most_bytes=100).is_near
     bundle_actions.watch_bundle(node, by=node.operator)
     with monkeypatch.context() as patch, pytest.raises(LimitExceeded, match="2 of at most 2 status lists"):
         patch.setattr(bundle_queries, "bundle_load", lambda _: near)

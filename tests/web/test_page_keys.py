@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,9 @@ from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import key_actions
+from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.composition import LeftOut
+from hutong.web.api.pass_keys import BundleLoad
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from tests.conftest import Clock
@@ -55,6 +59,22 @@ def test_before_anything_happened_it_says_what_would_be_here(node: Node, door: T
     assert node.keys.pass_key_id in text
     assert "No single pass was revoked." in text
     assert "What was done to keys" not in text
+
+
+def test_parties_that_are_left_out_of_the_bundle_are_named(
+    node: Node, door: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "left out" not in look(node, door, "authority")[1]
+    gone = LeftOut("pe", "The trust bundle has no room for what this party says.", "Follow fewer parties.")
+    load = replace(bundle_queries.bundle_load(node), left_out=(gone,))
+    monkeypatch.setattr(bundle_queries, "bundle_load", lambda _: load)
+    text = look(node, door, "authority")[1]
+    assert "Parties are left out of the trust bundle" in text
+    assert "pe: The trust bundle has no room for what this party says. Follow fewer parties." in text
+    chinese = look(node, door, "authority", "zh")[1]
+    assert "信任包已无空间容纳该机构发布的内容。请减少跟随的机构。" in chinese
+    told = BundleLoad(**asdict(load), is_near=load.is_near)
+    assert (told.left_out[0].party, told.is_near) == ("pe", True)
 
 
 def test_keys_and_revocations_with_who_when_and_rule(node: Node, door: TestClient, clock: Clock) -> None:

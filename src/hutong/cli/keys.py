@@ -57,7 +57,9 @@ def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
         *(f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id}  {one.rule}  {one.by} + {one.second}" for one in found),
         *(f"{act.at:%Y-%m-%d %H:%M}  key {act.key} {act.kind} by {act.by}" for act in acts),
         f"Trust bundle: {load.lists:,} of at most {load.most_lists:,} status lists, {load.size_bytes:,} of at most "
-        f"{load.most_bytes:,} bytes." + (" Soon verifiers can't take it." if load.is_near else ""),
+        f"{load.most_bytes:,} bytes."
+        + (" Soon verifiers can't take it." if load.is_near and not load.left_out else ""),
+        *(f"Left out of it, so that its passes are unknown: {one.party}. {one.what} {one.do}" for one in load.left_out),
     )
 
 

@@ -120,14 +120,12 @@ def read(message: bytes, keys: KeyRing | Iterable[Any], *, most_positions: int =
     if cose.verify(signed, KeyRing.of(keys))[0] is not True:
         raise Tampered("The status list is not signed by a known key.", "Fetch list and trust list again.")
     claims = hcert.read_claims(signed.payload, max_bytes=MAX_MESSAGE_BYTES)
-    entry, number, which = claims.body.get(STATUS_LIST), claims.body.get(NUMBER), claims.body.get(LIST)
-    if not isinstance(entry, Mapping) or entry.get("bits") != 1 or type(number) is not int or type(which) is not int:
+    number, which = claims.body.get(NUMBER), claims.body.get(LIST)
+    if type(number) is not int or type(which) is not int:
         raise _refused()
     if claims.issuer is None or claims.issued_at is None or claims.expires_at is None:
         raise _refused()
-    size, packed = entry.get("size"), entry.get("lst")
-    if type(size) is not int or not 0 < size <= MAX_BITS or not isinstance(packed, bytes):
-        raise _refused()
+    size, packed = _packed(claims.body)
     if size > most_positions:
         raise LimitExceeded("The status lists of the bundle are too large together.", "Follow fewer parties.")
     return StatusList(
@@ -139,6 +137,23 @@ def read(message: bytes, keys: KeyRing | Iterable[Any], *, most_positions: int =
         size=size,
         bits=_inflate(packed, -(-size // 8)),
     )
+
+
+def claimed_positions(message: bytes) -> int:
+    """How many positions a list says it has; it is neither verified nor inflated. Raises BadInput, LimitExceeded."""
+    signed = cose.parse(message, max_bytes=MAX_MESSAGE_BYTES)
+    return _packed(hcert.read_claims(signed.payload, max_bytes=MAX_MESSAGE_BYTES).body)[0]
+
+
+def _packed(claims: Mapping[Any, Any]) -> tuple[int, bytes]:
+    """Number of positions, and the deflated bits."""
+    entry = claims.get(STATUS_LIST)
+    if not isinstance(entry, Mapping) or entry.get("bits") != 1:
+        raise _refused()
+    size, packed = entry.get("size"), entry.get("lst")
+    if type(size) is not int or not 0 < size <= MAX_BITS or not isinstance(packed, bytes):
+        raise _refused()
+    return size, packed
 
 
 def _inflate(packed: bytes, size_bytes: int) -> bytes:

@@ -49,7 +49,7 @@ def fetch_bundle_of(node: Node, party: Party, *, held: str = "", seconds: float 
         try:
             issued_at = str(envelope.read_unverified_bundle(held)["issued_at"])
             return envelope.complete(_fetched(node, party, f"{address}?lists_since={quote(issued_at)}", seconds), held)
-        except (Conflict, KeyError):
+        except (BadInput, Conflict, KeyError):
             pass  # what is held does not fit what was sent: all is fetched
     return _fetched(node, party, address, seconds)
 
@@ -132,8 +132,8 @@ def _fetch_news(node: Node, party_id: str, signed: str) -> str | Exception | Non
         fresh = fetch_bundle_of(node, party, held=signed, seconds=PARTY_SECONDS)
         try:
             held = read_bundle(signed, issuer_key=party.signing)
-        except Conflict:
-            return fresh  # it was adopted by an older version, in another form
+        except HutongError:
+            return fresh  # adopted by an older version, in another form, or signed by a key that the party has no more
         is_news = _says(read_bundle(fresh, issuer_key=party.signing), party_id) != _says(held, party_id)
         return fresh if is_news or node.clock() > held.issued_at + RENEW_AFTER else None
     except Exception as error:  # noqa: BLE001 - it is this party's failure, and no other's
@@ -143,13 +143,20 @@ def _fetch_news(node: Node, party_id: str, signed: str) -> str | Exception | Non
 def watch_bundle(node: Node, *, by: Actor) -> None:
     """Say it, while all is well yet, when this node's trust bundle comes near what its readers take.
 
-    Raises LimitExceeded from four fifths on.
+    Raises LimitExceeded from four fifths on, and Conflict when a followed party is left out of it.
     """
     node.require(by, "adopt_trust_list", Resource("Party", node.id))
     load = bundle_queries.bundle_load(node)
+    if load.left_out:
+        first = ", ".join(one.party for one in load.left_out[:5])
+        raise Conflict(
+            f"The trust bundle leaves out {len(load.left_out):,} parties, whose passes are unknown here: {first}.",
+            "Why is on the page of keys and revocations.",
+        )
     if load.is_near:
         raise LimitExceeded(
-            f"The trust bundle holds {load.lists:,} of at most {load.most_lists:,} status lists and takes "
+            f"The trust bundle holds {load.lists:,} of at most {load.most_lists:,} status lists with "
+            f"{load.positions:,} of at most {load.most_positions:,} positions, and takes "
             f"{load.size_bytes:,} of at most {load.most_bytes:,} bytes: soon verifiers can't take it.",
             "Issue passes for fewer hours, and follow fewer parties.",
         )

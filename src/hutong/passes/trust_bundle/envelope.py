@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hutong.errors import BadInput, Conflict, LimitExceeded
-from hutong.trust.signing import canonical_json, read_unverified
+from hutong.trust.signing import MAX_DOCUMENT_BYTES, canonical_json, read_unverified
 
 LISTS = "status_lists"
 MAX_BUNDLE_BYTES = 32 * 2**20
+MAX_SIGNED_BYTES = MAX_DOCUMENT_BYTES
+"""Of the signed text, without the lists: what every reader takes of a signed document, as it is sent."""
 MAX_ATTACHED = 4_096
 _SEPARATOR = "~"
 
@@ -42,6 +44,11 @@ def named(payload: Payload) -> dict[str, Any]:
 
 def join(signed: str, attached: Iterable[str]) -> str:
     """The text of a bundle. Raises LimitExceeded when readers would not take it."""
+    if len(signed) > MAX_SIGNED_BYTES:
+        raise LimitExceeded(
+            f"The signed text of the trust bundle would pass the {MAX_SIGNED_BYTES // 2**20} MiB that readers take.",
+            "Follow fewer parties.",
+        )
     text = _SEPARATOR.join((signed, *attached))
     if len(text) > MAX_BUNDLE_BYTES:
         raise LimitExceeded(

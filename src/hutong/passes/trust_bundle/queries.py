@@ -10,15 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, LimitExceeded
+from hutong.errors import BadInput, HutongError, LimitExceeded
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
-from hutong.trust.signing import sign_document
+from hutong.trust.signing import canonical_json, sign_document
 from hutong.trust.trust_list import Party
 
 from .. import documents
-from ..credential.status_list import MAX_LISTS
 from ..issuance import own_lists
 from ..recognition.queries import CROSSWALK, SCENES, newest_documents, published_documents
 from ..rulebook import queries as rulebook_queries
@@ -26,31 +25,31 @@ from ..rulebook.queries import PublishedRulebook
 from ..sunset.queries import declared
 from . import delta as trust_delta
 from . import envelope
-from .envelope import LISTS, MAX_BUNDLE_BYTES, Payload
-from .trust_bundle import CROSSWALK_KIND, ENDING_KIND, KIND, MAX_ITEMS, RULEBOOK_KIND, TrustSnapshot, read_payload
+from .composition import BundleLoad, Composition, LeftOut, Load, compose, party_entry, signed_size, with_keys_of
+from .envelope import LISTS, Payload
+from .trust_bundle import (
+    CROSSWALK_KIND,
+    ENDING_KIND,
+    KIND,
+    MAX_ITEMS,
+    RULEBOOK_KIND,
+    Part,
+    TrustSnapshot,
+    open_bundle,
+    part_of,
+    snapshot_of,
+)
 
 BUNDLE_HOURS = 24
-
-
 NEXT_BUNDLE_MINUTES = 60
-
-
 SLOT_MINUTES = 5
-
-
 _PARTIES = ("trust-list.published", "trust-list.adopted", "pass-key.rotated", "pass-key.compromised")
-
-
 _OTHERS = "party-bundle.adopted"
-
-
 _PAGE = 50
-
-
 ENDS_TOLD = timedelta(days=30)
 """Longer than any pass lives."""
-
-
+_FRAME_BYTES = 1_000
+"""What header, signature and names of fields take in what is signed, at most."""
 _COMMIT_SECONDS = 10
 """So long a change may take from its time until it can be read."""
 
@@ -64,6 +63,8 @@ class Edition:
         signed: the signed text without lists; with all of them in ``text``.
         new_since: by a list's name, when the list became what it is.
         snapshot: ready to verify with.
+        positions: of all its status lists together.
+        left_out: parties whose documents and lists are not in it.
     """
 
     tag: str
@@ -72,6 +73,8 @@ class Edition:
     text: str
     new_since: Mapping[str, datetime]
     snapshot: TrustSnapshot
+    positions: int
+    left_out: tuple[LeftOut, ...]
 
     def held(self, lists_since: datetime | None) -> frozenset[str]:
         """Names of lists that a reader has whose edition was issued at that time."""
@@ -79,28 +82,6 @@ class Edition:
             return frozenset()
         surely = lists_since - timedelta(seconds=_COMMIT_SECONDS)
         return frozenset(name for name, since in self.new_since.items() if since < surely)
-
-
-@dataclass(frozen=True, slots=True)
-class BundleLoad:
-    """How near this node's bundle is to what readers take; ``share`` of the nearer limit, as a fraction."""
-
-    lists: int
-    size_bytes: int
-    most_lists: int = MAX_LISTS
-    most_bytes: int = MAX_BUNDLE_BYTES
-
-    @property
-    def share(self) -> float:
-        return max(self.lists / self.most_lists, self.size_bytes / self.most_bytes)
-
-    @property
-    def is_near(self) -> bool:
-        """Whether somebody should act, while all is well yet."""
-        return self.share >= NEAR_SHARE
-
-
-NEAR_SHARE = 0.8
 
 
 def bundle_edition(node: Node) -> Edition:
@@ -113,12 +94,12 @@ def bundle_edition(node: Node) -> Edition:
 
 
 def _make_edition(node: Node, tag: str) -> Edition:
-    new_since: dict[str, datetime] = {}
-    payload = pass_payload(node, new_since)
+    payload, new_since, composed = _draft(node)
     signed = _signed(node, KIND, envelope.named(payload))
     text = envelope.join(signed, envelope.lists_of(payload).values())
-    # What was signed here just now needs no check; what it holds is read as every reader reads it.
-    return Edition(tag, payload, signed, text, new_since, read_payload(payload))
+    # What was signed here just now needs no check; what it holds was read as every reader reads it.
+    snapshot = snapshot_of(payload, composed.issuers)
+    return Edition(tag, payload, signed, text, new_since, snapshot, composed.load.positions, composed.left_out)
 
 
 def pass_bundle(node: Node, lists_since: datetime | None = None) -> str:
@@ -139,56 +120,77 @@ def bundle_load(node: Node) -> BundleLoad:
     try:
         edition = bundle_edition(node)
     except LimitExceeded:
-        lists = pass_payload(node)[LISTS]
+        payload, _, composed = _draft(node)
+        load = composed.load
         return BundleLoad(
-            lists=len(lists[node.id]), size_bytes=sum(len(one) for ones in lists.values() for one in ones)
+            lists=len(payload[LISTS][node.id]),
+            size_bytes=load.lists_bytes + load.signed_bytes,
+            positions=load.positions,
+            signed_bytes=load.signed_bytes,
+            left_out=composed.left_out,
         )
-    return BundleLoad(lists=len(edition.payload[LISTS][node.id]), size_bytes=len(edition.text))
+    return BundleLoad(
+        lists=len(edition.payload[LISTS][node.id]),
+        size_bytes=len(edition.text),
+        positions=edition.positions,
+        signed_bytes=len(edition.signed),
+        left_out=edition.left_out,
+    )
 
 
-def pass_payload(node: Node, new_since: dict[str, datetime] | None = None) -> dict[str, Any]:
+def pass_payload(node: Node) -> dict[str, Any]:
     """What the trust bundle says, as of now: parties, crosswalks, status lists, and this node's own rules.
-
-    ``new_since`` is filled with when each status list became what it is, by its name.
 
     What a party published itself comes from the bundle of that party that this node adopted last. A crosswalk of this
     node whose rulebook has lost its emergency is left out: its levels mean nothing any more.
     """
+    return _draft(node)[0]
+
+
+def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition]:
+    """What the bundle says, when each status list became what it is (by its name), and what it is composed of."""
     # The number first: what is published meanwhile is then in this edition and in the delta to the next one.
     now, number = node.clock(), node.log.size()
-    parties = {party.id: _party_entry(party) for party in governance.current_parties(node)}
-    parties[node.id] = _with_keys_of(parties.get(node.id), _own_entry(node))
-    walks: dict[str, list[str]] = {node.id: [_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)]}
-    books: dict[str, list[str]] = {node.id: [_signed(node, RULEBOOK_KIND, one) for one in _rulebooks_in_force(node)]}
-    ended: dict[str, list[str]] = {node.id: [_signed(node, ENDING_KIND, one) for one in _ended(node)]}
-    own_new = _own_lists(node)
-    others_new: dict[str, datetime] = {}
-    lists: dict[str, list[str]] = {node.id: list(own_new)}
-    for party, (theirs, received_at) in _adopted_payloads(node).items():
-        if party in parties and party != node.id:
-            own = next((entry for entry in theirs["parties"] if entry["id"] == party), None)
-            parties[party] = _with_keys_of(parties[party], own)
-            walks[party] = theirs["crosswalks"].get(party, [])
-            books[party] = theirs.get("rulebooks", {}).get(party, [])
-            ended[party] = theirs.get("ended", {}).get(party, [])
-            lists[party] = theirs[LISTS].get(party, [])
-            others_new |= dict.fromkeys(lists[party], received_at)
-    if new_since is not None:
-        new_since |= {envelope.part_hash(text): since for text, since in (own_new | others_new).items()}
     rules = newest_documents(node, SCENES)
-    return {
+    head = {
         "issuer": node.id,
         "number": number,
         "issued_at": now.isoformat(),
         "next_update": (now + timedelta(minutes=NEXT_BUNDLE_MINUTES)).isoformat(),
         "max_age_hours": BUNDLE_HOURS,
-        "parties": [parties[name] for name in sorted(parties)],
-        "crosswalks": walks,
-        "rulebooks": books,
-        "ended": ended,
-        LISTS: lists,
         "acceptance": rules[-1] if rules else None,
     }
+    listed = {party.id: party_entry(party) for party in governance.current_parties(node)}
+    own_new = _own_lists(node)
+    own = Part(
+        entry=with_keys_of(listed.pop(node.id, None), _own_entry(node)),
+        crosswalks=[_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)],
+        rulebooks=[_signed(node, RULEBOOK_KIND, one) for one in _rulebooks_in_force(node)],
+        ended=[_signed(node, ENDING_KIND, one) for one in _ended(node)],
+        lists=list(own_new),
+    )
+    adopted, unreadable = _adopted_parts(node, listed)
+    base = Load(signed_bytes=signed_size(len(canonical_json(head)) + _FRAME_BYTES))
+    composed = compose(
+        own,
+        {party: Part(entry) for party, entry in listed.items()},
+        {party: part for party, (part, _) in adopted.items()},
+        unreadable=unreadable,
+        base=base,
+    )
+    new_since = {envelope.part_hash(text): since for _, (part, since) in adopted.items() for text in part.lists} | {
+        envelope.part_hash(text): since for text, since in own_new.items()
+    }
+    followed = {party: composed.parts[party] for party in composed.followed}
+    payload = {
+        **head,
+        "parties": [composed.parts[party].entry for party in sorted(composed.parts)],
+        "crosswalks": {party: list(part.crosswalks) for party, part in followed.items()},
+        "rulebooks": {party: list(part.rulebooks) for party, part in followed.items()},
+        "ended": {party: list(part.ended) for party, part in followed.items()},
+        LISTS: {party: list(part.lists) for party, part in followed.items()},
+    }
+    return payload, new_since, composed
 
 
 def bundle_file(node: Node) -> dict[str, Any]:
@@ -271,17 +273,26 @@ def _own_lists(node: Node) -> dict[str, datetime]:
     }
 
 
-def _adopted_payloads(node: Node) -> dict[str, tuple[dict[str, Any], datetime]]:
-    """By party what its bundle says, whose signature was checked when it was adopted, and when that was."""
+def _adopted_parts(
+    node: Node, listed: Mapping[str, dict[str, Any]]
+) -> tuple[dict[str, tuple[Part, datetime]], dict[str, HutongError]]:
+    """By listed party what its bundle says of it and when that was adopted; and whose bundle can't be read, with why.
+
+    A signature was checked when a bundle was adopted, and is again: the party may have had to change its key since.
+    """
     table = schema.party_bundle
-    found = {}
+    found, unreadable = {}, {}
     with node.records.reading() as connection:
         for row in connection.execute(sa.select(table)):
-            try:
-                found[row.party] = envelope.read_unverified_bundle(row.signed), row.received_at
-            except Conflict:
-                continue  # adopted by an older version, which kept bundles in another form: it is fetched again soon
-    return found
+            if row.party in listed:
+                try:
+                    theirs = open_bundle(row.signed, issuer_key=listed[row.party]["signing"])
+                except HutongError as error:
+                    unreadable[row.party] = error
+                    continue
+                own = next((entry for entry in theirs["parties"] if entry["id"] == row.party), None)
+                found[row.party] = part_of(theirs, with_keys_of(listed[row.party], own)), row.received_at
+    return found, unreadable
 
 
 def _crosswalks_in_force(node: Node) -> list[Mapping[str, Any]]:
@@ -327,30 +338,6 @@ def _ended(node: Node) -> list[dict[str, Any]]:
 
 def _signed(node: Node, kind: str, document: Mapping[str, Any]) -> str:
     return sign_document(node.keys.signing, kid=node.keys.public["signing"]["kid"], kind=kind, payload=document)
-
-
-def _party_entry(party: Party) -> dict[str, Any]:
-    return {
-        "id": party.id,
-        "name": dict(party.name),
-        "territory": party.territory,
-        "signing": dict(party.signing),
-        "passes": list(party.passes),
-        "valid_until": party.valid_until.isoformat(),
-    }
-
-
-def _with_keys_of(listed: dict[str, Any] | None, own: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A party's entry with the pass keys that it names itself, under the signing key that the trust list pins.
-
-    So a new key works, and a compromised one ends, as soon as the party's own bundle says so, and not only with the
-    next edition of the trust list. Keys that the list alone names stay.
-    """
-    if listed is None or own is None:
-        return dict(listed or own or {})
-    compromised = list(own.get("compromised", []))
-    keys = dict.fromkeys([*own["passes"], *listed["passes"]])
-    return {**listed, "passes": [one for one in keys if one not in compromised], "compromised": compromised}
 
 
 def _own_entry(node: Node) -> dict[str, Any]:

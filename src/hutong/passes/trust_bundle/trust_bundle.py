@@ -44,6 +44,8 @@ MAX_NUMBER = 2**31 - 1
 YEARS = range(2000, 2200)
 """When an edition can have been issued: times of other years can't be reckoned with."""
 MAX_FILE_BYTES = envelope.MAX_BUNDLE_BYTES + 2**20
+_MISSTATED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What comes of reading a document that is not of the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,17 @@ class IssuerTrust:
                     return one
                 newest = newest or one
         return newest
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a bundle says of one party, unread: its entry, the documents that it signed, its status lists (base64)."""
+
+    entry: Mapping[str, Any]
+    crosswalks: Sequence[str] = ()
+    rulebooks: Sequence[str] = ()
+    ended: Sequence[str] = ()
+    lists: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -178,44 +191,57 @@ def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
         for entry in parties:
             if entry["id"] in issuers:
                 raise BadInput("The trust bundle names a party twice.", "Fetch it again.")
-            issuer = _issuer(
-                entry,
-                document["crosswalks"].get(entry["id"], []),
-                document["status_lists"].get(entry["id"], []),
-                document.get("rulebooks", {}).get(entry["id"], []),
-                document.get("ended", {}).get(entry["id"], []),
-                room=room,
-            )
+            issuer = _issuer(part_of(document, entry), room)
             room -= sum(one.size for one in issuer.status_lists.values())
             issuers[entry["id"]] = issuer
-        acceptance = document["acceptance"]
-        return TrustSnapshot(
-            issuer=str(document["issuer"]),
-            number=_whole(document, "number", least=0, most=MAX_NUMBER),
-            issued_at=_edition_time(document, "issued_at"),
-            next_update=_edition_time(document, "next_update"),
-            max_age=timedelta(hours=_whole(document, "max_age_hours", least=1, most=MAX_AGE_HOURS)),
-            issuers=issuers,
-            acceptance=None if acceptance is None else parse_acceptance(acceptance),
-            acceptance_document=acceptance,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        return snapshot_of(document, issuers)
+    except _MISSTATED as error:
         raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
 
 
-def _issuer(
-    entry: Mapping[str, Any],
-    crosswalks: list[str],
-    lists: list[str],
-    rulebooks: Sequence[str] = (),
-    ended: Sequence[str] = (),
-    *,
-    room: int,
-) -> IssuerTrust:
-    """What is said of one party; ``room`` is how many positions its status lists may have together."""
+def part_of(document: Mapping[str, Any], entry: Mapping[str, Any]) -> Part:
+    """What a payload says of the party of this entry."""
+    party = entry["id"]
+    return Part(
+        entry=entry,
+        crosswalks=document["crosswalks"].get(party, []),
+        rulebooks=document.get("rulebooks", {}).get(party, []),
+        ended=document.get("ended", {}).get(party, []),
+        lists=document["status_lists"].get(party, []),
+    )
+
+
+def read_party(part: Part, *, room: int = MAX_POSITIONS) -> IssuerTrust:
+    """Read what is said of one party as each reader of a bundle does; raises as :func:`read_bundle`.
+
+    ``room`` is how many positions its status lists may have together.
+    """
+    try:
+        return _issuer(part, room)
+    except _MISSTATED as error:
+        raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
+
+
+def snapshot_of(document: Mapping[str, Any], issuers: Mapping[str, IssuerTrust]) -> TrustSnapshot:
+    """A snapshot of a payload of the right form whose parties were read already."""
+    acceptance = document["acceptance"]
+    return TrustSnapshot(
+        issuer=str(document["issuer"]),
+        number=_whole(document, "number", least=0, most=MAX_NUMBER),
+        issued_at=_edition_time(document, "issued_at"),
+        next_update=_edition_time(document, "next_update"),
+        max_age=timedelta(hours=_whole(document, "max_age_hours", least=1, most=MAX_AGE_HOURS)),
+        issuers=issuers,
+        acceptance=None if acceptance is None else parse_acceptance(acceptance),
+        acceptance_document=acceptance,
+    )
+
+
+def _issuer(part: Part, room: int) -> IssuerTrust:
+    entry, lists = part.entry, part.lists
     if len(lists) > status_list.MAX_LISTS:
         raise LimitExceeded(f"A party has more than {status_list.MAX_LISTS:,} status lists.", "Ask it for fewer.")
-    if max(len(crosswalks), len(rulebooks), len(ended)) > MAX_ITEMS:
+    if max(len(part.crosswalks), len(part.rulebooks), len(part.ended)) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
@@ -227,13 +253,16 @@ def _issuer(
         valid_until=_instant(entry["valid_until"]),
         keys=keys,
         crosswalks=tuple(
-            parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND)) for item in crosswalks
+            parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND))
+            for item in part.crosswalks
         ),
         # With sound keys only: a list signed by a compromised one could clear what was revoked.
         status_lists=_status_lists(entry["id"], lists, keys, room),
         compromised=compromised,
-        rulebooks=tuple(_version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in rulebooks),
-        ended=tuple(_end(verify_document(one, key=entry["signing"], kind=ENDING_KIND)) for one in ended),
+        rulebooks=tuple(
+            _version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in part.rulebooks
+        ),
+        ended=tuple(_end(verify_document(one, key=entry["signing"], kind=ENDING_KIND)) for one in part.ended),
     )
 
 

@@ -56,6 +56,14 @@ class Revocation(BaseModel):
     entry: int = Field(description="Its place in the log")
 
 
+class LeftOut(BaseModel):
+    """A party whose documents and status lists are not in the trust bundle: its passes are unknown."""
+
+    party: str
+    what: str = Field(description="Why")
+    do: str
+
+
 class BundleLoad(BaseModel):
     """How near the trust bundle is to what its readers take."""
 
@@ -63,6 +71,11 @@ class BundleLoad(BaseModel):
     most_lists: int
     size_bytes: int
     most_bytes: int
+    positions: int = Field(description="Of all status lists in it together, with those of other parties")
+    most_positions: int
+    signed_bytes: int = Field(description="Of its text without status lists")
+    most_signed_bytes: int
+    left_out: list[LeftOut] = Field(description="Parties for which there was no room, or that can't be verified")
     is_near: bool = Field(description="Somebody should act before verifiers can't take it any more")
 
 
@@ -90,5 +103,5 @@ def get_revocations(node: CurrentNode, actor: CurrentActor) -> Revocations:
     counts = key_queries.pass_counts(node)
     found = [Revocation(**asdict(one)) for one in key_queries.revocations(node)]
     load = bundle_queries.bundle_load(node)
-    bundle = BundleLoad(**{name: getattr(load, name) for name in BundleLoad.model_fields})
+    bundle = BundleLoad(**asdict(load), is_near=load.is_near)
     return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked, bundle=bundle)
