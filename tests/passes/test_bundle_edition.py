@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
+from hutong.governance import queries as governance_queries
 from hutong.node import Node, open_node
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import key_actions
 from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import actions as bundle_actions
+from hutong.passes.trust_bundle import envelope
 from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.trust_bundle import sign_bundle
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
 from tests.passes.region import LI, WANG
+from tests.passes.test_verification import MARIA, Regions
 
 
 def filled(new_node: NewNode) -> Node:
@@ -81,6 +87,34 @@ def test_keys_that_follow_their_log_entry_make_another_edition(new_node: NewNode
     finally:
         type(node.key_folder).prepare_end = prepare  # type: ignore[method-assign]
     assert answer(node, shown.text) == ("refused", "key-compromised")
+
+
+def test_from_its_end_on_a_trust_list_makes_nobody_trusted(
+    new_region: NewNode, new_node: NewNode, clock: Clock
+) -> None:
+    clock.advance(minutes=2)  # so that its end is not when a new edition is due anyway
+    two = Regions(new_region, new_node, clock)
+    clock.now = governance_queries.trust_list(two.pe).next_update - timedelta(seconds=1)
+    tag = bundle_queries.bundle_tag(two.pe)
+    assert set(bundle_queries.trust_snapshot(two.pe).issuers) == {"tw", "pe"}
+    clock.advance(seconds=1)
+    assert set(bundle_queries.trust_snapshot(two.pe).issuers) == {"pe"}
+    assert bundle_queries.bundle_tag(two.pe) != tag
+
+
+def test_what_a_party_says_counts_at_once_also_under_the_same_number(
+    new_region: NewNode, new_node: NewNode, clock: Clock
+) -> None:
+    two = Regions(new_region, new_node, clock)
+    payload = envelope.read_unverified_bundle(bundle_queries.pass_bundle(two.tw))
+    assert len(bundle_queries.trust_snapshot(two.pe).issuers["tw"].crosswalks) == 1
+    size = two.pe.log.size()
+    payload["crosswalks"]["tw"] = []
+    for _ in range(2):
+        signed = sign_bundle(payload, key=two.tw.keys.signing, kid="tw")
+        bundle_actions.adopt_party_bundle(two.pe, by=MARIA, party_id="tw", signed=signed)
+    assert bundle_queries.trust_snapshot(two.pe).issuers["tw"].crosswalks == ()
+    assert two.pe.log.size() == size + 1
 
 
 def test_many_may_ask_while_passes_are_revoked(new_node: NewNode) -> None:

@@ -87,7 +87,8 @@ def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> 
         change.execute(
             table.insert().values(party=party_id, number=snapshot.number, signed=signed, received_at=change.at)
         )
-        if held is None or snapshot.number > held.number:
+        # An entry makes a new edition of this node's own bundle; where time changed something, its number did not rise.
+        if held is None or snapshot.number > held.number or _differs(snapshot, held.signed, party):
             issuer = snapshot.issuers.get(party_id)
             walks = {one.id: one.hash for one in issuer.crosswalks} if issuer else {}
             change.event("party-bundle.adopted", party=party_id, number=snapshot.number, crosswalks=walks)
@@ -160,6 +161,14 @@ def watch_bundle(node: Node, *, by: Actor) -> None:
             f"{load.size_bytes:,} of at most {load.most_bytes:,} bytes: soon verifiers can't take it.",
             "Issue passes for fewer hours, and follow fewer parties.",
         )
+
+
+def _differs(snapshot: TrustSnapshot, held: str, party: Party) -> bool:
+    """Whether it says something else of its party than the bundle that is held, or that one can't be read any more."""
+    try:
+        return bool(_says(snapshot, party.id) != _says(read_bundle(held, issuer_key=party.signing), party.id))
+    except HutongError:
+        return True
 
 
 def _says(snapshot: TrustSnapshot, party_id: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, HutongError, LimitExceeded
+from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
@@ -231,9 +231,20 @@ def bundle_delta(node: Node, since: int, lists_since: datetime | None = None) ->
 
 def bundle_tag(node: Node) -> str:
     """Names what a verifier gets now: another one after every log entry, with other keys (which follow their entry),
-    and every five minutes, as a bundle ages."""
-    slot = int(node.clock().timestamp()) // (SLOT_MINUTES * 60)
-    return f'W/"{node.log.size()}-{slot}-{envelope.part_hash(node.keys.public)[:8]}"'
+    every five minutes, as a bundle ages, and from the moment on that the trust list is past its date."""
+    now, size = node.clock(), node.log.size()
+    slot = int(now.timestamp()) // (SLOT_MINUTES * 60)
+    # Another list comes with an entry of the log.
+    ends_at = node.memory.store("trust-list-ends", most=2).get(size, lambda: _trust_list_end(node))
+    past = "-past" if ends_at is not None and now >= ends_at else ""
+    return f'W/"{size}-{slot}-{envelope.part_hash(node.keys.public)[:8]}{past}"'
+
+
+def _trust_list_end(node: Node) -> datetime | None:
+    try:
+        return governance.trust_list(node).next_update
+    except NotFound:
+        return None
 
 
 def _held(node: Node, payload: Payload, since: int) -> set[str]:
