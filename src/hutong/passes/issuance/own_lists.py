@@ -22,22 +22,12 @@ from ..credential.level_pass import LIST_BITS
 from ..credential.status_list import MAX_LISTS, StatusList
 
 LIST_POSITIONS = 1 << 20
-
-
 STATUS_HOURS = 24
-
-
 SIGN_AGAIN = timedelta(hours=1)
-
-
 LATE_CLOCKS = timedelta(hours=1)
 """A list is given for so long after its last pass has ended: verifiers' clocks differ."""
-
-
 SMALLEST_PACKED = 16
 """So many lists are packed as small as can be, 0.13 s each. More are packed in a fifteenth of that, a sixth larger."""
-
-
 _table = schema.status_list
 
 

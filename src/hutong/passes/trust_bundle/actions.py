@@ -21,11 +21,7 @@ from .following import PARTY_SECONDS, Followed, Pauses
 from .trust_bundle import TrustSnapshot, read_bundle
 
 ASKED_AT_ONCE = 8
-
-
 RENEW_AFTER = timedelta(hours=6)
-
-
 """What has not changed is taken over anew after this time, long before its signatures are too old (24 hours)."""
 
 
