@@ -60,7 +60,7 @@ def test_small_parties_come_first_and_what_has_no_room_is_left_out(limit: str, m
     assert compose(own, listed, adopted, unreadable={}, base=Load()).followed == ("mm", "zz", "aa")
     monkeypatch.setattr(trust_bundle if limit == "MAX_POSITIONS" else envelope, limit, most[limit])
     found = compose(own, listed, adopted, unreadable={}, base=Load())
-    assert found.followed == ("mm", "zz")
+    assert (found.followed, list(found.parts), list(found.issuers)) == (("mm", "zz"), *[["aa", "mm", "zz"]] * 2)
     assert [(one.party, "no room" in one.what) for one in found.left_out] == [("aa", True)]
     assert (found.issuers["aa"].status_lists, len(found.issuers["zz"].status_lists)) == ({}, 1)
     monkeypatch.setattr(trust_bundle if limit == "MAX_POSITIONS" else envelope, limit, 1)

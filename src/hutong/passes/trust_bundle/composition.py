@@ -103,7 +103,7 @@ class BundleLoad:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The parts of an edition and what they say, by party; ``followed`` are those with documents of their own."""
+    """The parts of an edition and what they say, in the order of parties; ``followed`` have documents of their own."""
 
     parts: Mapping[str, Part]
     issuers: Mapping[str, IssuerTrust]
@@ -159,7 +159,7 @@ def compose(
         except HutongError as error:
             left_out.setdefault(party, error)
     told = tuple(LeftOut(party, error.what, error.do) for party, error in sorted(left_out.items()))
-    return Composition(parts, issuers, followed, load, told)
+    return Composition(dict(sorted(parts.items())), dict(sorted(issuers.items())), followed, load, told)
 
 
 def load_of(part: Part) -> Load:

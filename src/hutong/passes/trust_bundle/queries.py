@@ -184,7 +184,7 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
     followed = {party: composed.parts[party] for party in composed.followed}
     payload = {
         **head,
-        "parties": [composed.parts[party].entry for party in sorted(composed.parts)],
+        "parties": [part.entry for part in composed.parts.values()],
         "crosswalks": {party: list(part.crosswalks) for party, part in followed.items()},
         "rulebooks": {party: list(part.rulebooks) for party, part in followed.items()},
         "ended": {party: list(part.ended) for party, part in followed.items()},
