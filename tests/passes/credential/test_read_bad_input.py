@@ -55,6 +55,20 @@ def test_the_forms_that_issuers_use() -> None:
     assert read_item(sign({}, {1: -7, 4: KEY_ID})) is True
 
 
+def test_a_space_before_the_prefix_may_be_part_of_a_pass() -> None:
+    """A space is a sign of base45: of ten million passes about thirteen hold " HC1:" within."""
+    seen = 0
+    for lead in (b"", b"x"):  # the bytes stand at an even place with one of them
+        message = cbor2.dumps(sign({1: -7, 4: KEY_ID}, {99: lead + base45.decode(" HC1:A") * 3}))
+        text = hcert.PREFIX + base45.encode(zlib.compress(message, 0))  # stored: the bytes stay what they are
+        seen += " HC1:" in text
+        assert read_pass(text, keys=RING).signature_valid is True
+        for between in ("\n", "\t", "\r\n"):
+            with pytest.raises(BadInput, match="more than one pass"):
+                read_pass(text + between + text, keys=RING)
+    assert seen
+
+
 def test_the_protected_header_decides() -> None:
     assert read_item(sign({1: -7, 4: b"another"}, {4: KEY_ID})) is None
     assert read_item(sign({1: -37, 4: KEY_ID}, {1: -7})) is False

@@ -130,7 +130,7 @@ def _to_text(data: bytes) -> str:
 
 
 def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> ReadPass:
-    if re.search(rf"\s{hcert.PREFIX}", text):  # in base45 a space may stand before these signs, though it hardly does
+    if re.search(rf"[\t\r\n]{hcert.PREFIX}", text):  # not after a space: that is a sign of base45
         raise BadInput("The text holds more than one pass.", "Give one pass at a time.")
     container, *disclosures = text.split("~")
     message = cose.parse(hcert.unpack(container))
