@@ -26,6 +26,7 @@ NO_RULE = {
     "passes.issuance.printable": "draws the page of an issued pass",
     "passes.level.planned": "the queries that an update runs, by name",
     "passes.powers": "what the emergencies in force allow",
+    "passes.trust_bundle.asking": "runs what asks other nodes, in threads",
     "passes.trust_bundle.poller": "fetches bundles over HTTP",
     "rights.person": "finds a person's pseudonym in the vault",
     "rights.vault": "the only place with direct identifiers",

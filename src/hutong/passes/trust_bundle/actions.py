@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from hutong.trust.trust_list import Party
 
 from . import envelope
 from . import queries as bundle_queries
+from .asking import Asking
 from .following import PARTY_SECONDS, Followed, Pauses
 from .trust_bundle import TrustSnapshot, read_bundle
 
@@ -97,18 +97,22 @@ def keep_party_bundles(node: Node, *, by: Actor) -> Followed:
     A bundle in which nothing but times is new is left alone: each adoption is a log entry and a new edition of this
     node's own bundle, and two nodes that follow each other would otherwise never come to rest.
 
-    Parties are asked side by side, each for a few seconds at most; who failed is left alone for longer and longer.
+    Parties are asked side by side, each for a few seconds in all; who failed is left alone for longer and longer.
     """
     pauses = node.memory.store("party-pauses", most=1).get("pauses", Pauses)
+    asking = node.memory.store("party-asking", most=1).get("asking", Asking)
     held = bundle_queries.adopted_bundles(node)
     due = [party for party in held if pauses.is_due(party, node.clock())]
     if not due:
         return Followed((), {})
-    with ThreadPoolExecutor(min(ASKED_AT_ONCE, len(due))) as pool:
-        answers = list(pool.map(lambda party: _fetch_news(node, party, held[party]), due))
+    given = asking.ask(
+        due, lambda party: _fetch_news(node, party, held[party]), at_once=ASKED_AT_ONCE, seconds=PARTY_SECONDS
+    )
     news, failed, newly_failed = [], {}, []
-    for party, fresh in zip(due, answers, strict=True):
+    for party, fresh in zip(due, map(given.get, due), strict=True):
         try:
+            if party not in given:
+                raise Unavailable("The party gave no trust bundle in time.", "Ask it again later.")
             if isinstance(fresh, Exception):
                 raise fresh
             if fresh is not None:

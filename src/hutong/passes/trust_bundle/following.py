@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 PERIOD = timedelta(seconds=15)
 LONGEST_PAUSE = 20 * PERIOD
 PARTY_SECONDS = 5.0
-"""So long a party may take in all to give its bundle. A person who asks for it may wait longer."""
+"""So long a party may take in all to give its bundle: to be found, connected to, and to answer, once or twice.
+
+A person who asks for it may wait longer."""
 
 
 @dataclass(frozen=True, slots=True)
