@@ -194,6 +194,10 @@ def test_the_door_gives_bundle_delta_and_nothing_new(region: Node, clock: Clock)
     assert read_unverified(delta.text)[0]["typ"] == "hutong-pass-bundle-delta+jws"
     assert len(delta.text) < len(first.text) * 0.6
     assert client.get(address, params={"since": -1}).status_code == 422
+    for whenever in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        assert client.get(address, params={"lists_since": whenever}).text == first.text
+    for whenever in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"):
+        assert client.get(address, params={"lists_since": whenever}).text == first.text.split("~")[0]
     clock.advance(minutes=5)
     assert client.get(address, headers=tag).status_code == 200
     governance.end_emergency(region, by=region.operator, emergency_id="dengue-2015")

@@ -80,8 +80,9 @@ class Edition:
         """Names of lists that a reader has whose edition was issued at that time."""
         if lists_since is None:
             return frozenset()
-        surely = lists_since - timedelta(seconds=_COMMIT_SECONDS)
-        return frozenset(name for name, since in self.new_since.items() if since < surely)
+        # On this node's side, not on the asker's: a year from 1 to 9999 has no room for less, or more.
+        late = timedelta(seconds=_COMMIT_SECONDS)
+        return frozenset(name for name, since in self.new_since.items() if since + late < lists_since)
 
 
 def bundle_edition(node: Node) -> Edition:
