@@ -437,6 +437,24 @@ def test_a_verifier_polls_without_a_node(hutong: CommandLine, region: Region, is
     assert hutong("trust", "poll", url, "--to", file).code in (errors.Tampered.exit_code, errors.BadInput.exit_code)
 
 
+def test_what_an_older_version_kept_is_fetched_anew_and_that_is_said(
+    hutong: CommandLine, region: Region, issued: Pass, partner: Path
+) -> None:
+    folder, url = region.files.folder, f"http://127.0.0.1:{region.port}"
+    file = folder / "older.json"
+    hutong.ok("trust", "poll", url, "--to", file, "--key", folder / "key.json")
+    kept = orjson.loads(file.read_bytes())
+    older = {**kept, "signed": kept["signed"].split("~")[0]}  # lists were not named by their hash, nor behind it
+    for _ in range(2):
+        file.write_bytes(orjson.dumps(older))
+        polled = hutong("trust", "poll", url, "--to", file)
+        assert (polled.code, polled.err.count("\n"), "fetched anew" in polled.err) == (0, 1, True)
+        assert orjson.loads(file.read_bytes())["signed"].count("~") == kept["signed"].count("~") > 0
+    file.write_bytes(orjson.dumps(older))
+    assert "lacks" in hutong.ok("trust", "poll", url, "--to", file)["left_aside"]
+    assert hutong.ok("trust", "poll", url, "--to", file)["left_aside"] == ""
+
+
 def test_a_place_where_no_file_can_be_is_refused_before_anything_is_issued(
     hutong: CommandLine, region: Region, issued: Pass, tmp_path: Path
 ) -> None:

@@ -33,9 +33,15 @@ def poll(
     times: Annotated[int, typer.Option(min=1, max=100_000, help="How many polls, then it ends.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep a verifier's trust bundle fresh, without a node; no older edition is taken. Fails if the last poll did."""
+    """Keep a verifier's trust bundle fresh, without a node; no older edition is taken. Fails if the last poll did.
+
+    What the file holds is fetched anew where it can't be used: of an older version, or signed with another key.
+    """
     require_place(to)
     poller = _poller(url, to, key)
+    left_aside = poller.left_aside.what if poller.left_aside else ""
+    if left_aside and not as_json:
+        typer.echo(f"What {to} holds can't be used, and is fetched anew: {left_aside}", err=True)
     new, problem = 0, None
     for number in range(times):
         if number:
@@ -54,7 +60,8 @@ def poll(
     assert poller.snapshot is not None
     told = {"polls": times, "new": new, "number": poller.snapshot.number, "issuer": poller.snapshot.issuer}
     issued_at = poller.snapshot.issued_at.isoformat()
-    show(as_json, {**told, "issued_at": issued_at, "file": str(to)}, _state(poller, None), f"Kept in {to}.")
+    told |= {"issued_at": issued_at, "file": str(to), "left_aside": left_aside}
+    show(as_json, told, _state(poller, None), f"Kept in {to}.")
 
 
 def _poller(url: str, to: Path, key: Path | None) -> TrustPoller:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hutong.errors import Conflict, HutongError, LimitExceeded, Unavailable
+from hutong.errors import Conflict, HutongError, LimitExceeded, Tampered, Unavailable
 
 from ..recognition.recognition import Scene
 from ..recognition.verification import Verification, verify_pass
@@ -32,7 +32,8 @@ class TrustPoller:
     Args:
         url: address of the bundle: ``…/passes/trust-bundle``.
         key: public JWK of the node that signs it; how it was come by is what the verifier trusts.
-        held: the signed bundle that is held already, whole; nothing older is taken.
+        held: the signed bundle that is held already, whole; nothing older is taken. One that can't be used, such as one
+            of an older version's form, is left aside, which ``left_aside`` says.
         whole: hold whole editions, so that ``signed`` is what a file for others holds; lists that are held already
             are not fetched again.
         period_seconds: between two polls; with 15, what nodes let be cached (10 s each), how often one asks those that
@@ -65,8 +66,13 @@ class TrustPoller:
         """Why the last poll failed; None when it did not."""
         self.signed = ""
         """The newest edition as the node signed it; empty after a delta."""
+        self.left_aside: HutongError | None = None
+        """Why what was held is not used; None when it is, or when there was nothing."""
         if held:
-            self._take(open_bundle(held, issuer_key=self.key), "", held)
+            try:
+                self._take(open_bundle(held, issuer_key=self.key), "", held)
+            except (Conflict, Tampered) as error:
+                self.left_aside = error
 
     @property
     def snapshot(self) -> TrustSnapshot | None:
