@@ -45,6 +45,17 @@ def test_sizes() -> None:
     assert picture.version_of(SIGNER.issue(claims)) <= 11
 
 
+def test_names_that_fit_fit_in_every_status_list() -> None:
+    """From list 256 on the index takes 9 bytes of CBOR in place of 5, and the picture may be one version larger."""
+    for list_number, most_bytes, most_version in ((0, 160, 11), (255, 160, 11), (256, 164, 12), (65_535, 164, 12)):
+        for position in range(0, 1 << 20, 99_991):
+            claims = make(rulebook="dengue-tnn", status_index=(list_number << 24) + position)
+            assert len(SIGNER.sign(claims)) <= most_bytes
+            assert picture.version_of(SIGNER.issue(claims)) <= most_version
+            with pytest.raises(LimitExceeded):
+                SIGNER.issue(dataclasses.replace(claims, rulebook="dengue-tnn-and-more"))
+
+
 def test_names_that_do_not_fit_the_picture_are_refused() -> None:
     with pytest.raises(LimitExceeded):
         SIGNER.issue(make(rulebook="a-very-long-name-of-a-rulebook"))

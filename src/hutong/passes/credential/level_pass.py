@@ -6,7 +6,8 @@ An HCERT (CWT in COSE_Sign1, ES256) with the private claim key -72 inside claim 
 
 The array is positional, for every byte makes the picture harder to scan: with an issuer, a level and a rulebook id of
 together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q, unless
-it carries further facts, which cost 17 bytes each. The
+it carries further facts, which cost 17 bytes each. That holds for an issuer's first 256 status lists of a million
+passes; from there on the status index is 4 bytes longer, and the picture may be of version 12-Q. The
 holder commitment is the first 12 bytes of SHA-256 over pass id and holder secret: who shows the secret is the holder,
 and two passes of one holder share nothing, since the pass id is random.
 
@@ -36,6 +37,8 @@ from .keys import decode_base64url, encode_base64url
 
 CLAIM = -72
 MAX_MINIMAL_TEXT = 259  # alphanumeric capacity of QR version 11, error correction Q (ISO/IEC 18004, table 7)
+SHORT_INDEXES = 1 << 32  # CBOR writes those below in 5 bytes, and any other in 9
+_LONGER_INDEX_TEXT = 6  # characters that the 4 bytes more are in base45
 COMMITMENT_BYTES = 12
 DIGEST_BYTES = 16
 SALT_BYTES = 16
@@ -161,10 +164,13 @@ class PassSigner:
         """``HC1:`` text of the pass.
 
         Raises:
-            LimitExceeded: the names are so long that a pass without facts would not fit QR version 11-Q.
+            LimitExceeded: the names are so long that a pass without facts would not fit QR version 11-Q; with an index
+                of 9 bytes, 12-Q.
         """
         text = hcert.pack(self.sign(claims))
-        if len(text) > MAX_MINIMAL_TEXT and not claims.digests:
+        # Names that fitted an issuer's first pass fit all of them.
+        longest = MAX_MINIMAL_TEXT + (_LONGER_INDEX_TEXT if claims.status_index >= SHORT_INDEXES else 0)
+        if len(text) > longest and not claims.digests:
             raise LimitExceeded(
                 "The pass does not fit its picture.", "Shorten issuer, level or rulebook id (together 18 characters)."
             )

@@ -16,7 +16,7 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
-from ..credential.level_pass import LevelPass, PassSigner
+from ..credential.level_pass import LIST_BITS, SHORT_INDEXES, LevelPass, PassSigner
 from ..documents import Document
 from ..issuance import own_lists
 from ..issuance import queries as pass_queries
@@ -148,7 +148,11 @@ def _risk_levels(node: Node) -> tuple[str, ...]:
 
 
 def _require_scannable(node: Node, rulebook: Rulebook) -> None:
-    """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident."""
+    """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident.
+
+    Of the newest list whose indexes are short: with a longer one, the picture may be larger (see ``level_pass``).
+    """
+    list_number = SHORT_INDEXES - 1 >> LIST_BITS
     signer = PassSigner(node.keys.passes, pass_queries.pass_key_id(node))
     for level in (*(one.code for one in rulebook.levels), UNDER_REVIEW):
         trial = LevelPass(
@@ -160,7 +164,7 @@ def _require_scannable(node: Node, rulebook: Rulebook) -> None:
             version=rulebook.version,
             # Random as in a real pass: zeros would be compressed, and make room that is not there.
             pass_id=node.random(8),
-            status_index=own_lists.LIST_POSITIONS - 1,
+            status_index=(list_number << LIST_BITS) + int.from_bytes(node.random(4), "big") % own_lists.LIST_POSITIONS,
             commitment=node.random(12),
         )
         signer.issue(trial)
