@@ -181,29 +181,60 @@ def test_all_passes_of_a_key_that_is_ended_are_in_the_next_lists(node: Node) -> 
     assert {number: one.count() for number, one in lists.items()} == {0: 4, 1: 4}
 
 
-def test_lists_of_passes_that_an_older_version_issued_are_found(tmp_path: Path) -> None:
-    """What the migration makes of passes that are there."""
-    records = Records(f"sqlite:///{tmp_path}/old.db")
+def test_lists_of_passes_that_an_older_version_issued_are_found(
+    tmp_path: Path, records: str, request: pytest.FixtureRequest
+) -> None:
+    """What the migration makes of passes that are there; serial numbers go on from the log's size, as they were."""
+    is_file = records == "sqlite"
+    database = Records(f"sqlite:///{tmp_path}/old.db" if is_file else request.getfixturevalue("postgres")())
     config = Config()
     config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
     old = {"pseudonym": "p", "level": "low", "rulebook": "r@1.0.0", "key_id": "k", "issued_at": NOW}
     ends = [NOW + timedelta(hours=hours) for hours in (1, 5, 3)]
-    with records.engine.connect().execution_options(hutong_write=True) as connection:
+    with database.engine.connect().execution_options(hutong_write=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for number, index in enumerate((3, (1 << 24) + 5, (1 << 24) + 6)):
             change = {"id": str(number), "status_index": index, "expires_at": ends[number], **old}
             connection.execute(schema.issued_pass.insert().values(**change, revoked_at=NOW if number == 2 else None))
         connection.commit()
-    records.migrate()
-    with records.reading() as connection:
+    database.migrate()
+    with database.reading() as connection:
         rows = connection.execute(sa.select(schema.status_list).order_by(schema.status_list.c.number)).all()
-    assert [tuple(row) for row in rows] == [(0, ends[0], 0, NOW), (1, ends[1], 1, NOW)]
-    records.close()
+    assert [tuple(row) for row in rows] == [(0, ends[0], 70, NOW), (1, ends[1], 70, NOW)]
+    database.close()
+
+
+def test_the_whole_bundle_is_compressed_once_and_a_delta_is_in_nobodys_way(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue(node, 2)
+    client = TestClient(create_app(node), base_url="http://node.test")
+
+    def ask(accepted: str, **since: int) -> tuple[str, str]:
+        reply = client.get("/passes/trust-bundle", headers={"Accept-Encoding": accepted}, params=since)
+        return reply.headers.get("content-encoding", ""), reply.text
+
+    whole = bundle_queries.pass_bundle(node)
+    store = node.memory.store("bundle-gzip", most=2)
+    for accepted in ("gzip;q=0", "gzip; q=0.000", "br, gzip ;Q=0", "br", "gzipped", ""):
+        assert ask(accepted) == ("", whole), accepted
+    assert len(store) == 0
+    for accepted in ("gzip", "br;q=0, GZIP", "br, gzip; q=0.5", "gzip;q=1.0, identity"):
+        assert ask(accepted) == ("gzip", whole), accepted
+    assert len(store) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_making", None)  # whoever wants the lock fails
+        deltas = [ask("gzip", since=since) for since in range(1, 7)]
+    assert {one[0] for one in deltas} == {"gzip"}
+    assert len({one[1] for one in deltas}) == 6
+    assert ask("gzip") == ("gzip", whole)
+    assert len(store) == 1, "the common one is still there"
 
 
 def test_ten_million_passes_with_one_per_cent_revoked_are_served_in_150_kb(
     new_node: NewNode, monkeypatch: pytest.MonkeyPatch
+        connection.execute(sa.text("INSERT INTO log_head (id, size, root, note) VALUES (1, 70, '', '')"))
 ) -> None:
     """As a verifier downloads them: ten lists in the bundle, with all else that is in it."""
     import numpy as np

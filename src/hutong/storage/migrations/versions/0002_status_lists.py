@@ -28,8 +28,10 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_issued_pass_revoked", ["status_index"], unique=False, sqlite_where=REVOKED, postgresql_where=REVOKED
         )
+    # A list's serial number was the size of the log: it goes on from there, so that it never falls.
     op.execute(
         "INSERT INTO status_list (number, ends_at, revision, changed_at) "
-        "SELECT status_index / 16777216, MAX(expires_at), COUNT(revoked_at), MAX(COALESCE(revoked_at, issued_at)) "
+        "SELECT status_index / 16777216, MAX(expires_at), (SELECT COALESCE(MAX(size), 0) FROM log_head), "
+        "MAX(COALESCE(revoked_at, issued_at)) "
         "FROM issued_pass GROUP BY status_index / 16777216"
     )
