@@ -99,6 +99,19 @@ def test_no_list_begins_that_readers_would_not_take(node: Node, clock: Clock, mo
     issue(node, 1)
 
 
+def test_after_the_last_list_that_passes_can_name_none_is_issued(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    with node.change(node.operator) as change:
+        own_lists.keep_place(change, [(own_lists.LAST_NUMBER << 24, change.at + timedelta(hours=1))])
+    issue(node, 1)
+    assert listed(node) == [own_lists.LAST_NUMBER]
+    size = node.log.size()
+    with pytest.raises(LimitExceeded, match="65,536 status lists"):
+        pass_actions.issue_pass(node, by=LI, person="R1")
+    with pytest.raises(LimitExceeded, match="65,536 status lists"):
+        issue(node, 1)
+    assert node.log.size() == size
+
+
 def test_a_bundle_that_readers_would_refuse_is_not_made_and_its_nearness_is_told(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,8 +179,7 @@ def require_fresh(found: LevelInForce, now: datetime) -> None:
 def free_index(node: Node, change: Change) -> int:
     """A random free position of the newest list, so that neighbours say nothing of each other; else of a new list."""
     column = schema.issued_pass.c.status_index
-    newest = own_lists.newest_number(change.connection)
-    for number in (newest, newest + 1):
+    for number in own_lists.numbers_to_fill(change.connection):
         drawn = [(number << LIST_BITS) + position for position in _positions(node)]
         taken = set(change.execute(sa.select(column).where(column.in_(drawn))).scalars())
         for index in drawn:

@@ -369,9 +369,8 @@ def sign_all(
 def _free_indexes(node: Node, change: Change, wanted: int) -> list[int]:
     """Random free positions of the newest list while it has room: neighbours say nothing of each other."""
     column = schema.issued_pass.c.status_index
-    newest = own_lists.newest_number(change.connection)
     found: dict[int, None] = {}
-    for number in (newest, newest + 1):
+    for number in own_lists.numbers_to_fill(change.connection):
         for _ in range(_ROUNDS):
             lacking = wanted - len(found)
             if not lacking:

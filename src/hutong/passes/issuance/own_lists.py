@@ -7,7 +7,7 @@ needed by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,8 @@ from ..credential.level_pass import LIST_BITS
 from ..credential.status_list import MAX_LISTS, StatusList
 
 LIST_POSITIONS = 1 << 20
+LAST_NUMBER = (1 << 16) - 1
+"""A pass names its list with 16 bits, and no number is used again."""
 STATUS_HOURS = 24
 SIGN_AGAIN = timedelta(hours=1)
 LATE_CLOCKS = timedelta(hours=1)
@@ -44,6 +46,21 @@ class OwnList:
 def newest_number(connection: sa.Connection) -> int:
     """The list that is being filled; 0 before the first pass."""
     return int(connection.execute(sa.select(sa.func.max(_table.c.number))).scalar() or 0)
+
+
+def numbers_to_fill(connection: sa.Connection) -> Iterator[int]:
+    """The list that is being filled, and then the one that begins when it is full.
+
+    Raises LimitExceeded in place of one more than passes can name.
+    """
+    newest = newest_number(connection)
+    yield newest
+    if newest >= LAST_NUMBER:
+        raise LimitExceeded(
+            f"All {LAST_NUMBER + 1:,} status lists that passes of this node can name are full.",
+            "Issue passes from another node, under another id in the trust list.",
+        )
+    yield newest + 1
 
 
 def keep_place(change: Change, passes: Iterable[tuple[int, datetime]]) -> None:
