@@ -207,6 +207,7 @@ def test_lists_of_passes_that_an_older_version_issued_are_found(
     with database.engine.connect().execution_options(hutong_write=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
+        connection.execute(sa.text("INSERT INTO log_head (id, size, root, note) VALUES (1, 70, '', '')"))
         for number, index in enumerate((3, (1 << 24) + 5, (1 << 24) + 6)):
             change = {"id": str(number), "status_index": index, "expires_at": ends[number], **old}
             connection.execute(schema.issued_pass.insert().values(**change, revoked_at=NOW if number == 2 else None))
@@ -247,7 +248,6 @@ def test_the_whole_bundle_is_compressed_once_and_a_delta_is_in_nobodys_way(
 
 def test_ten_million_passes_with_one_per_cent_revoked_are_served_in_150_kb(
     new_node: NewNode, monkeypatch: pytest.MonkeyPatch
-        connection.execute(sa.text("INSERT INTO log_head (id, size, root, note) VALUES (1, 70, '', '')"))
 ) -> None:
     """As a verifier downloads them: ten lists in the bundle, with all else that is in it."""
     import numpy as np

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
+import re
 from datetime import date, datetime
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.insight import queries as insight
+from hutong.node import Node
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.status_list import CONTENT_TYPE
 from hutong.passes.issuance import actions as pass_actions
@@ -37,6 +39,7 @@ MAX_PICTURE_BASE64 = 24_000_000
 PassId = Annotated[str, Path(pattern="^[0-9a-f]{16,32}$", examples=["0123456789abcdef"])]
 Minute = {"Cache-Control": "public, max-age=60"}
 BUNDLE_CACHE_SECONDS = 10
+_GZIP = re.compile(r"gzip\s*(;\s*q\s*=\s*(?!0(\.0*)?$)[\d.]+)?", re.IGNORECASE)  # RFC 9110, 12.5.3: not with q=0
 
 
 FactName = Annotated[str, Field(min_length=1, max_length=80)]
@@ -328,10 +331,8 @@ def get_trust_bundle(
     else:
         text = bundle_queries.bundle_delta(node, since, lists_since)
     body = text.encode()
-    if "gzip" in accept_encoding.lower():
-        # Lists are compressed and then base64: this takes the third back that base64 adds.
-        store = node.memory.store("bundle-gzip", most=4)
-        body = store.get_once(text, lambda: gzip.compress(body, 6, mtime=0))
+    if any(_GZIP.fullmatch(one.strip()) for one in accept_encoding.split(",")):
+        body = _compressed(node, body, edition.tag if text == edition.text else None)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/jose", headers=headers)
 
@@ -374,6 +375,17 @@ def get_risk_areas(node: CurrentNode, limit: Annotated[int, Query(ge=1, le=5000)
             for area in insight.risk_areas(node, rule=rule, limit=limit)
         ],
     )
+
+
+def _compressed(node: Node, body: bytes, tag: str | None) -> bytes:
+    """Lists are compressed and then base64: gzip takes the third back that base64 adds.
+
+    ``tag`` names the whole edition, which is compressed once for all; what is made for one is nobody else's wait.
+    """
+    if tag is None:
+        return gzip.compress(body, 6, mtime=0)
+    store = node.memory.store("bundle-gzip", most=2)
+    return bytes(store.get_once(tag, lambda: gzip.compress(body, 6, mtime=0)))
 
 
 def _verification(found: Verification) -> VerificationAnswer:
