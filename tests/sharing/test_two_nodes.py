@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +12,7 @@ import orjson
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from hutong.errors import BadInput, Conflict, NotFound, Refused, Tampered, Unavailable
 from hutong.governance import actions as governance
@@ -18,6 +21,7 @@ from hutong.node import Node
 from hutong.sharing import actions, queries
 from hutong.sharing.agreement import read_agreement
 from hutong.sharing.demand import Request
+from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 from tests.conftest import Clock
 from tests.sharing.conftest import (
@@ -163,6 +167,22 @@ def refusals(node: Node) -> list[dict[str, Any]]:
     return [{name: one[name] for name in ("by", "reason", "day", "times")} for one in told]
 
 
+@contextmanager
+def count_changes(node: Node) -> Iterator[list[Actor]]:
+    """Whose transactions that may write there were meanwhile."""
+    changes: list[Actor] = []
+    make = Node.change
+
+    def counted(self: Node, by: Actor) -> Any:
+        if self is node:
+            changes.append(by)
+        return make(self, by)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Node, "change", counted)
+        yield changes
+
+
 def test_a_refused_delivery_is_told_and_nobody_fills_the_log_by_asking(
     two_nodes: tuple[Node, Node], clock: Clock, records: str
 ) -> None:
@@ -179,8 +199,14 @@ def test_a_refused_delivery_is_told_and_nobody_fills_the_log_by_asking(
     revoked = {"by": "pe", "reason": "agreement-was-revoked", "day": day}
     refuse(1)
     assert refusals(tw) == [{**revoked, "times": 1}]
-    refuse(24)
+    with count_changes(tw) as changes:
+        refuse(24)
+        assert len(changes) == 1, "who asks in a loop costs no transaction each time"
     assert refusals(tw) == [{**revoked, "times": 1}, {**revoked, "times": 10}]
+    clock.advance(minutes=1)
+    refuse(1)
+    with tw.records.reading() as connection:
+        assert connection.execute(sa.select(schema.refused_delivery.c.times)).scalars().all() == [26]
     clock.advance(days=1)
     refuse(3)
     assert refusals(tw)[2:] == [{**revoked, "day": clock.now.date().isoformat(), "times": 1}]

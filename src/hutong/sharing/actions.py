@@ -33,6 +33,7 @@ from hutong.sharing.agreement import Agreement, KeptAgreement, make_agreement, r
 from hutong.sharing.delivery import (
     Delivery,
     Format,
+    Refusals,
     as_recipient,
     asking_party,
     delivery_question,
@@ -286,17 +287,22 @@ def _question(
 def _count_refusal(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode) -> None:
     """Count a refused delivery by agreement, reason and day; the log is told of the first, the tenth and so on."""
     table = schema.refused_delivery
+    with node.records.reading() as connection:
+        agreed, resource, context = _question(node, connection, agreement_id=agreement_id, purpose=purpose)
+    decision = node.policy.decide(as_recipient(by), "receive_delivery", resource, context)
+    if decision.allowed:  # it was refused for another reason, or may be asked for again
+        return
+    reason, day = refusal_reason(decision.policies), node.clock().date()
+    refusals = node.memory.store("refusals", most=1000).get((agreement_id, reason, day), Refusals)
+    more = refusals.count(node.clock())
+    if not more:
+        return
     with node.change(by) as change:
-        agreed, resource, context = _question(node, change.connection, agreement_id=agreement_id, purpose=purpose)
-        decision = node.policy.decide(as_recipient(by), "receive_delivery", resource, context)
-        if decision.allowed:  # it was refused for another reason, or may be asked for again
-            return
-        reason, day = refusal_reason(decision.policies), change.at.date()
         row = (table.c.agreement == agreement_id, table.c.reason == reason, table.c.day == day)
-        if not change.execute(table.update().where(*row).values(times=table.c.times + 1)).rowcount:
-            change.execute(table.insert().values(agreement=agreement_id, reason=reason, day=day, times=1))
+        if not change.execute(table.update().where(*row).values(times=table.c.times + more)).rowcount:
+            change.execute(table.insert().values(agreement=agreement_id, reason=reason, day=day, times=more))
         times = change.execute(sa.select(table.c.times).where(*row)).scalar_one()
-        if is_told(times):
+        if is_told(times - more, times):
             change.event(
                 "delivery.refused",
                 agreement=agreement_id,
@@ -306,6 +312,7 @@ def _count_refusal(node: Node, *, by: Actor, agreement_id: str, purpose: Purpose
                 day=day.isoformat(),
                 times=times,
             )
+    refusals.written(times)
 
 
 def _write_agreement(node: Node, change: Change, agreed: Agreement) -> None:

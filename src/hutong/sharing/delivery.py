@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +26,7 @@ from hutong.trust.signing import sign_document, verify_document
 KIND = "delivery"
 HEADER = "Hutong-Delivery"
 MAX_REASON = 200
+WRITTEN_EVERY = timedelta(minutes=1)
 Format = Literal["csv", "json", "parquet"]
 
 _ID = re.compile(r"[0-9a-z]{20}")
@@ -110,9 +112,41 @@ def refusal_reason(policies: Collection[str]) -> str:
     return "+".join(sorted(policies))[:MAX_REASON] or "no-policy-permits"
 
 
-def is_told(times: int) -> bool:
-    """Whether the log is told of a refusal: the first of a day, the tenth, the hundredth. Nobody fills it by asking."""
-    return str(times).rstrip("0") == "1"
+def is_told(before: int, times: int) -> bool:
+    """Whether the log is told of the refusals after ``before`` up to ``times``: is a day's first, tenth … among them?
+
+    Nobody fills it by asking.
+    """
+    return not before or len(str(times)) > len(str(before))
+
+
+class Refusals:
+    """Refused deliveries for one agreement, reason and day that are counted, and not yet written.
+
+    They are written when the log is to be told, and else once a minute: who asks in a loop costs no transaction each
+    time. The count of the last minute ends with the process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = self._waiting = 0
+        self._written_at: datetime | None = None
+
+    def count(self, now: datetime) -> int:
+        """Count one more; how many to write now, or 0 to wait."""
+        with self._lock:
+            self._waiting += 1
+            is_due = self._written_at is None or not timedelta() <= now - self._written_at < WRITTEN_EVERY
+            if not is_due and not is_told(self._written, self._written + self._waiting):
+                return 0
+            taken, self._waiting, self._written_at = self._waiting, 0, now
+            self._written += taken
+            return taken
+
+    def written(self, times: int) -> None:
+        """So often it was refused by what is written now, other processes included."""
+        with self._lock:
+            self._written = times
 
 
 def asking_party(actor: Actor) -> str:
