@@ -103,7 +103,17 @@ def test_a_rule_without_logic_stops_no_other(hutong: CommandLine, files: Files) 
     assert "error" in third
 
 
+def with_rule(condition: Any) -> bytes:
+    document = shipped_document("dengue-three-levels")
+    document["rules"].append({"id": "extra", "level": "low", "condition": condition, "text": {"en": "x", "zh": "x"}})
+    return orjson.dumps(document)
+
+
 RULEBOOKS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
+    "a rule that can't run over a population": (
+        with_rule({"===": [{"reduce": [[{"var": "residence_risk"}], {"var": "current"}, "x"]}, "x"]}),
+        ("Rule extra", "reduce"),
+    ),
     "a version too large": (
         orjson.dumps(shipped_document("dengue-three-levels", version="12345678901.0.0")),
         ("more than nine digits",),

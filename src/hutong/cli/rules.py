@@ -49,12 +49,14 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a rulebook: its texts, its CertLogic, its end date, and the tests that ship with it."""
+    """Check a rulebook: its texts, its CertLogic (that it runs over a population, too), its end, and its own tests."""
     from hutong.passes.documents import read_document
+    from hutong.passes.level.population import require_compilable
     from hutong.passes.rulebook.notice import compare
     from hutong.passes.rulebook.rulebook import parse_rulebook
 
     checked = parse_rulebook(read_document(file))
+    require_compilable(checked)
     verdict = compare(parse_rulebook(read_document(after)), checked) if after else None
     show(
         as_json,

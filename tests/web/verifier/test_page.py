@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -309,9 +310,22 @@ def test_codes_of_every_version_and_level_are_read_in_each_mode_and_mask(module_
     assert module_page.evaluate(MATRICES, cases) == wanted
 
 
+DETECTORS = {
+    "none": "delete globalThis.BarcodeDetector",
+    "reads": "globalThis.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code'] }"
+    " async detect() { globalThis.asked = true; return [{ rawValue: TEXT }] } }",
+    "fails": "globalThis.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code'] }"
+    " async detect() { globalThis.asked = true; throw new Error('no service') } }",
+    "breaks": "globalThis.BarcodeDetector = class { static async getSupportedFormats() {"
+    " globalThis.asked = true; throw new Error('no service') } }",
+}
+"""The platform's barcode detector: absent, working, failing at each picture, failing at once."""
+
+
 def test_the_camera_reads_a_code(site: Site, launch: Callable[..., Browser], tmp_path: Path) -> None:
     """A picture as the camera's input: Chromium plays a file where a camera would be."""
-    code = Image.open(BytesIO(world.picture(site.regions["pe"].issue(site.now), scale=5))).convert("L")
+    shown = site.regions["pe"].issue(site.now)
+    code = Image.open(BytesIO(world.picture(shown, scale=5))).convert("L")
     frame = Image.new("L", (640, 480), 200)
     side = 400
     frame.paste(code.resize((side, side)).rotate(8, Image.Resampling.BICUBIC, fillcolor=230), (130, 40))
@@ -324,15 +338,19 @@ def test_the_camera_reads_a_code(site: Site, launch: Callable[..., Browser], tmp
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={video}",
     )
-    page = launch(*flags).new_page(viewport={"width": 390, "height": 844})
-    page.goto(f"{site.origin}/en/scan")
-    page.locator("#verifier[data-ready]").wait_for()
-    for button in ("#scan", "#next"):
-        page.locator(button).click()
-        page.locator("#answer").wait_for()
-        assert answered(page) == "accepted"
-        assert page.evaluate("document.getElementById('video').srcObject") is None
-    page.close()
+    browser = launch(*flags)
+    for kind, detector in DETECTORS.items():
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.add_init_script(detector.replace("TEXT", json.dumps(shown)))
+        page.goto(f"{site.origin}/en/scan")
+        page.locator("#verifier[data-ready]").wait_for()
+        for button in ("#scan", "#next"):
+            page.locator(button).click()
+            page.locator("#answer").wait_for()
+            assert answered(page) == "accepted", kind
+            assert page.evaluate("document.getElementById('video').srcObject") is None
+        assert page.evaluate("Boolean(globalThis.asked)") is (kind != "none")
+        page.close()
 
 
 def test_without_a_camera_the_page_says_what_else_to_do(open_page: OpenPage) -> None:

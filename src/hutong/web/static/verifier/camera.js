@@ -7,15 +7,18 @@ const SCALES = [1, 0.6];
 const PAUSE_MS = 60;
 
 async function platformDetector() {
-  if (!("BarcodeDetector" in globalThis)) return null;
-  const formats = await BarcodeDetector.getSupportedFormats();
-  return formats.includes("qr_code") ? new BarcodeDetector({ formats: ["qr_code"] }) : null;
+  try {
+    const formats = await BarcodeDetector.getSupportedFormats();
+    return formats.includes("qr_code") ? new BarcodeDetector({ formats: ["qr_code"] }) : null;
+  } catch {
+    return null; // there is none, or it does not work: this page reads codes itself
+  }
 }
 
 /** Text of the code in a picture file, or null. Throws when the file is no picture. */
 export async function readFile(file) {
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-  const detected = await detect(await platformDetector(), picture);
+  const detected = await detect(await platformDetector(), picture).catch(() => null);
   if (detected !== null) return detected;
   for (const scale of SCALES) {
     const text = readQr(pixels(picture, picture.width, picture.height, scale), WAYS);
@@ -25,11 +28,7 @@ export async function readFile(file) {
 }
 
 async function detect(detector, picture) {
-  try {
-    return (await detector?.detect(picture))?.[0]?.rawValue || null;
-  } catch {
-    return null; // the detector's own failures are no reason to give up: this page reads codes itself
-  }
+  return (await detector?.detect(picture))?.[0]?.rawValue || null;
 }
 
 const canvas = document.createElement("canvas");
@@ -50,6 +49,7 @@ export class Camera {
   constructor(video) {
     this.video = video;
     this.stream = null;
+    this.detector = null;
   }
 
   /** Resolves with the text of the first code, or with null when stopped. Throws when there is no camera to use. */
@@ -59,9 +59,9 @@ export class Camera {
     this.stream = stream;
     this.video.srcObject = stream;
     await this.video.play();
-    const detector = await platformDetector();
+    this.detector = await platformDetector();
     for (let frame = 0; this.stream === stream; frame += 1) {
-      const text = await this.look(detector, frame);
+      const text = await this.look(frame);
       if (text !== null) {
         this.stop();
         return text;
@@ -71,10 +71,14 @@ export class Camera {
     return null;
   }
 
-  async look(detector, frame) {
+  async look(frame) {
     const { videoWidth, videoHeight } = this.video;
     if (!videoWidth) return null;
-    if (detector !== null) return detect(detector, this.video);
+    try {
+      if (this.detector !== null) return await detect(this.detector, this.video);
+    } catch {
+      this.detector = null; // its failures are no reason to give up
+    }
     return readQr(pixels(this.video, videoWidth, videoHeight), [WAYS[frame % WAYS.length]]);
   }
 
