@@ -23,6 +23,8 @@ from tests.web.verifier.world import Site
 pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., Page]
+POLL_MS = 21_000
+"""A little more than the page waits between two questions for its trust list."""
 
 
 def paste(page: Page, text: str) -> str:
@@ -213,7 +215,49 @@ def test_past_the_greatest_age_every_answer_is_unknown_and_the_age_is_shown(site
     assert reasons(page) == ["list-too-old"]
 
 
-def test_a_revocation_reaches_the_page_and_an_older_list_never_does(site: Site, open_page: OpenPage) -> None:
+def open_with_clock(site: Site, open_page: OpenPage) -> Page:
+    """The page with a clock that the test moves: its poll runs when the clock says so."""
+    page = open_page()
+    page.clock.install(time=site.now + timedelta(seconds=1))
+    page.reload()
+    page.locator("#verifier[data-ready]").wait_for()
+    return page
+
+
+def test_a_revocation_reaches_the_answer_on_the_screen_by_itself(site: Site, open_page: OpenPage) -> None:
+    """No click: the poll brings the list with the bit that was set after the page was opened."""
+    page = open_with_clock(site, open_page)
+    fake, sibling = (site.regions["tw"].issue(site.now, status_index=index) for index in (3, 4))
+    assert paste(page, fake) == "accepted"
+    at = site.now + timedelta(seconds=20)
+    lists = {"tw": [site.regions["tw"].status_list(at, revoked=(*world.REVOKED, 3))]}
+    site.signed = site.bundle(at=at, number=6, status_lists=lists)
+    page.clock.run_for(POLL_MS)
+    expect(page.locator("#answer")).to_have_attribute("data-answer", "refused")
+    assert reasons(page) == ["revoked"]
+    assert "no. 6," in page.locator("#answer").inner_text()
+    assert paste(page, sibling) == "accepted"
+    site.signed = site.bundle(at=at, number=5)
+    page.clock.run_for(POLL_MS)
+    assert paste(page, fake) == "refused"
+
+
+def test_offline_an_answer_ends_with_the_greatest_age_of_its_list(site: Site, open_page: OpenPage) -> None:
+    page = open_with_clock(site, open_page)
+    kept_offline(page)
+    text = site.regions["tw"].issue(site.now, expires_at=(site.now + timedelta(days=9)).replace(microsecond=0))
+    assert paste(page, text) == "accepted"
+    page.context.set_offline(True)
+    for hours, trust, answer, age in ((2, "due", "accepted", "2 hours ago"), (28, "old", "unknown", "1 day ago")):
+        page.clock.fast_forward(hours * 3_600_000)
+        expect(page.locator("#trust")).to_have_attribute("data-trust", trust)
+        expect(page.locator("#answer")).to_have_attribute("data-answer", answer)
+        assert age in page.locator("#trust").inner_text()
+    assert reasons(page) == ["list-too-old"]
+    assert "1 day ago" in page.locator("#answer").inner_text()
+
+
+def test_an_older_or_forged_list_never_reaches_the_page(site: Site, open_page: OpenPage) -> None:
     page = open_page()
     good = site.regions["tw"].issue(site.now)
     assert paste(page, good) == "accepted"

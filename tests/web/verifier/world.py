@@ -63,9 +63,9 @@ class Region:
         )
         return issue(replace(claims, **fields), self.key, key_id_of(self.certificate))
 
-    def status_list(self, at: datetime, hours: int = 24, number: int = 0) -> str:
+    def status_list(self, at: datetime, hours: int = 24, number: int = 0, revoked: tuple[int, ...] = REVOKED) -> str:
         at = at.replace(microsecond=0)
-        bits = status_list.pack_bits(REVOKED, POSITIONS)
+        bits = status_list.pack_bits(revoked, POSITIONS)
         content = status_list.StatusList(self.id, number, 1, at, at + timedelta(hours=hours), POSITIONS, bits)
         return base64.b64encode(status_list.sign(content, self.key, key_id_of(self.certificate))).decode()
 

@@ -16,27 +16,46 @@ const words = new Words(document.documentElement.lang);
 const trust = new TrustKeeper(root.dataset.bundle, JSON.parse(root.dataset.key));
 const camera = new Camera(element("video"));
 let shownText = null;
+let shownAnswer = null;
 let usesCamera = false;
 
 function scene() {
   return element("scene").value;
 }
 
-/** Decide about what was read; null: a picture without a code. */
+/** Decide about a text as things stand now. */
+async function decide(text) {
+  const answer = await verifyPass(text, trust.bundle, scene(), Date.now());
+  if (trust.bundle === null && trust.problem) answer.reasons = [{ id: trust.problem, texts: null }];
+  return answer;
+}
+
+/** Answer to what was read; null: a picture without a code. */
 async function check(text, id = "no-code") {
-  const at = Date.now();
-  let answer = { answer: "unknown", reasons: [{ id, texts: null }], at };
-  if (text !== null) {
-    answer = await verifyPass(text, trust.bundle, scene(), at);
-    if (trust.bundle === null && trust.problem) answer.reasons = [{ id: trust.problem, texts: null }];
-  }
+  const unread = { answer: "unknown", reasons: [{ id, texts: null }], at: Date.now() };
+  const answer = text === null ? unread : await decide(text);
   shownText = text;
-  const chosen = element("scene").selectedOptions[0].textContent;
-  showAnswer(element("answer"), answer, { words, scene: chosen, bundle: trust.bundle });
+  show(answer);
   root.dataset.state = "answer";
   element("answer").focus();
   element("answer").scrollIntoView({ block: "start" });
 }
+
+function show(answer) {
+  shownAnswer = answer;
+  const chosen = element("scene").selectedOptions[0].textContent;
+  showAnswer(element("answer"), answer, { words, scene: chosen, bundle: trust.bundle });
+}
+
+/** The trust list and the clock go on while an answer stands: it is said anew when it has become another one. */
+async function follow() {
+  const text = shownText;
+  if (text === null) return;
+  const answer = await decide(text);
+  if (text === shownText && gist(answer) !== gist(shownAnswer)) show(answer);
+}
+
+const gist = ({ answer, reasons }) => JSON.stringify([answer, reasons]);
 
 function forget() {
   shownText = null;
@@ -87,7 +106,13 @@ function restoreScene() {
 
 async function refresh() {
   await trust.refresh();
+  await tell();
+}
+
+/** How the trust list stands, and what that makes of the answer on the screen. */
+async function tell() {
   showTrust(element("trust"), trust, words, Date.now());
+  await follow();
 }
 
 function listen() {
@@ -119,7 +144,7 @@ function listen() {
     if (!document.hidden) refresh();
   });
   setInterval(() => {
-    if (document.hidden || !navigator.onLine) showTrust(element("trust"), trust, words, Date.now());
+    if (document.hidden || !navigator.onLine) tell();
     else refresh();
   }, REFRESH_MS);
 }
