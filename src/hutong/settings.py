@@ -13,7 +13,9 @@ from hutong.errors import BadInput, NotFound
 
 FILE = "node.toml"
 ENGINES = ("duckdb", "spark")
+LANGUAGES = ("en", "zh")  # of the pages, as in the standard, which stands above settings
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Settings:
     url: str
     database_url: str
     engine: str = "duckdb"
+    languages: tuple[str, ...] = LANGUAGES
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -86,7 +89,7 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 
 
 def _settings(folder: Path, given: dict[str, object], environment: Mapping[str, str]) -> Settings:
-    unknown = set(given) - {"id", "name", "territory", "url", "database_url", "engine", "limits"}
+    unknown = set(given) - {"id", "name", "territory", "url", "database_url", "engine", "languages", "limits"}
     if unknown:
         raise BadInput(f"{folder / FILE} has unknown settings: {', '.join(sorted(unknown))}.", "Remove them.")
     missing = {"id", "name", "territory", "url"} - set(given)
@@ -112,8 +115,22 @@ def _settings(folder: Path, given: dict[str, object], environment: Mapping[str, 
         url=(environment.get("HUTONG_URL") or str(given["url"])).rstrip("/"),
         database_url=environment.get("HUTONG_DATABASE_URL") or str(given.get("database_url", default_database)),
         engine=engine,
+        languages=_languages(folder, given.get("languages", list(LANGUAGES))),
         limits=checked_limits,
     )
+
+
+def _languages(folder: Path, given: object) -> tuple[str, ...]:
+    """The languages (BCP 47) of the node: those of the pages first, then its own; 16 at most."""
+    named = given if isinstance(given, list) else []
+    own = [one for one in named if one not in LANGUAGES]
+    well_formed = all(isinstance(one, str) and _LANGUAGE.fullmatch(one) for one in own)
+    if not (set(LANGUAGES) <= {*map(str, named)} and well_formed and len(set(named)) == len(named) <= 16):
+        raise BadInput(
+            f"{folder / FILE}: languages must hold en and zh, each once, and at most 14 tags more.",
+            'Write languages = ["en", "zh", "es"].',
+        )
+    return (*LANGUAGES, *own)
 
 
 def checked_id(value: str) -> str:

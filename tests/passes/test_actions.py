@@ -82,6 +82,17 @@ def test_two_persons_publish_a_rulebook(declared: Node, records: str) -> None:
         rulebook_actions.publish_rulebook(declared, by=LI, second=WANG, document=book(version="1.9.0"))
 
 
+def test_rules_lack_no_language_of_their_node(declared: Node) -> None:
+    node = replace(declared, settings=replace(declared.settings, languages=("en", "zh", "es")))
+    for publish, name in (
+        (rulebook_actions.publish_rulebook, "dengue-three-levels"),
+        (recognition_actions.publish_crosswalk, "crosswalks/dengue-three-levels"),
+        (recognition_actions.publish_acceptance, "scenes/dengue-three-levels"),
+    ):
+        with pytest.raises(BadInput, match="in 'es'"):
+            publish(node, by=LI, second=WANG, document=shipped_document(name))
+
+
 @pytest.mark.parametrize(
     ("by", "second"),
     [(LI, LI), (LI, STEWARD), (STEWARD, LI), (LI, PUBLIC), (PUBLIC, PUBLIC)],

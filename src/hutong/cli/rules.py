@@ -47,6 +47,9 @@ def check(
     after: Annotated[
         Path | None, typer.Option(help="The version before it: says whether anybody's level may rise.")
     ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="A language of the node besides en and zh; may be repeated.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a rulebook: its texts, its CertLogic (that it runs over a population, too), its end, and its own tests."""
@@ -54,8 +57,9 @@ def check(
     from hutong.passes.level.population import require_compilable
     from hutong.passes.rulebook.notice import compare
     from hutong.passes.rulebook.rulebook import parse_rulebook
+    from hutong.standard.element import LANGUAGES
 
-    checked = parse_rulebook(read_document(file))
+    checked = parse_rulebook(read_document(file), languages=(*LANGUAGES, *(language or ())))
     require_compilable(checked)
     verdict = compare(parse_rulebook(read_document(after)), checked) if after else None
     show(

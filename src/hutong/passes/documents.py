@@ -27,7 +27,6 @@ Document = Mapping[str, Any]
 Texts = Mapping[str, str]
 """A sentence for people: BCP 47 language tag to text."""
 
-LANGUAGES = ("en", "zh")
 MAX_BYTES = 2**20
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")

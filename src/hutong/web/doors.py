@@ -15,11 +15,11 @@ from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
 from hutong.governance import actions, queries
 from hutong.governance.account import TOKEN_PREFIX, Session
 from hutong.node import Node
+from hutong.standard.element import LANGUAGES
 from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.web import uploads
 
 SESSION_COOKIE = uploads.SESSION_COOKIE
-LANGUAGES = ("en", "zh")
 PROBLEM = "application/problem+json"
 
 SECURITY_HEADERS = {

@@ -46,7 +46,7 @@ def publish_crosswalk(node: Node, *, by: Actor, second: Actor, document: Documen
 def prepare_crosswalk(node: Node, *, by: Actor, document: Document) -> Crosswalk:
     """Check a crosswalk against all that its publication asks for. Raises as :func:`publish_crosswalk`."""
     node.require(by, "publish_rulebook", _resource("Crosswalk", document))
-    crosswalk = parse_crosswalk(document)
+    crosswalk = parse_crosswalk(document, languages=node.settings.languages)
     versions = [one.rulebook for one in rulebook_queries.rulebook_versions(node, crosswalk.rulebook)]
     rulebook = next((one for one in versions if documents.semver(one.version)[0] == crosswalk.major), None)
     if rulebook is None:
@@ -81,7 +81,7 @@ def publish_acceptance(node: Node, *, by: Actor, second: Actor, document: Docume
 def prepare_acceptance(node: Node, *, by: Actor, document: Document) -> tuple[AcceptanceRules, Emergency]:
     """Check acceptance rules against all that their publication asks for, and the emergency that they hang on."""
     node.require(by, "publish_rulebook", _resource("Scenes", document))
-    rules = parse_acceptance(document)
+    rules = parse_acceptance(document, languages=node.settings.languages)
     emergency = governance.emergency_in_force(node, node.clock().date())
     if emergency is None:
         raise Refused("Rules of acceptance hang on an emergency, and none is in force.", "Declare one first.")

@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 from hutong.errors import BadInput
+from hutong.standard.element import LANGUAGES
 
 from .. import documents
-from ..documents import LANGUAGES, Document, Period, Texts
+from ..documents import Document, Period, Texts
 from ..rulebook.rulebook import UNKNOWN
 
 SCALE = ("low", "medium", "high")

@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
+from hutong.standard.element import LANGUAGES
 
 from .. import documents
 from ..certlogic.evaluate import compile_rule
 from ..certlogic.validate import data_accesses
 from ..certlogic.values import truth
-from ..documents import LANGUAGES, Document, Period, Reason, Texts
+from ..documents import Document, Period, Reason, Texts
 from ..rulebook.rulebook import UNDER_REVIEW, UNKNOWN
 from .crosswalk import SCALE, Crosswalk
 

@@ -102,7 +102,7 @@ def prepare_rulebook(node: Node, *, by: Actor, document: Document) -> PreparedRu
     from ..level.population import require_compilable
 
     node.require(by, "publish_rulebook", _resource(document))
-    rulebook = parse_rulebook(document)
+    rulebook = parse_rulebook(document, languages=node.settings.languages)
     emergency = powers.require_emergency(node, rulebook.emergency)
     powers.require_within(rulebook.period, emergency, f"The rulebook {rulebook.id}")
     require_compilable(rulebook)

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from hutong.errors import BadInput, Conflict
+from hutong.standard.element import LANGUAGES
 
 from .. import documents
 from ..certlogic.evaluate import compile_rule
 from ..certlogic.validate import data_accesses
 from ..certlogic.values import truth
-from ..documents import LANGUAGES, Document, Period, Reason, Texts
+from ..documents import Document, Period, Reason, Texts
 from .evidence import Evidence, parse_evidence, trials
 
 UNKNOWN = "unknown"
