@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
 import re
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from html import unescape
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +20,17 @@ from docs.screenshots import IMAGES, SHOTS, take
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Browser
 
-from hutong.demo.lists import line_lists
-from hutong.demo.own_lists import areas_of_cases, named_places
 from hutong.demo.residents import OUTBREAK_2015, PLACES_PER_TOWNSHIP
-from hutong.errors import BadInput, NotFound
+from hutong.governance.queries import cosigner_key
 from hutong.node import open_node
 from hutong.passes.credential import picture
+from hutong.trust.log.checkpoint import open_checkpoint
+from hutong.trust.log.note import parse_verifier_key
+from hutong.trust.trust_list import party_of
+from tests.demo.command import HUTONG, free_port
+from tests.demo.told import EVENTS, lines_of_steps, untold
 from tests.opening.real_lists import packaged
 
-HUTONG = (sys.executable, "-m", "hutong.cli.main", "demo")
-LONGEST_SECONDS = 600
-OWN_ROWS = 3_000
 MOST_DIFFERENCE = 6.0
 
 
@@ -63,18 +59,6 @@ class Demonstration:
 def words(answer: httpx.Response) -> str:
     """What a page says, without its marks, in one line."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.raise_for_status().text)).split())
-
-
-def free_port() -> int:
-    """The first of three free ports in a row."""
-    for first in range(18_000, 60_000, 7):
-        taken = []
-        for port in range(first, first + 3):
-            with socket.socket() as tried:
-                taken.append(tried.connect_ex(("127.0.0.1", port)) == 0)
-        if not any(taken):
-            return first
-    raise AssertionError("no free ports")
 
 
 @pytest.fixture(scope="module")
@@ -204,12 +188,39 @@ def test_the_release_was_shared_and_taken_back(demo: Demonstration) -> None:
     shared = demo.facts["share"]
     assert Path(shared["file"]).is_file()
     assert shared["rows"] == demo.facts["open"]["tw-dengue-records"]["rows"]
-    kinds = {
-        node: [entry["event"]["kind"] for entry in demo.get(node, "/api/log/entries", limit=500).json()["entries"]]
-        for node in ("tw", "pe")
-    }
-    assert {"request.filed", "agreement.signed", "delivery.made", "agreement.revoked"} <= set(kinds["tw"])
-    assert "delivery.received" in kinds["pe"]
+
+
+@pytest.mark.parametrize("step", EVENTS)
+def test_each_step_is_in_the_logs(demo: Demonstration, step: str) -> None:
+    places = {"hub": ("hub",), "both": ("tw", "pe"), "giver": ("tw",), "taker": ("pe",)}
+    for place, kinds in EVENTS[step].items():
+        for node in places[place]:
+            entries = demo.get(node, "/api/log/entries", limit=500).json()["entries"]
+            assert kinds <= {entry["event"]["kind"] for entry in entries}
+
+
+@pytest.mark.parametrize("step", ["begin", *EVENTS, "end"])
+def test_each_printed_number_is_in_the_file(demo: Demonstration, step: str) -> None:
+    lines = lines_of_steps(demo.told)[step]
+    assert lines
+    assert untold(lines, demo.facts.get(step, demo.facts)) == []
+
+
+def test_the_other_nodes_signed_each_checkpoint(demo: Demonstration) -> None:
+    parties = {name: party_of(demo.get(name, "/.well-known/hutong").json()) for name in ("hub", "tw", "pe")}
+    for name, told in demo.facts["log"].items():
+        if name == "seconds":
+            continue
+        others = {other for other in parties if other != name}
+        keys = [parse_verifier_key(parties[name].log_key), *(cosigner_key(parties[other]) for other in others)]
+        opened = open_checkpoint(told["checkpoint"].encode(), keys, f"{name}.hutong/log")
+        assert {signature.name for signature in opened.verified} == {
+            f"{name}.hutong/log",
+            *(f"{other}.hutong/witness" for other in others),
+        }
+        assert (opened.checkpoint.size, set(told["witnesses"])) == (told["size"], others)
+        assert not opened.unverified
+        assert told["not_witnessed_by"] == {}
 
 
 def test_the_synthetic_population_has_places_in_the_townships_of_the_outbreak(demo: Demonstration) -> None:
@@ -246,7 +257,8 @@ def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstra
 def test_each_address_of_the_closing_screen_opens(demo: Demonstration) -> None:
     closing = demo.told[demo.told.index("Open\n") :]
     addresses = re.findall(r"http://\S+", closing)
-    assert len(addresses) == 7
+    assert addresses == list(demo.facts["addresses"])
+    assert f"hutong log check --node {demo.folder / 'tw'}" in closing
     for address in addresses:
         assert httpx.get(address, follow_redirects=True, timeout=60).status_code == 200
     assert demo.facts["accounts"]["password"] in closing
@@ -275,119 +287,3 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     """Mean difference in brightness, of 255, when both are looked at from far off: fonts and figures don't count."""
     small = (picture.convert("L").resize((24, 24)) for picture in (one, other))
     return float(ImageStat.Stat(ImageChops.difference(*small)).mean[0])
-
-
-def first_rows(name: str, folder: Path) -> Path:
-    """The first rows of a packaged list as a file of its own."""
-    path = folder / f"{name}.csv"
-    with packaged(name).open(encoding="utf-8", newline="") as whole, path.open("w", encoding="utf-8") as part:
-        csv.writer(part).writerows(islice(csv.reader(whole), OWN_ROWS + 1))
-    return path
-
-
-def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
-    """The first rows of the real lists as somebody's own files, with own mappings of one of them."""
-    given = []
-    for region, name in (("tw", "taiwan"), ("pe", "peru")):
-        given += ["--source", f"{region}={first_rows(name, tmp_path)}"]
-    for table, mapping in line_lists({}, {})["tw"].mappings.items():
-        own = tmp_path / f"{table}.yaml"
-        own.write_text(mapping.replace("mapping: taiwan-", "mapping: own-"), encoding="utf-8")
-        given += ["--mapping", f"tw={own}"]
-    facts = tmp_path / "facts.json"
-    where = ["--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts)]
-    run = subprocess.run(
-        [*HUTONG, *where, *given], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    found = json.loads(facts.read_text())
-    assert found["acquire"]["tw_case"]["rows"] == found["acquire"]["pe_case"]["rows"] == OWN_ROWS
-    assert found["acquire"]["tw_case"]["mapping"] == "own-case@1"
-    assert found["passes"]["risk_areas"]["areas"]["high"] > 0
-
-
-OWN_CASES = """\
-mapping: own-cases
-version: 1
-table: case
-nulls: ["None"]
-elements:
-  disease: {constant: dengue}
-  classification: {constant: confirmed}
-  onset_date: {from: onset, date: "%Y-%m-%d"}
-  date_precision: {constant: day}
-  age: {from: age}
-  age_group: {from: age, bands: five-year}
-  residence_area_code: {from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}
-  case_count: {constant: 1}
-true_from: onset_date
-"""
-
-
-def test_a_list_of_a_region_of_its_own_name(tmp_path: Path) -> None:
-    """As the issue says it: one file, one mapping, any name; the areas are read off the cases."""
-    places = (("North", "Upper Town"), ("North", "Bridge End"), ("South", "Old Harbour"))
-    rows = [f"2025-{1 + n % 3:02}-{1 + n % 28:02},{n % 90},{','.join(places[n % 3])}\n" for n in range(900)]
-    cases, mapping = tmp_path / "cases.csv", tmp_path / "cases.yaml"
-    cases.write_text("onset,age,province,town\n" + "".join(rows), encoding="utf-8")
-    mapping.write_text(OWN_CASES, encoding="utf-8")
-    facts = tmp_path / "facts.json"
-    run = subprocess.run(
-        [*HUTONG, "--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts),
-         "--source", f"a={cases}", "--mapping", f"a={mapping}", "--source", f"pe={first_rows('peru', tmp_path)}"],
-        capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
-    found = json.loads(facts.read_text())
-    assert list(found["nodes"]) == ["hub", "a", "pe"]
-    assert (found["acquire"]["a_case"]["accepted"], found["acquire"]["a_area"]["accepted"]) == (900, 6)
-    assert {"a-dengue-weekly", "a-dengue-records", "pe-dengue-weekly"} < set(found["open"])
-    assert found["share"]["rows"] == found["open"]["a-dengue-records"]["rows"]
-    assert "pe asked a for a-dengue-records" in run.stdout
-    assert found["passes"]["verified_by_pe"]["community"]["answer"] == "unknown"
-
-
-def test_names_take_the_places_that_are_left() -> None:
-    own = {name: Path(f"{name}.csv") for name in ("a", "b", "pe")}
-    both = {"a": [], "b": []}
-    assert named_places(("tw", "pe"), {"a": own["a"], "b": own["b"]}, both) == {"tw": "a", "pe": "b"}
-    assert named_places(("tw", "pe"), {"pe": own["pe"], "a": own["a"]}, {"a": []}) == {"tw": "a", "pe": "pe"}
-    assert named_places(("tw", "pe"), {}, {"pe": []}) == {"tw": "tw", "pe": "pe"}
-    for files, mappings in (
-        ({"a": own["a"]}, {}),
-        ({}, {"a": []}),
-        ({"hub": own["a"]}, {"hub": []}),
-        ({"A B": own["a"]}, {"A B": []}),
-        (dict.fromkeys("abc", own["a"]), {name: [] for name in "abc"}),
-        ({"tw": own["a"], "pe": own["pe"], "a": own["a"]}, {"a": []}),
-    ):
-        with pytest.raises(BadInput):
-            named_places(("tw", "pe"), files, mappings)
-
-
-def test_areas_that_cannot_be_read_off_the_cases_are_asked_for() -> None:
-    assert [level["level"] for level in json.loads(areas_of_cases(OWN_CASES, "a"))["levels"]] == [
-        *("country", "region1", "region2")
-    ]
-    joined = '{from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}'
-    for other in ("{constant: ZZ}", "{from: town, codes: {A: B}}", "town", "{from: [a, b, c, d, e]}"):
-        with pytest.raises(BadInput, match="--mapping a=FILE"):
-            areas_of_cases(OWN_CASES.replace(joined, other), "a")
-
-
-@pytest.mark.parametrize(("files", "mappings", "error"), [
-    ({"xx": Path("a.csv")}, {}, BadInput),
-    ({"tw": Path("no-such.csv")}, {}, NotFound),
-    ({}, {"pe": [Path("no-such.yaml")]}, NotFound),
-])  # fmt: skip
-def test_what_is_not_there_is_told_at_once(files: Any, mappings: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        line_lists(files, mappings)
-
-
-def test_a_mapping_of_another_table_is_refused(tmp_path: Path) -> None:
-    mapping = tmp_path / "tests.yaml"
-    shipped = Path(sys.modules["hutong.demo.lists"].__file__ or "").parent / "mappings" / "tests.yaml"
-    mapping.write_text(shipped.read_text("utf-8"), encoding="utf-8")
-    with pytest.raises(BadInput, match="table test"):
-        line_lists({}, {"tw": [mapping]})

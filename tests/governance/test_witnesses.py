@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from rich.console import Console
 
+from hutong.demo.exchange_steps import witness_and_check
+from hutong.demo.report import Report
+from hutong.demo.run import Demo
 from hutong.errors import Unavailable
 from hutong.governance import actions, queries
 from hutong.node import Node
@@ -165,3 +172,21 @@ def test_a_node_alone_says_so(new_node: NewNode) -> None:
     node = new_node("tw")
     assert actions.keep_witnesses(node, by=node.operator) == ()
     assert "Nobody witnesses this log" in TestClient(create_app(node)).get("/en/log").text
+
+
+def test_the_demonstration_names_who_signed_and_who_did_not(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = StringIO()
+    nodes = {"tw": three.node, "near": three.near, "far": three.far}
+    demo = Demo(Path(), {}, {}, Report(Console(file=printed, width=200)), "", nodes)
+    witness_and_check(demo)
+    told = demo.report.facts["log"]["tw"]
+    assert told["witnesses"] == ["near"]
+    assert cosigners(three.node, three.near) == ["near.hutong/witness"]
+    assert set(told["not_witnessed_by"]) == {"far"}
+    assert re.search(r"tw: \d+ entries recomputed, entry \d+ proved, witnessed by near ·", printed.getvalue())
+    assert "not witnessed by far: " in printed.getvalue()
+
+    monkeypatch.setattr(actions, "ask_witness", lambda node, **_: node.log.size() - 1)
+    witness_and_check(demo)
+    assert demo.report.facts["log"]["tw"]["witnesses"] == []
+    assert "witnessed by nobody" in printed.getvalue()

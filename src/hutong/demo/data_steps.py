@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hutong.acquisition import actions as acquisition
+from hutong.demo.report import seconds_since
 from hutong.opening import actions as opening
 from hutong.opening import queries as opening_queries
 
@@ -32,13 +33,19 @@ def acquire(demo: Demo) -> None:
                         mapping=mapping,
                         progress=progress,
                     )
-                facts[f"{region}_{table}"] = receipt.document()
+                taken = seconds_since(begun)
+                facts[f"{region}_{table}"] = {
+                    **receipt.document(),
+                    "file": str(line_list.file),
+                    "values_outside": sum(receipt.refused_values.values()),
+                    "seconds_with_file": taken,
+                }
                 counts = f"{receipt.accepted:,} accepted, {receipt.held:,} held, {receipt.rejected:,} rejected"
                 kept_out = sum(receipt.refused_values.values())
                 outside = f"; {kept_out:,} values outside the boundary kept out" if kept_out else ""
                 demo.report.say(
                     f"{region}: acquired {receipt.rows:,} {table} rows: {counts}{outside}",
-                    seconds=time.monotonic() - begun,
+                    seconds=taken,
                 )
             again = acquisition.acquire(
                 node,
@@ -51,11 +58,12 @@ def acquire(demo: Demo) -> None:
             begun = time.monotonic()
             node.move_inbox()  # the rest: the region's own server moves batches too, as they come
             in_lake = {table: _rows(node, table) for table in line_list.mappings}
-            facts[f"{region}_in_lake"] = in_lake
+            moved = seconds_since(begun)
+            facts[f"{region}_in_lake"], facts[f"{region}_moved_seconds"] = in_lake, moved
             told = ", ".join(f"{rows:,} {table} rows" for table, rows in in_lake.items())
             demo.report.say(
                 f"{region}: the same file again adds nothing; in the lake: {told}",
-                seconds=time.monotonic() - begun,
+                seconds=moved,
             )
 
 
@@ -70,7 +78,7 @@ def assess(demo: Demo) -> None:
         for region, line_list in demo.lists.items():
             node = demo.nodes[region]
             report = acquisition.assess_quality(node, by=node.operator, source_id=line_list.source.id)
-            facts[region] = report.document()
+            facts[region] = {**report.document(), "source": line_list.source.id}
             demo.report.say(f"{region}: {SHAPES.get(report.label, '?')} {report.label} ({report.score:.2f})")
             worst = sorted(report.wrong(), key=lambda result: -result.concerned)[:5]
             for result in worst:
@@ -87,7 +95,11 @@ def publish(demo: Demo) -> None:
             for publication in line_list.publications:
                 begun = time.monotonic()
                 release = opening.publish(node, by=node.operator, publication=publication)
+                taken = seconds_since(begun)
                 facts[release.dataset_id] = {
+                    "source": line_list.source.id,
+                    "grade": publication.grade,
+                    "seconds": taken,
                     "version": release.version,
                     "rows": release.rows,
                     "sha256": release.sha256,
@@ -104,6 +116,6 @@ def publish(demo: Demo) -> None:
                 }
                 demo.report.say(
                     f"{release.dataset_id} v{release.version}, grade {publication.grade}: {release.rows:,} rows",
-                    seconds=time.monotonic() - begun,
+                    seconds=taken,
                 )
                 demo.report.say(f"      {release.risk or release.suppression}")

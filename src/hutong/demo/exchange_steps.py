@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hutong.errors import Refused
+from hutong.demo.report import seconds_since
+from hutong.errors import HutongError, Refused
 from hutong.governance import actions as governance
+from hutong.governance import queries
+from hutong.node import Node
 from hutong.sharing import actions as sharing
 from hutong.sharing import actions_harvest, actions_recipient
-from hutong.trust.trust_list import Party, party_of
+from hutong.trust.trust_list import party_of
 
 if TYPE_CHECKING:
     from hutong.demo.run import Demo
+
+DAYS = 30
 
 
 def introduce(demo: Demo) -> None:
@@ -44,7 +49,7 @@ def harvest(demo: Demo) -> None:
             facts[region] = {"added": list(found.added), "changed": list(found.changed)}
             demo.report.say(f"hub harvested {region}: {', '.join(found.added)}")
         series = actions_harvest.join_series(hub, by=hub.operator)
-        facts["joint_series"] = series.facts()
+        facts["joint_series"] = {**series.facts(), "regions": len(series.sources)}
         demo.report.say(f"joint weekly series: {series.rows:,} rows of {len(series.sources)} regions, one definition")
         ckan = hub.peers.get(f"{demo.url('hub')}/api/3/action/package_search?rows=0").json()
         facts["ckan_count"] = ckan["result"]["count"]
@@ -64,7 +69,7 @@ def share(demo: Demo) -> None:
             dataset_id=dataset,
             purpose="HMB",
             statement="Compare age and severity of dengue between two regions.",
-            days=30,
+            days=DAYS,
             contact=f"data@{taker.id}.example",
         )
         demo.report.say(
@@ -77,17 +82,18 @@ def share(demo: Demo) -> None:
             request_id=asked.id,
             grant=True,
             reason="Fits the purpose of surveillance.",
-            days=30,
+            days=DAYS,
         )
         granted = actions_recipient.follow_request(taker, by=taker.operator, request_id=asked.id)
         agreement = granted.agreement_id
-        demo.report.say(f"{giver.id} granted; agreement {agreement} (ODRL, signed) for 30 days")
+        demo.report.say(f"{giver.id} granted; agreement {agreement} (ODRL, signed) for {DAYS} days")
         received = actions_recipient.receive(
             taker, by=taker.operator, provider=giver.id, agreement_id=agreement, format_="parquet"
         )
+        taken = seconds_since(begun)
         demo.report.say(
             f"{taker.id} received {received.delivery.rows:,} records, hash checked: {received.path.name}",
-            seconds=time.monotonic() - begun,
+            seconds=taken,
         )
         sharing.revoke_agreement(
             giver, by=giver.operator, agreement_id=agreement, because="The demonstration ends here."
@@ -102,8 +108,14 @@ def share(demo: Demo) -> None:
             raise AssertionError("a revoked agreement still delivers")
         demo.report.say(f"{giver.id} revoked; the same call is refused: {refusal}")
         facts.update(
+            dataset=dataset,
             request=asked.id,
+            purpose=asked.purpose,
+            days=DAYS,
+            decide_by=f"{asked.decide_by:%Y-%m-%d %H:%M}",
             agreement=agreement,
+            delivery=received.delivery.id,
+            received_seconds=taken,
             rows=received.delivery.rows,
             sha256=received.delivery.sha256,
             file=str(received.path),
@@ -115,21 +127,39 @@ def witness_and_check(demo: Demo) -> None:
     """Each node has the others cosign its log's checkpoint; every log is then recomputed from its entries."""
     with demo.report.step("log", "8  Log") as facts:
         for name, node in demo.nodes.items():
-            parties = [other for other in demo.nodes if other != name]
-            listed = {party.id: party for party in _parties(demo)}
-            for other in parties:
-                governance.ask_witness(node, by=node.operator, party=listed[other])
+            signed, failed = _ask_others(node, [other for other in demo.nodes if other != name])
             begun = time.monotonic()
             checkpoint = node.log.check()
-            node.log.prove(checkpoint.size // 2).verify(node.log.key)
-            facts[name] = {"size": checkpoint.size, "root": checkpoint.root.hex(), "witnesses": parties}
+            proved = checkpoint.size // 2
+            node.log.prove(proved).verify(node.log.key)
+            # Who signed an earlier tree is no witness of this one.
+            witnesses = [party for party, size in signed.items() if size == checkpoint.size]
+            missing = {party: f"signed {size} entries" for party, size in signed.items() if size != checkpoint.size}
+            facts[name] = {
+                "size": checkpoint.size,
+                "root": checkpoint.root.hex(),
+                "proved": proved,
+                "witnesses": witnesses,
+                "not_witnessed_by": {**missing, **failed},
+                "checkpoint": node.log.checkpoint().decode(),
+                "seconds": seconds_since(begun),
+            }
             demo.report.say(
-                f"{name}: {checkpoint.size} entries recomputed, one proved, witnessed by {' and '.join(parties)}",
-                seconds=time.monotonic() - begun,
+                f"{name}: {checkpoint.size} entries recomputed, entry {proved} proved, "
+                f"witnessed by {' and '.join(witnesses) or 'nobody'}",
+                seconds=facts[name]["seconds"],
             )
+            for party, why in facts[name]["not_witnessed_by"].items():
+                demo.report.say(f"      not witnessed by {party}: {why}")
 
 
-def _parties(demo: Demo) -> tuple[Party, ...]:
-    from hutong.governance import queries
-
-    return queries.parties(demo.nodes["hub"])
+def _ask_others(node: Node, others: list[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """The sizes that the others cosigned, and why the rest of them did not."""
+    signed, failed = {}, {}
+    for party in queries.parties(node):
+        if party.id in others:
+            try:
+                signed[party.id] = governance.ask_witness(node, by=node.operator, party=party)
+            except HutongError as error:
+                failed[party.id] = error.what
+    return signed, failed

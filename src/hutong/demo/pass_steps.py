@@ -14,6 +14,7 @@ import orjson
 from hutong.acquisition import actions as acquisition
 from hutong.acquisition.source import Source
 from hutong.demo.lists import MAPPINGS
+from hutong.demo.report import seconds_since
 from hutong.demo.residents import OUTBREAK_2015, resident_number, write_population
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
@@ -113,6 +114,7 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
         centres=_centres(giver, outbreak.townships),
     )
     source = _population(giver, is_own=demo.lists[giver.id].is_own)
+    facts["source"] = source.id
     acquisition.declare_source(giver, by=giver.operator, source=source)
     for mapping, path in (
         ("residents", population.residents),
@@ -130,22 +132,25 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
         facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
     giver.move_inbox()
     shutil.rmtree(demo.folder / "population")
+    facts["population_seconds"] = seconds_since(begun)
     demo.report.say(
         f"{giver.id}: {facts['residents']['accepted']:,} synthetic residents with {facts['stays']['accepted']:,} stays "
         f"at {facts['places']['accepted']:,} places and {facts['tests']['accepted']:,} tests; "
         "names and numbers are in the vault only",
-        seconds=time.monotonic() - begun,
+        seconds=facts["population_seconds"],
     )
 
 
 def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    found = insight.assess_risk_areas(giver, by=giver.operator, rule=shipped_rule(), as_of=as_of)
-    facts["risk_areas"] = found.document()
+    rule = shipped_rule()
+    found = insight.assess_risk_areas(giver, by=giver.operator, rule=rule, as_of=as_of)
+    taken = seconds_since(begun)
+    facts["risk_areas"] = {**found.document(), "window_days": rule.window_days, "seconds": taken}
     counts = ", ".join(f"{number} {level}" for level, number in found.areas.items())
     demo.report.say(
-        f"{giver.id}: risk areas on {as_of} from {found.cases:,} real cases in 14 days: {counts}",
-        seconds=time.monotonic() - begun,
+        f"{giver.id}: risk areas on {as_of} from {found.cases:,} real cases in {rule.window_days} days: {counts}",
+        seconds=taken,
     )
 
 
@@ -169,7 +174,12 @@ def _publish_rules(node: Node, name: str) -> None:
 
 def _decide(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
     run = level_actions.decide_levels(giver, by=giver.operator, rulebook_id="dengue-3", as_of=as_of)
-    facts["levels"] = {"persons": run.persons, "by_level": dict(run.levels), "seconds": run.seconds}
+    facts["levels"] = {
+        "rulebook": f"{run.rulebook}@{run.version}",
+        "persons": run.persons,
+        "by_level": dict(run.levels),
+        "seconds": run.seconds,
+    }
     counts = ", ".join(f"{number:,} {level}" for level, number in run.levels.items() if number)
     demo.report.say(
         f"{giver.id}: levels for {run.persons:,} residents by {run.rulebook} {run.version}: {counts}",
@@ -192,6 +202,8 @@ def _issue(demo: Demo, giver: Node, facts: dict[str, Any]) -> IssuedPass:
     (demo.folder / "pass.txt").write_text(issued.text, encoding="ascii")
     facts["pass"] = {
         "pass_id": issued.pass_id,
+        "resident": resident_number(0),
+        "because": [dict(reason.texts) for reason in issued.reasons],
         "level": issued.level,
         "rulebook": f"{issued.rulebook}@{issued.version}",
         "reasons": [reason.rule_id for reason in issued.reasons],
@@ -211,11 +223,12 @@ def _recognise(demo: Demo, facts: dict[str, Any]) -> None:
     giver, taker, hub = demo.giver, demo.taker, demo.nodes["hub"]
     for node, party in ((giver, taker), (taker, giver), (hub, giver), (hub, taker)):
         bundle_actions.fetch_party_bundle(node, by=node.operator, party_id=party.id)
-    found = facts["recognition"] = {}
+    found, let_in = facts.setdefault("recognition", {}), facts.setdefault("levels_let_in", {})
     for cell in matrix_queries.matrix(hub, MATRIX_SCENE).cells:
         if cell.issuer != cell.verifier and cell.answers:
             accepted = [level for level, answer in cell.answers.items() if answer is Answer.ACCEPTED]
             found[f"{cell.issuer} in {cell.verifier}"] = {name: str(answer) for name, answer in cell.answers.items()}
+            let_in[f"{cell.issuer} in {cell.verifier}"] = {"accepted": len(accepted), "of": len(cell.answers)}
             demo.report.say(
                 f"hub, by what both signed: {cell.verifier} lets {len(accepted)} of {len(cell.answers)} levels of "
                 f"{cell.issuer} into public {MATRIX_SCENE}: {', '.join(accepted) or 'none'}"

@@ -16,6 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
+def seconds_since(begun: float) -> float:
+    """Seconds since ``time.monotonic()`` was ``begun``, as the file holds them and the lines print them."""
+    return round(time.monotonic() - begun, 2)
+
+
 @dataclass(slots=True)
 class Report:
     """One plain line a step on standard output; bars on the terminal only."""
@@ -31,7 +36,7 @@ class Report:
         begun = time.monotonic()
         self.console.print(f"[bold]{title}[/bold]", highlight=False)
         yield facts
-        facts["seconds"] = round(time.monotonic() - begun, 2)
+        facts["seconds"] = seconds_since(begun)
         self.facts[name] = facts
 
     def say(self, line: str, *, seconds: float | None = None) -> None:
@@ -59,7 +64,11 @@ class Report:
     def finish(self, path: Path | None) -> None:
         """Add the totals and write the JSON."""
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self.facts["total_seconds"] = round(time.monotonic() - self.started, 2)
+        self.facts["total_seconds"] = seconds_since(self.started)
         self.facts["peak_memory_mib"] = round(own / (1024 if sys.platform != "darwin" else 2**20))
+        self.facts["memory_mib_in_all"] = self.facts["peak_memory_mib"] + sum(
+            self.facts.get("servers_peak_memory_mib", {}).values()
+        )
         if path is not None:
+            self.facts["file"] = str(path)
             path.write_bytes(orjson.dumps(self.facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -106,6 +106,7 @@ def _finish(demo: Demo, processes: Mapping[int, int], json_file: Path | None) ->
     demo.report.facts["nodes"] = {
         name: {"url": demo.url(name), "folder": str(demo.folder / name)} for name in demo.ports
     }
+    demo.report.facts["addresses"] = dict(_addresses(demo))
     demo.report.facts["accounts"] = {
         "names": list(ACCOUNTS),
         "resident": {"node": demo.giver.id, "name": resident_number(0)},
@@ -113,20 +114,32 @@ def _finish(demo: Demo, processes: Mapping[int, int], json_file: Path | None) ->
     }
     demo.report.finish(json_file)
     total = demo.report.facts["total_seconds"]
-    memory = demo.report.facts["peak_memory_mib"] + sum(demo.report.facts["servers_peak_memory_mib"].values())
+    memory = demo.report.facts["memory_mib_in_all"]
     demo.report.console.print(
         f"[bold]Done in {total:.0f} s[/bold], {memory:,} MiB of memory at most, in four processes.", highlight=False
     )
     if json_file is not None:
-        demo.report.say(f"Every count is in {json_file}")
+        demo.report.say(f"Every count, finding, id, timing and path is in {json_file}")
 
 
 def _closing_screen(demo: Demo) -> None:
     say = demo.report.console.print
     say()
     say("[bold]Open[/bold]", highlight=False)
+    for address, meaning in _addresses(demo):
+        say(f"   {address:38} {meaning}", highlight=False, markup=False)
+    say("[bold]Check[/bold] a log yourself, from its entries to its signature", highlight=False)
+    say(f"   hutong log check --node {demo.folder / demo.giver.id}", highlight=False, markup=False)
+    say("[bold]Sign in[/bold] on each node", highlight=False)
+    say(f"   {', '.join(ACCOUNTS)} · password {demo.password}", highlight=False, markup=False)
+    say("   authority acts, and second agrees where two persons are needed", highlight=False, markup=False)
+    say("Stop with Ctrl-C; the nodes stay in their folders.", highlight=False)
+
+
+def _addresses(demo: Demo) -> tuple[tuple[str, str], ...]:
+    """What to open, and what is there."""
     giver, taker = demo.url(demo.giver.id), demo.url(demo.taker.id)
-    rows = (
+    return (
         (f"{demo.url('hub')}/", "one catalogue of both regions, and their joint curve"),
         (f"{giver}/", f"{demo.giver.settings.name['en']}: emergency, epidemic curve, map, data, quality"),
         (f"{taker}/", f"{demo.taker.settings.name['en']}: the same for the other list"),
@@ -134,13 +147,8 @@ def _closing_screen(demo: Demo) -> None:
         (f"{demo.url('hub')}/en/recognition", "whose levels each region recognises, at nine kinds of places"),
         (f"{giver}/en/pass", f"a resident's own pass and appeals: sign in as {resident_number(0)}"),
         (f"{giver}/en/log", "every step above, with its proof"),
+        (f"{giver}/api/log/check", "the whole log recomputed, by the node"),
     )
-    for address, meaning in rows:
-        say(f"   {address:38} {meaning}", highlight=False, markup=False)
-    say("[bold]Sign in[/bold] on each node", highlight=False)
-    say(f"   {', '.join(ACCOUNTS)} · password {demo.password}", highlight=False, markup=False)
-    say("   authority acts, and second agrees where two persons are needed", highlight=False, markup=False)
-    say("Stop with Ctrl-C; the nodes stay in their folders.", highlight=False)
 
 
 def _wait_for_stop() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hutong.acquisition import actions as acquisition
 from hutong.acquisition.boundary import Boundary
+from hutong.demo.report import seconds_since
 from hutong.governance import actions as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Node, init_node
@@ -42,7 +43,8 @@ boundary keeps it out, and the receipts count what was kept out."""
 def set_up(demo: Demo) -> None:
     """Make the nodes, with accounts, emergency and boundary."""
     with demo.report.step("set_up", "1  Set up") as facts:
-        facts["emergencies"], facts["boundaries"] = {}, {}
+        facts["folder"], facts["accounts_each"] = str(demo.folder), len(ACCOUNTS)
+        facts["emergencies"], facts["boundaries"], facts["sources"], facts["node_seconds"] = {}, {}, {}, {}
         for name, port in demo.ports.items():
             begun = time.monotonic()
             line_list = demo.lists.get(name)
@@ -67,9 +69,9 @@ def set_up(demo: Demo) -> None:
                 declared, boundary = _declare(node, line_list.source.title)
                 facts["emergencies"][name], facts["boundaries"][name] = declared.id, boundary.id
                 acquisition.declare_source(node, by=node.operator, source=line_list.source)
-            demo.report.say(
-                f"node {name}: keys, records, log, {len(ACCOUNTS)} accounts", seconds=time.monotonic() - begun
-            )
+                facts["sources"][name] = {"id": line_list.source.id, "file": str(line_list.file)}
+            facts["node_seconds"][name] = taken = seconds_since(begun)
+            demo.report.say(f"node {name}: keys, records, log, {len(ACCOUNTS)} accounts", seconds=taken)
         facts["nodes"] = list(demo.nodes)
         facts["may_be_collected"] = {table: elements.split() for table, elements in MAY_BE_COLLECTED.items()}
 

@@ -1,0 +1,137 @@
+"""The main job on somebody's own lists, as its user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hutong.demo.lists import line_lists
+from hutong.demo.own_lists import areas_of_cases, named_places
+from hutong.errors import BadInput, NotFound
+from tests.demo.command import HUTONG, LONGEST_SECONDS, free_port
+from tests.opening.real_lists import packaged
+
+OWN_ROWS = 3_000
+
+
+def first_rows(name: str, folder: Path) -> Path:
+    """The first rows of a packaged list as a file of its own."""
+    path = folder / f"{name}.csv"
+    with packaged(name).open(encoding="utf-8", newline="") as whole, path.open("w", encoding="utf-8") as part:
+        csv.writer(part).writerows(islice(csv.reader(whole), OWN_ROWS + 1))
+    return path
+
+
+def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
+    """The first rows of the real lists as somebody's own files, with own mappings of one of them."""
+    given = []
+    for region, name in (("tw", "taiwan"), ("pe", "peru")):
+        given += ["--source", f"{region}={first_rows(name, tmp_path)}"]
+    for table, mapping in line_lists({}, {})["tw"].mappings.items():
+        own = tmp_path / f"{table}.yaml"
+        own.write_text(mapping.replace("mapping: taiwan-", "mapping: own-"), encoding="utf-8")
+        given += ["--mapping", f"tw={own}"]
+    facts = tmp_path / "facts.json"
+    where = ["--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts)]
+    run = subprocess.run(
+        [*HUTONG, *where, *given], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(facts.read_text())
+    assert found["acquire"]["tw_case"]["rows"] == found["acquire"]["pe_case"]["rows"] == OWN_ROWS
+    assert found["acquire"]["tw_case"]["mapping"] == "own-case@1"
+    assert found["passes"]["risk_areas"]["areas"]["high"] > 0
+
+
+OWN_CASES = """\
+mapping: own-cases
+version: 1
+table: case
+nulls: ["None"]
+elements:
+  disease: {constant: dengue}
+  classification: {constant: confirmed}
+  onset_date: {from: onset, date: "%Y-%m-%d"}
+  date_precision: {constant: day}
+  age: {from: age}
+  age_group: {from: age, bands: five-year}
+  residence_area_code: {from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}
+  case_count: {constant: 1}
+true_from: onset_date
+"""
+
+
+def test_a_list_of_a_region_of_its_own_name(tmp_path: Path) -> None:
+    """As the issue says it: one file, one mapping, any name; the areas are read off the cases."""
+    places = (("North", "Upper Town"), ("North", "Bridge End"), ("South", "Old Harbour"))
+    rows = [f"2025-{1 + n % 3:02}-{1 + n % 28:02},{n % 90},{','.join(places[n % 3])}\n" for n in range(900)]
+    cases, mapping = tmp_path / "cases.csv", tmp_path / "cases.yaml"
+    cases.write_text("onset,age,province,town\n" + "".join(rows), encoding="utf-8")
+    mapping.write_text(OWN_CASES, encoding="utf-8")
+    facts = tmp_path / "facts.json"
+    run = subprocess.run(
+        [*HUTONG, "--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts),
+         "--source", f"a={cases}", "--mapping", f"a={mapping}", "--source", f"pe={first_rows('peru', tmp_path)}"],
+        capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(facts.read_text())
+    assert list(found["nodes"]) == ["hub", "a", "pe"]
+    assert (found["acquire"]["a_case"]["accepted"], found["acquire"]["a_area"]["accepted"]) == (900, 6)
+    assert {"a-dengue-weekly", "a-dengue-records", "pe-dengue-weekly"} < set(found["open"])
+    assert found["share"]["rows"] == found["open"]["a-dengue-records"]["rows"]
+    assert "pe asked a for a-dengue-records" in run.stdout
+    assert found["passes"]["verified_by_pe"]["community"]["answer"] == "unknown"
+
+
+def test_names_take_the_places_that_are_left() -> None:
+    own = {name: Path(f"{name}.csv") for name in ("a", "b", "pe")}
+    both = {"a": [], "b": []}
+    assert named_places(("tw", "pe"), {"a": own["a"], "b": own["b"]}, both) == {"tw": "a", "pe": "b"}
+    assert named_places(("tw", "pe"), {"pe": own["pe"], "a": own["a"]}, {"a": []}) == {"tw": "a", "pe": "pe"}
+    assert named_places(("tw", "pe"), {}, {"pe": []}) == {"tw": "tw", "pe": "pe"}
+    for files, mappings in (
+        ({"a": own["a"]}, {}),
+        ({}, {"a": []}),
+        ({"hub": own["a"]}, {"hub": []}),
+        ({"A B": own["a"]}, {"A B": []}),
+        (dict.fromkeys("abc", own["a"]), {name: [] for name in "abc"}),
+        ({"tw": own["a"], "pe": own["pe"], "a": own["a"]}, {"a": []}),
+    ):
+        with pytest.raises(BadInput):
+            named_places(("tw", "pe"), files, mappings)
+
+
+def test_areas_that_cannot_be_read_off_the_cases_are_asked_for() -> None:
+    assert [level["level"] for level in json.loads(areas_of_cases(OWN_CASES, "a"))["levels"]] == [
+        *("country", "region1", "region2")
+    ]
+    joined = '{from: [province, town], separator: ".", prefix: "ZZ-", spaces: "_"}'
+    for other in ("{constant: ZZ}", "{from: town, codes: {A: B}}", "town", "{from: [a, b, c, d, e]}"):
+        with pytest.raises(BadInput, match="--mapping a=FILE"):
+            areas_of_cases(OWN_CASES.replace(joined, other), "a")
+
+
+@pytest.mark.parametrize(("files", "mappings", "error"), [
+    ({"xx": Path("a.csv")}, {}, BadInput),
+    ({"tw": Path("no-such.csv")}, {}, NotFound),
+    ({}, {"pe": [Path("no-such.yaml")]}, NotFound),
+])  # fmt: skip
+def test_what_is_not_there_is_told_at_once(files: Any, mappings: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        line_lists(files, mappings)
+
+
+def test_a_mapping_of_another_table_is_refused(tmp_path: Path) -> None:
+    mapping = tmp_path / "tests.yaml"
+    shipped = Path(sys.modules["hutong.demo.lists"].__file__ or "").parent / "mappings" / "tests.yaml"
+    mapping.write_text(shipped.read_text("utf-8"), encoding="utf-8")
+    with pytest.raises(BadInput, match="table test"):
+        line_lists({}, {"tw": [mapping]})
