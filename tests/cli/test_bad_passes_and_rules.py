@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong import errors, evaluate
+from hutong.passes.credential import cbor, cose, hcert
 from hutong.passes.documents import shipped_document
 
 from .conftest import CommandLine, Files
@@ -67,6 +69,19 @@ def test_two_passes_are_not_the_parts_of_one(hutong: CommandLine, files: Files) 
     require_refused(hutong("pass", "read", one, other, "--json"), errors.BadInput, "not the parts of one card")
     both = files.write("both.txt", "HC1:6BF\nHC1:NCF\n")
     require_refused(hutong("pass", "read", both, "--json"), errors.BadInput, "more than one pass")
+
+
+def test_what_a_trust_list_holds_that_cannot_be_used_is_told(hutong: CommandLine, files: Files) -> None:
+    broken = {"id": "did:web:x#1", "publicKeyJwk": {"kty": "EC"}}
+    methods = ["did:web:x:DSC", broken]
+    trust = files.write("did.json", orjson.dumps({"id": "did:web:x", "verificationMethod": methods}))
+    key = ec.generate_private_key(ec.SECP256R1())
+    shown = files.write("pass.txt", hcert.pack(cose.Signer(key, b"nobody").sign(cbor.dumps({1: "XX", -260: {1: {}}}))))
+    found = hutong.ok("pass", "read", shown, "--key", trust)
+    about_keys = [warning for warning in found["warnings"] if "trust list" in warning]
+    assert [("did:web:x:DSC" in one, "did:web:x#1" in one) for one in about_keys] == [(True, False), (False, True)]
+    told = hutong("pass", "read", shown, "--key", trust)
+    assert all(f"note: {warning}" in told.out for warning in about_keys)
 
 
 def evaluated(hutong: CommandLine, files: Files, document: Any) -> Any:

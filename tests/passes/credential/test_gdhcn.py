@@ -10,6 +10,7 @@ import os
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong.errors import BadInput
 from hutong.passes.credential import cbor, cose, dcc, gdhcn, hcert, shc
-from hutong.passes.credential.keys import write_jwk
+from hutong.passes.credential.keys import KeyRing, write_jwk
 from hutong.passes.credential.read import read_pass
 from tests.exceptions import exceptions
 
@@ -73,6 +74,33 @@ def test_every_family_is_recognised_and_unpacked(fixtures: Path) -> None:
             published = published.get("data", published)
         assert dcc.same(body, published), path.stem
     assert (compared, left_out) == (18, exceptions("gdhcn", "unpacking"))
+
+
+STATUSES = {  # the network's own test expects them with its live trust list
+    "EUQR1Contents": "VERIFIED",
+    "EUItalyAcceptanceQRContents": "VERIFIED",
+    "EUUruguay2Contents": "VERIFIED",
+    "DVCTest3QR": "VERIFIED",
+    "DVCTestQR": "ISSUER_NOT_TRUSTED",
+    "DVCTest2QR": "INVALID_SIGNATURE",
+    "EUUruguayContents": "ISSUER_NOT_TRUSTED",
+    "EUIndonesiaContents": "TERMINATED_KEYS",
+}
+
+
+@pytest.mark.conformance
+def test_statuses_by_the_trust_lists_that_are_there(fixtures: Path) -> None:
+    folder = fixtures / "gdhcn"
+    lists = [path for path in folder.rglob("*.json") if "verificationMethod" in json.loads(path.read_bytes())]
+    ring = KeyRing.of(lists)
+    states = {"VERIFIED": True, "INVALID_SIGNATURE": False}
+    left_out, wrong = {}, {}
+    for name, status in STATUSES.items():
+        if not ring.keys:
+            left_out[name] = 1
+        elif read_pass((folder / f"{name}.txt").read_text(), keys=ring).signature_valid is not states.get(status):
+            wrong[name] = status
+    assert (wrong, left_out) == ({}, exceptions("gdhcn", "status"))
 
 
 @pytest.mark.conformance
@@ -142,3 +170,51 @@ def test_no_trust_document(document: bytes) -> None:
             gdhcn.load({})
     with pytest.raises(BadInput):
         gdhcn.load(document)
+
+
+def embedded(path: str, jwk: dict[str, Any], key_id: bytes) -> dict[str, Any]:
+    """A list with one key, at the end of the references of its domain, participant and usage."""
+    method = {"id": f"{path}#{quote(base64.b64encode(key_id).decode(), safe='')}", "publicKeyJwk": jwk}
+    return {"id": path, "verificationMethod": [method]}
+
+
+def test_references_are_answered_in_the_folder_and_the_others_told(tmp_path: Path) -> None:
+    """Lists by reference as GDHCN 2.0.0 nests them: root, domain, participant, usage, and then a list of keys."""
+    key, key_id = ec.generate_private_key(ec.SECP256R1()), os.urandom(8)
+    path = "did:web:trust.example:v2:trustlist"
+    lists = {
+        "ref": {"id": f"{path}-ref", "verificationMethod": [f"{path}-ref:DCC", f"{path}-ref:DVC"]},
+        "ref/DCC": {"id": f"{path}-ref:DCC", "verificationMethod": [f"{path}:DCC:XXA:DSC", f"{path}:DCC:XXB:DSC#a%3D"]},
+        "DCC/XXA": embedded(f"{path}:DCC:XXA:DSC", dict(write_jwk(key.public_key(), key_id)), key_id),
+        "DCC/XXB": embedded(f"{path}:DCC:XXB:DSC", {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, b"broken"),
+    }
+    for name, document in lists.items():
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "did.json").write_bytes(orjson.dumps(document))
+    text = hcert.pack(
+        cose.Signer(key, key_id).sign(cbor.dumps({1: "XXA", 4: 2_000_000_000, -260: {1: {"ver": "1.3.0"}}}))
+    )
+    found = read_pass(text, keys=tmp_path)
+    about_keys = [warning for warning in found.warnings if "trust list" in warning]
+    assert found.signature_valid is True
+    assert about_keys == list(KeyRing.of(tmp_path).notes)
+    assert len(about_keys) == 3
+    assert f"1 of the trust list {path}:DCC:XXB:DSC can't be used: {path}:DCC:XXB:DSC#" in about_keys[0]
+    assert "no usable point" in about_keys[0]
+    assert about_keys[1].startswith(f"The trust list {path}-ref refers to 1 that are not at hand")
+    assert about_keys[1].endswith(f": {path}-ref:DVC.")
+    assert about_keys[2].endswith(f": {path}:DCC:XXB:DSC#a%3D.")
+    (tmp_path / "DVC").mkdir()
+    (tmp_path / "DVC" / "did.json").write_bytes(orjson.dumps({"id": f"{path}-ref:DVC", "verificationMethod": []}))
+    assert len(KeyRing.of(tmp_path).notes) == 2
+
+
+def test_a_list_by_reference_alone_holds_no_key_and_says_so(tmp_path: Path) -> None:
+    names = [f"did:web:trust.example:v2:trustlist:DCC:X{number:02}" for number in range(40)]
+    file = tmp_path / "did.json"
+    file.write_bytes(orjson.dumps({"id": "did:web:trust.example", "verificationMethod": names}))
+    for source in (file, tmp_path, file.read_text(), orjson.loads(file.read_bytes())):
+        ring = KeyRing.of(source)
+        assert (ring.keys, len(ring.notes)) == ((), 1)
+        assert "refers to 40 that are not at hand" in ring.notes[0]
+        assert ring.notes[0].count("did:web:trust.example:v2") == 5

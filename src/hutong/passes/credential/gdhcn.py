@@ -4,15 +4,17 @@ A document lists verification methods (W3C DID Core 1.0, 5.2); each id tells par
 
     did:web:<host>:v2:trustlist:<domain>:<participant>:<usage>#<key id, base64, percent-encoded>
 
-or, since 2025, members ``domain``, ``participant`` and ``keyusage`` of the method. References to further documents are
-listed, never followed. The document's own proof is the fetcher's part.
+or, since 2025, members ``domain``, ``participant`` and ``keyusage`` of the method. A list *by reference*
+(``trustlist-ref``, GDHCN trust lists 2.0.0) names further documents instead of keys. Nothing is fetched: what was
+handed over together, such as the files of a folder, answers a reference by its id; what is missing is told. The proof
+of a document is the fetcher's part.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +28,8 @@ from .keys import KeyRing, VerificationKey, certified_ids, read_jwk
 MAX_BYTES = 50_000_000
 MAX_METHODS = 100_000
 _MARK = "trustlist"
+_NAMED = 5
+"""How many ids a sentence about a list names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,16 @@ class TrustDocument:
     Attributes:
         did: its id.
         keys: usable keys.
-        references: ids of further documents that it names.
+        references: ids of further documents, or of methods in them, that it names.
         skipped: ids of methods whose key cannot be used, with the reason.
+        ids: its own, and those of the methods that it describes: what a reference may name.
     """
 
     did: str
     keys: tuple[TrustedKey, ...]
     references: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
+    ids: frozenset[str]
 
     def ring(self, *, usage: str = "DSC") -> KeyRing:
         """Keys that may sign certificates, ready for reading passes."""
@@ -79,7 +85,7 @@ def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
         raise _refused()
     if len(methods) > MAX_METHODS:
         raise LimitExceeded("The trust list has more than 100,000 keys.", "Fetch the list of one participant.")
-    keys, references, skipped = [], [], []
+    keys, references, skipped, ids = [], [], [], {unquote(did)}
     for method in methods:
         if isinstance(method, str):
             references.append(method)
@@ -90,11 +96,33 @@ def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
         elif "publicKeyJwk" not in method:
             references.append(name)
         else:
+            ids.add(unquote(name))
             try:
                 keys.append(_read_method(name, method))
             except BadInput as error:
                 skipped.append((name, error.what))
-    return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped))
+    return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped), frozenset(ids))
+
+
+def tell(documents: Sequence[TrustDocument]) -> tuple[str, ...]:
+    """What the lists hold that can't be used: keys, and references to what none of them is or describes."""
+    at_hand = frozenset().union(*(document.ids for document in documents))
+    told = []
+    for document in documents:
+        missing = [name for name in document.references if unquote(name) not in at_hand]
+        if missing:
+            told.append(
+                f"The trust list {document.did} refers to {len(missing)} that are not at hand, so their keys are not"
+                f" known: {_some(missing)}."
+            )
+        if document.skipped:
+            named = _some([f"{name or 'one without an id'} ({why.rstrip('.')})" for name, why in document.skipped])
+            told.append(f"{len(document.skipped)} of the trust list {document.did} can't be used: {named}.")
+    return tuple(told)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 
 def _refused() -> BadInput:

@@ -19,7 +19,7 @@ import orjson
 
 from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
 
-from .keys import MAX_KEYS, VerificationKey, read_keys
+from .key_sources import KeySource, gather, read_keys
 
 MAX_BYTES = 50_000_000
 MAX_FILES = 10_000
@@ -28,35 +28,38 @@ _SET_FOLDERS = (".well-known", "well-known")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?")
 
 
-def read_key_files(path: Path) -> tuple[VerificationKey, ...]:
+def read_key_files(path: Path) -> KeySource:
     """Keys of a file, or of all files in a folder and below it; files of a folder that hold no key are passed over.
 
     Raises:
-        NotFound: no such file, or no key in the folder.
+        NotFound: no such file, or no key and no trust list in the folder.
         BadInput: a file that holds no key.
         LimitExceeded: more than 50 MB, 10,000 files or 100,000 keys.
         Unavailable: the disk does not let it be read.
     """
     if not path.is_dir():
         return read_keys(_content(path, MAX_BYTES))
-    found: list[VerificationKey] = []
     revocations: dict[tuple[str, str], Any] = {}
+    found = gather(_sources(path, revocations))
+    if not found.keys and not found.documents:
+        raise NotFound(f"No file in {path} holds a key.", "Give a folder of certificates or of key sets.")
+    keys = (
+        replace(key, revocations=revocations.get((key.issuer or "", key.name), key.revocations)) for key in found.keys
+    )
+    return found._replace(keys=tuple(keys))
+
+
+def _sources(folder: Path, revocations: dict[tuple[str, str], Any]) -> Iterator[KeySource]:
+    """What each file of a folder holds; the lists of revoked cards are put into ``revocations``."""
     left = MAX_BYTES
-    for file in _files(path):
+    for file in _files(folder):
         content = _content(file, left)
         left -= len(content)
-        place = file.relative_to(path)
+        place = file.relative_to(folder)
         if (revoking := revoking_key(place)) is not None:
             revocations[revoking] = _list_of(content)
-            continue
-        found += _keys_of(content, issuer_of(place))
-        if len(found) > MAX_KEYS:
-            raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
-    if not found:
-        raise NotFound(f"No file in {path} holds a key.", "Give a folder of certificates or of key sets.")
-    return tuple(
-        replace(key, revocations=revocations.get((key.issuer or "", key.name), key.revocations)) for key in found
-    )
+        else:
+            yield _keys_of(content, issuer_of(place))
 
 
 def issuer_of(path: Path) -> str | None:
@@ -84,12 +87,12 @@ def _address(folders: tuple[str, ...]) -> str:
     return "https://" + "/".join((host.lower(), *rest))  # a host is written in either case: RFC 3986, 3.2.2
 
 
-def _keys_of(content: bytes, issuer: str | None) -> tuple[VerificationKey, ...]:
+def _keys_of(content: bytes, issuer: str | None) -> KeySource:
     try:
-        keys = read_keys(content)
+        found = read_keys(content)
     except (BadInput, LimitExceeded):
-        return ()
-    return keys if issuer is None else tuple(replace(key, issuer=issuer) for key in keys)
+        return KeySource()
+    return found if issuer is None else found._replace(keys=tuple(replace(key, issuer=issuer) for key in found.keys))
 
 
 def _list_of(content: bytes) -> Any:

@@ -1,17 +1,15 @@
-"""Public keys that verify passes: X.509 certificates, JSON Web Keys, and the ring that finds one by its id."""
+"""Public keys that verify passes: JSON Web Keys, and the ring that finds a key by its id."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -19,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from hutong.errors import BadInput, LimitExceeded
 
-from .certificates import Certificate, read_certificate, read_public_key, split_pem, to_der
+from .certificates import Certificate, read_certificate
 
-MAX_KEYS = 100_000
 MAX_TRIALS = 16
 _ES256 = ec.ECDSA(hashes.SHA256())
 _PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
@@ -87,11 +84,16 @@ def _fitting_algorithm(key: PublicKey) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Keys found by their id; build it once and pass it again, so that nothing is parsed twice."""
+    """Keys found by their id; build it once and pass it again, so that nothing is parsed twice.
+
+    Attributes:
+        notes: what a reader should know of the keys, one sentence each: what a trust list holds that can't be used.
+    """
 
     keys: tuple[VerificationKey, ...] = ()
     _by_id: Mapping[bytes, tuple[VerificationKey, ...]] = field(default_factory=dict, repr=False)
     _nameless: tuple[VerificationKey, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, keys: KeyRing | Iterable[Any] | Path) -> KeyRing:
@@ -113,16 +115,15 @@ class KeyRing:
             keys = (keys,)
         if not isinstance(keys, Iterable):
             raise BadInput("Keys are one key, several, or a ring of them.", "Give an empty list where there are none.")
-        found: list[VerificationKey] = []
-        for key in keys:
-            found.extend(read_keys(key))
-            if len(found) > MAX_KEYS:
-                raise LimitExceeded(f"More than {MAX_KEYS} keys were given.", "Give the keys of fewer issuers.")
+        from .key_sources import gather, read_keys, tell
+
+        found = gather(read_keys(key) for key in keys)
         index: dict[bytes, tuple[VerificationKey, ...]] = {}
-        for item in found:
+        for item in found.keys:
             for key_id in item.key_ids:
                 index[key_id] = (*index.get(key_id, ()), item)
-        return cls(tuple(found), index, tuple(item for item in found if not item.key_ids))
+        nameless = tuple(item for item in found.keys if not item.key_ids)
+        return cls(found.keys, index, nameless, tell(found))
 
     def find(
         self, key_id: bytes | None, fits: Callable[[VerificationKey], bool]
@@ -145,112 +146,6 @@ class KeyRing:
             if fits(key):
                 return True, key
         return (False if named else None), None
-
-
-def read_keys(key: Any) -> tuple[VerificationKey, ...]:
-    """Keys of one source in any form that :meth:`KeyRing.of` takes. Raises as it does."""
-    if isinstance(key, VerificationKey):
-        return (key,)
-    if isinstance(key, Mapping):
-        return _read_document(key)
-    if isinstance(key, list | tuple):
-        return _read_list(key)
-    if isinstance(key, Path):
-        from .key_files import read_key_files
-
-        return read_key_files(key)
-    if isinstance(key, bytearray | memoryview):
-        key = bytes(key)
-    if isinstance(key, bytes | str):
-        return _read_text(key)
-    raise BadInput("A key is neither a certificate nor a JSON Web Key.", "Give X.509 as DER, base64 or PEM, or a JWK.")
-
-
-def _read_text(source: bytes | str) -> tuple[VerificationKey, ...]:
-    if isinstance(source, bytes) and source[:1] == b"\x30":
-        return (_certified_key(source),)
-    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
-    if text.lstrip(" \t\r\n\ufeff").startswith(("{", "[")):
-        try:
-            return read_keys(orjson.loads(text.lstrip("\ufeff")))
-        except (orjson.JSONDecodeError, UnicodeEncodeError):
-            raise BadInput("A key set is not JSON.", "Fetch it again.") from None
-    return tuple(_certified_key(block) for block in split_pem(text)[: MAX_KEYS + 1])
-
-
-def _read_list(sources: Sequence[Any]) -> tuple[VerificationKey, ...]:
-    found: list[VerificationKey] = []
-    for source in sources[: MAX_KEYS + 1]:
-        if isinstance(source, list | tuple):
-            raise BadInput("A list of keys holds a list.", "Give one list of certificates and JSON Web Keys.")
-        found.extend(read_keys(source))
-    return tuple(found)
-
-
-def _read_document(document: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
-    """Keys of a JWK, a JWK set, a directory of issuers, or a DID document."""
-    members = document.get("keys")
-    if isinstance(members, list):
-        issuer = document.get("issuer")
-        return _read_set(members, issuer if isinstance(issuer, str) else None)
-    if isinstance(document.get("issuerInfo"), list):
-        return _read_directory(document["issuerInfo"])
-    if "verificationMethod" in document:
-        from . import gdhcn
-
-        return gdhcn.load(document).ring().keys
-    return (read_jwk(document),)
-
-
-def _read_directory(entries: list[Any]) -> tuple[VerificationKey, ...]:
-    """Keys of a directory of card issuers (the form of VCI's snapshots): each belongs to its issuer alone."""
-    found: list[VerificationKey] = []
-    for entry in entries[: MAX_KEYS + 1]:
-        issuer = entry.get("issuer") if isinstance(entry, Mapping) else None
-        address = issuer.get("iss") if isinstance(issuer, Mapping) else None
-        if not isinstance(address, str) or not isinstance(entry.get("keys"), list):
-            raise BadInput("An entry of a directory of issuers names no issuer or no keys.", "Fetch it again.")
-        lists = entry.get("crls")
-        named = (
-            {each.get("kid"): each for each in lists if isinstance(each, Mapping)} if isinstance(lists, list) else {}
-        )
-        found.extend(replace(key, revocations=named.get(key.name)) for key in _read_set(entry["keys"], address))
-    return tuple(found)
-
-
-def _read_set(members: list[Any], issuer: str | None) -> tuple[VerificationKey, ...]:
-    """Keys of a set; those of a type that is not known are left out (RFC 7517, 5), unless all are."""
-    keys: list[VerificationKey] = []
-    refused: BadInput | None = None
-    for member in members[: MAX_KEYS + 1]:
-        try:
-            keys.append(read_jwk(member, issuer=issuer))
-        except BadInput as error:
-            if not isinstance(member, Mapping) or "d" in member:
-                raise
-            refused = error
-    if refused is not None and not keys:
-        raise refused
-    return tuple(keys)
-
-
-@lru_cache(maxsize=8192)
-def _certified_key(source: bytes | str) -> VerificationKey:
-    """Key of a certificate, or a bare public key, which has no id."""
-    der = to_der(source)
-    public_key = read_public_key(der)
-    if public_key is not None:
-        return VerificationKey(public_key=public_key, key_ids=frozenset(), name="")
-    certificate = read_certificate(der)
-    return VerificationKey(
-        public_key=certificate.public_key,
-        key_ids=certified_ids(certificate.key_id),
-        name=base64.b64encode(certificate.key_id).decode(),
-        usage=certificate.usage,
-        issuer=certificate.country,
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-    )
 
 
 def certified_ids(key_id: bytes) -> frozenset[bytes]:

@@ -80,7 +80,11 @@ def read_pass(
     ring = KeyRing.of(keys)
     if isinstance(reference, Path):
         reference = dcc.Reference.load(reference)
-    text = text_of(text)
+    found = _read(text_of(text), ring, reference)
+    return found._replace(warnings=found.warnings + ring.notes[:MAX_WARNINGS]) if ring.notes else found
+
+
+def _read(text: str, ring: KeyRing, reference: dcc.Reference | None) -> ReadPass:
     shown = text.strip(_EDGES)
     if shown.startswith(hcert.PREFIX):
         return _read_hcert(shown, ring, reference)
