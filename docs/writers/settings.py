@@ -25,7 +25,8 @@ SETTINGS = {
     "engine": f"where set-based work runs: {' or '.join(f'`{engine}`' for engine in ENGINES)}. See "
     "[Spark](../how-to/use-spark.md)",
     "languages": "list of BCP 47 tags, `en` and `zh` among them: every text of a rulebook, crosswalk or rule for a "
-    "scene is wanted in each before it is published. Pages speak English and Chinese; programs and `--json` give every text",
+    "scene is wanted in each before it is published. Pages speak English and Chinese; programs and `--json` "
+    "give every text",
     "limits": "table of what is accepted at most, see below",
 }
 LIMITS = {
