@@ -118,6 +118,47 @@ def test_a_job_recovers(node: Node, caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.records) == 2
 
 
+def test_a_job_is_done_when_its_look_gives_something_new(node: Node) -> None:
+    looks: list[float] = []
+    times: list[float] = []
+    begun = time.monotonic()
+
+    def look(_node: Node) -> int | None:
+        looks.append(time.monotonic())
+        now = looks[-1] - begun
+        return None if now < 0.5 else 1 if now < 1.0 else None if now < 1.5 else 2
+
+    run_for(2.2, Job("awaited", 3600, failing(times, lambda _: False), look), node)
+    assert [round(at - begun - 0.1, 1) for at in times] == pytest.approx([0.5, 1.5], abs=0.3)
+    assert len(looks) < 2.2 / jobs.LOOK_SECONDS + 5
+
+
+def test_a_job_that_is_awaited_is_done_at_its_period_too_and_rests_after_work(node: Node) -> None:
+    times: list[float] = []
+    run_for(0.5, Job("awaited", 0.1, failing(times, lambda _: False), lambda _: None), node)
+    assert len(times) >= 2
+    work: list[float] = []
+
+    def long(_node: Node, _by: Actor) -> None:
+        work.append(time.monotonic())
+        time.sleep(0.3)
+
+    run_for(1.6, Job("always", 3600, long, lambda _: len(work) + time.monotonic()), node)
+    assert all(after - before >= 0.6 for before, after in pairwise(work))
+
+
+def test_a_job_that_fails_is_not_hurried_by_its_look(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    times: list[float] = []
+    run_for(1.0, Job("broken", 0.3, failing(times, lambda _: True), lambda _: time.monotonic()), node)
+    assert len(times) <= 2
+    run_for(0.5, Job("blind", 0.02, failing([], lambda _: False), failing_look), node)
+    assert "The job blind failed" in caplog.text
+
+
+def failing_look(_node: Node) -> None:
+    raise Unavailable("The disk is full.", "Free some space.")
+
+
 def test_one_job_that_fails_does_not_stop_another(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     broken: list[float] = []
     fine: list[float] = []

@@ -41,6 +41,12 @@ def waiting(records: Records, lake: Lake) -> dict[str, int]:
     return counted
 
 
+def newest(records: Records) -> int | None:
+    """Number of the newest batch in the inbox; None while it is empty. No number is ever given twice."""
+    with records.reading() as connection:
+        return connection.execute(sa.select(sa.func.max(inbox.c.seq))).scalar()
+
+
 def move(records: Records, lake: Lake, *, folder: Path) -> dict[str, int]:
     """Move all waiting batches to the lake, one snapshot per table and two million rows; returns rows moved by table.
 

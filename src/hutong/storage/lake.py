@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from hutong.errors import NotFound, Tampered
 from hutong.storage.records import clear_disk_errors
 
@@ -63,6 +65,7 @@ class Lake:
         self._opened: SqlCatalog | None = None
         # Two threads that open a new lake at once would both create the catalogue's tables.
         self._opening = threading.Lock()
+        self._read: dict[str, IcebergTable] = {}
         self._snapshots: dict[str, Snapshot] = {}
 
     @property
@@ -92,7 +95,17 @@ class Lake:
 
     def tables(self) -> tuple[str, ...]:
         """Names of all tables, sorted."""
-        return tuple(sorted(name[-1] for name in self._catalog.list_tables(_NAMESPACE)))
+        return tuple(sorted(self.locations()))
+
+    def locations(self) -> dict[str, str]:
+        """Where the newest metadata of each table are: another place after every change. It is one look-up."""
+        from pyiceberg.catalog.sql import IcebergTables
+
+        catalog = self._catalog
+        own = (IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace == _NAMESPACE)
+        with catalog.engine.connect() as connection:
+            found = connection.execute(sa.select(IcebergTables.table_name, IcebergTables.metadata_location).where(*own))
+            return {row.table_name: row.metadata_location for row in found}
 
     def append(
         self, table: str, rows: pa.Table, *, high_water: int, properties: Mapping[str, str] | None = None
@@ -142,12 +155,8 @@ class Lake:
 
     def properties(self, table: str) -> Mapping[str, str]:
         """What was written beside a table's rows; nothing for a table that is not there."""
-        from pyiceberg.exceptions import NoSuchTableError
-
-        try:
-            return dict(self._load(table).properties)
-        except NoSuchTableError:
-            return {}
+        newest = self._newest(table)
+        return dict(newest.properties) if newest else {}
 
     def rows_at(self, table: str, snapshot: int) -> pa.Table | None:
         """A small table as it was at a snapshot; None when that is forgotten."""
@@ -197,16 +206,13 @@ class Lake:
         return ds.dataset(sorted(files), schema=schema).to_table(columns=list(columns))
 
     def exists(self, table: str) -> bool:
-        return bool(self._catalog.table_exists((_NAMESPACE, table)))
+        return table in self.locations()
 
     def snapshot(self, table: str) -> Snapshot:
         """The newest state of a table; ``NotFound`` when nothing was ever put in it."""
-        from pyiceberg.exceptions import NoSuchTableError
-
-        try:
-            loaded = self._load(table)
-        except NoSuchTableError:
-            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.") from None
+        loaded = self._newest(table)
+        if loaded is None:
+            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.")
         known = self._snapshots.get(table)
         if known and known.metadata_location == loaded.metadata_location:
             return known
@@ -294,6 +300,19 @@ class Lake:
         for path in unnamed:
             path.unlink(missing_ok=True)
         return len(unnamed)
+
+    def _newest(self, table: str) -> IcebergTable | None:
+        """The table to read from, or None where there is none. Its metadata are parsed again only when it has changed.
+
+        Whoever writes loads its own: a commit changes the object that it was made with.
+        """
+        location = self.locations().get(table)
+        if location is None:
+            return None
+        known = self._read.get(table)
+        if known is None or known.metadata_location != location:
+            known = self._read[table] = self._load(table)
+        return known
 
     def _load(self, table: str) -> IcebergTable:
         return self._catalog.load_table((_NAMESPACE, table))

@@ -1,5 +1,8 @@
 """What runs beside the server: a few jobs, each with its own period. A job that can't do its work tries more slowly.
 
+Some jobs are awaited: they also look, a few times in a second, at one number that tells whether there is work. It is in
+the database, so that work counts whichever process brought it: this server, a command, another server.
+
 No job decides anything: each calls one action, which refuses, repeats harmlessly, and tells the log.
 """
 
@@ -8,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -22,13 +26,18 @@ from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
 from hutong.passes.sunset import actions as sunset_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import following
+from hutong.storage import inbox
 from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20
 """A job that keeps failing waits at most this many periods."""
+
+LOOK_SECONDS: Final = 0.2
+"""Between two looks for work. After its work a job rests as long as that took, so that it never takes all of a core."""
 
 _logger = logging.getLogger(__name__)
 
@@ -37,12 +46,23 @@ _logger = logging.getLogger(__name__)
 class Job:
     """Something that is done again and again: its name in logs, how often, and what.
 
-    ``run`` is called in a thread, never twice at a time, and must be harmless when repeated.
+    ``run`` is called in a thread, never twice at a time, and must be harmless when repeated. ``look``, where there is
+    one, must be cheap: the job is done before its period is over when it gives anything but None, and not the same as
+    when the job last began.
     """
 
     name: str
     period_seconds: float
     run: Callable[[Node, Actor], object]
+    look: Callable[[Node], Hashable] | None = None
+
+
+def _waiting(node: Node) -> Hashable:
+    return inbox.newest(node.records)
+
+
+def _evidence(node: Node) -> Hashable:
+    return (inbox.newest(node.records), *level_queries.evidence_locations(node))
 
 
 def _move_inbox(node: Node, _by: Actor) -> None:
@@ -91,8 +111,8 @@ def _tidy_lake(node: Node, _by: Actor) -> None:
 
 
 JOBS: Final = (
-    Job("inbox", 3.0, _move_inbox),
-    Job("levels", 5.0, _follow_evidence),
+    Job("inbox", 3.0, _move_inbox, _waiting),
+    Job("levels", 5.0, _follow_evidence, _evidence),
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
     Job("party-bundles", following.PERIOD.total_seconds(), _keep_party_bundles),
@@ -102,7 +122,7 @@ JOBS: Final = (
     Job("sunset", 300.0, _end_what_is_over),
     Job("lake", 3600.0, _tidy_lake),
 )
-"""What was acknowledged is in the lake seconds later, and levels follow; what is over is gone minutes later."""
+"""What was acknowledged is in the lake at once, and levels follow; what is over is gone minutes later."""
 
 
 @asynccontextmanager
@@ -125,12 +145,18 @@ def actor(job: Job, node: Node) -> Actor:
 async def keep_doing(job: Job, node: Node) -> None:
     """Do a job now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
     failed = ""
-    pause = job.period_seconds
+    pause, took, seen = job.period_seconds, 0.0, None
     by = actor(job, node)
     while True:
-        await asyncio.sleep(pause)
         try:
+            if failed or job.look is None:
+                await asyncio.sleep(pause)
+            else:
+                await _until_work(job, node, seen, rest_seconds=took)
+            started = time.monotonic()
+            seen = await run_in_threadpool(job.look, node) if job.look else None
             await run_in_threadpool(job.run, node, by)
+            took = time.monotonic() - started
         except Exception as error:
             if type(error).__name__ != failed:
                 failed = type(error).__name__
@@ -138,3 +164,14 @@ async def keep_doing(job: Job, node: Node) -> None:
             pause = min(pause * 2, job.period_seconds * LONGEST_PAUSE_FACTOR)
         else:
             failed, pause = "", job.period_seconds
+
+
+async def _until_work(job: Job, node: Node, seen: Hashable, *, rest_seconds: float) -> None:
+    """Wait until the look gives something new, or the period is over; but rest first."""
+    assert job.look is not None
+    until = time.monotonic() + job.period_seconds
+    await asyncio.sleep(min(rest_seconds, job.period_seconds))
+    while (left := until - time.monotonic()) > 0:
+        if await run_in_threadpool(job.look, node) not in (None, seen):
+            return
+        await asyncio.sleep(min(LOOK_SECONDS, left))

@@ -109,8 +109,9 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
 def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
     """What the node's job does: update levels by the rulebook of the last run, if the lake has anything new for it.
 
-    Nothing is done, and None returned, before levels were decided for the first time (which is an authority's to
-    begin), while rulebook or emergency is not in force, and while nothing has changed since the last run.
+    What was acknowledged is moved to the lake first. Nothing is done, and None returned, before levels were decided for
+    the first time (which is an authority's to begin), while rulebook or emergency is not in force, and while nothing
+    has changed since the last run.
 
     Raises as :func:`update_levels`.
     """
@@ -123,6 +124,7 @@ def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
         as_of = insight.newest_assessment(node)[0].as_of
     except (Refused, NotFound):
         return None
+    node.move_inbox()
     unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
     if unchanged and _snapshots(node, frozenset(node.lake.tables())) == basis.snapshots and not _lacks_facts(node):
         return None

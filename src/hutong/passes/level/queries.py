@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from hutong.errors import NotFound
+from hutong.insight.risk_area import TABLE as RISK_TABLE
 from hutong.node import Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 
 from . import planned
 from .status import TABLE, PersonStatus, read_status
-from .update import HISTORY
+from .update import EVIDENCE, HISTORY
 
 MOST_CHANGES = 1000
 
@@ -145,6 +146,12 @@ def public_latency(node: Node, rulebook_id: str) -> UpdateLatency | None:
     """As :func:`update_latency`, for everybody: None where fewer than WITHHELD_BELOW changes were measured."""
     found = update_latency(node, rulebook_id)
     return found if found.changes >= WITHHELD_BELOW else None
+
+
+def evidence_locations(node: Node) -> tuple[tuple[str, str], ...]:
+    """Names the state of all tables that levels rest on: another one whenever one of them changed. One look-up."""
+    there = node.lake.locations()
+    return tuple((name, there[name]) for name in (*EVIDENCE, RISK_TABLE) if name in there)
 
 
 def history_snapshot(node: Node) -> int:
