@@ -33,6 +33,14 @@ def known_pseudonym(node: Node, person: str) -> str:
     return pseudonym
 
 
+def mark_of(node: Node, pseudonym: str, matter: str) -> str:
+    """What the log may say of whose a matter is: a keyed hash, another one in each matter.
+
+    Without the node's key it tells nothing, with it that the matter was not moved to somebody else.
+    """
+    return vault.pseudonyms(node.keys.pseudonym_key, [f"{matter} {pseudonym}"])[0]
+
+
 def owned(node: Node, by: Actor, pseudonym: str, *, kind: str = "Person", grantee: str = "") -> Resource:
     """A person's matter as the policies see it: its ``owner`` is who acts, where that is the resident; else nobody.
 

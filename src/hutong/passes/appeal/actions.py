@@ -11,7 +11,7 @@ from hutong.errors import Conflict, LimitExceeded, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Change, Node
-from hutong.rights.person import known_pseudonym, owned, pseudonym_of
+from hutong.rights.person import known_pseudonym, mark_of, owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -72,7 +72,8 @@ def file_appeal(node: Node, *, by: Actor, person: str, subject: Subject, stateme
                 **_columns(filed),
             )
         )
-        _tell(change, "appeal.filed", filed, subject=str(subject), emergency=filed.emergency)
+        whose = mark_of(node, pseudonym, filed.id)
+        _tell(change, "appeal.filed", filed, subject=str(subject), emergency=filed.emergency, whose=whose)
     return filed
 
 

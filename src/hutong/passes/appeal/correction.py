@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hutong.errors import BadInput, Conflict, Refused
+from hutong.errors import BadInput, Conflict, HutongError, Refused
 
 from ..documents import Reason, Texts
 from ..rulebook.rulebook import RESERVED_LEVELS, Rulebook
@@ -89,6 +89,32 @@ class LevelOverride:
             return False
         return severity(rulebook, level) <= severity(rulebook, self.against)
 
+    def is_allowed(self, rulebook: Rulebook) -> bool:
+        """Whether :func:`override` could have made it: two persons, a rule or ground for this level, and its longest.
+
+        Args:
+            rulebook: the version that it names.
+        """
+        raises = _raises(rulebook, self.level, self.against)
+        try:
+            _require_rule(rulebook, self.rule_id, self.level, raises=raises)
+        except HutongError:
+            return False
+        return self.actor != self.second and self.ends_at - self.made_at <= _longest(raises=raises)
+
+    def event(self) -> dict[str, str | None]:
+        """What the log says of it."""
+        return {
+            "override": self.id,
+            "rule": self.rule_id,
+            "rulebook": self.rulebook,
+            "from_level": self.against,
+            "to_level": self.level,
+            "ends_at": self.ends_at.isoformat(),
+            "second": self.second,
+            "appeal": self.appeal,
+        }
+
     def why(self, rulebook: Rulebook) -> Reason:
         """The rule and its sentence: of the published ground, or of the rulebook's rule."""
         texts = GROUNDS.get(self.rule_id) or next((r.texts for r in rulebook.rules if r.id == self.rule_id), None)
@@ -131,10 +157,10 @@ def override(
         raise BadInput(f"The rulebook {rulebook.id} has no such level.", f"Use one of: {', '.join(_codes(rulebook))}.")
     if change.level == against:
         raise Conflict("The rules give this level already.", "Nothing needs to be changed.")
-    raises = severity(rulebook, change.level) > max(0, severity(rulebook, against))
-    _require_rule(rulebook, change, raises=raises)
+    raises = _raises(rulebook, change.level, against)
+    _require_rule(rulebook, change.rule_id, change.level, raises=raises)
     ends_at = change.ends_at.replace(microsecond=0)
-    longest = LONGEST_RAISED if raises else LONGEST_LOWERED
+    longest = _longest(raises=raises)
     if not at < ends_at <= min(at + longest, latest):
         raise BadInput(
             f"The override must end after now and at the latest on {min(at + longest, latest):%Y-%m-%d %H:%M} UTC.",
@@ -163,16 +189,24 @@ def end(found: LevelOverride, *, at: datetime) -> LevelOverride:
     return replace(found, ended_at=at)
 
 
-def _require_rule(rulebook: Rulebook, change: LevelChange, *, raises: bool) -> None:
+def _raises(rulebook: Rulebook, level: str, against: str) -> bool:
+    return severity(rulebook, level) > max(0, severity(rulebook, against))
+
+
+def _longest(*, raises: bool) -> timedelta:
+    return LONGEST_RAISED if raises else LONGEST_LOWERED
+
+
+def _require_rule(rulebook: Rulebook, rule_id: str, level: str, *, raises: bool) -> None:
     rules = {rule.id: rule.level for rule in rulebook.rules}
-    if change.rule_id not in rules and change.rule_id not in GROUNDS:
+    if rule_id not in rules and rule_id not in GROUNDS:
         raise BadInput(
             "No such rule lets a level be changed by hand.",
             f"Use one of: {', '.join(GROUNDS)}; or a rule of {rulebook.id}.",
         )
-    if change.rule_id in rules and rules[change.rule_id] != change.level:
-        raise BadInput(f"The rule {change.rule_id} does not give this level.", f"It gives {rules[change.rule_id]!r}.")
-    if raises and change.rule_id not in rules:
+    if rule_id in rules and rules[rule_id] != level:
+        raise BadInput(f"The rule {rule_id} does not give this level.", f"It gives {rules[rule_id]!r}.")
+    if raises and rule_id not in rules:
         raise Refused(
             "A published ground can only lower a level.",
             f"To raise it, name the rule of {rulebook.id} that gives this level.",

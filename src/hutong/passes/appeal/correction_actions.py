@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hutong.errors import BadInput, Conflict, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Change, Node
-from hutong.rights.person import owned, pseudonym_of
+from hutong.rights.person import mark_of, owned, pseudonym_of
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
@@ -75,19 +75,10 @@ def make_override(
     )
     table = schema.level_override
     still = (table.c.pseudonym == made.pseudonym, table.c.ended_at.is_(None), table.c.ends_at > change.at)
+    ended = list(change.execute(sa.select(table.c.id).where(*still)).scalars())
     change.execute(table.update().where(*still).values(ended_at=change.at))
     change.execute(table.insert().values(**asdict(made)))
-    change.event(
-        "level.overridden",
-        override=made.id,
-        rule=made.rule_id,
-        rulebook=made.rulebook,
-        from_level=made.against,
-        to_level=made.level,
-        ends_at=made.ends_at.isoformat(),
-        second=second.id,
-        appeal=appeal,
-    )
+    change.event("level.overridden", **made.event(), whose=mark_of(node, made.pseudonym, made.id), ended=ended)
     return made
 
 

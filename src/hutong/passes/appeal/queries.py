@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hutong.errors import NotFound
+from hutong.errors import NotFound, Tampered
 from hutong.node import Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
@@ -18,6 +19,7 @@ from ..level import queries as level_queries
 from ..level.status import PersonStatus
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNDER_REVIEW, Rulebook
+from . import told_queries
 from .appeal import OPEN_STATES, Appeal, AppealStatistics, read_appeal, statistics
 from .correction import LevelOverride
 
@@ -72,7 +74,11 @@ class LevelInForce:
 
 
 def level_in_force(node: Node, pseudonym: str) -> LevelInForce:
-    """The level of a person now. ``NotFound`` before levels were decided, or for nobody known.
+    """The level of a person now.
+
+    Raises:
+        NotFound: before levels were decided, or for nobody known.
+        Tampered: what gives the level was written by hand: no rule gives it, or the log does not tell of it.
 
     The least severe level never becomes *under review*: the authority's delay must not harm whom it keeps waiting.
     """
@@ -81,12 +87,49 @@ def level_in_force(node: Node, pseudonym: str) -> LevelInForce:
     now = node.clock()
     standing = [one for one in overrides_of(node, pseudonym) if one.stands(rulebook, status.level, now)]
     override = standing[0] if standing else None
+    if override is not None:
+        told_queries.require_told(node, override)
     level = override.level if override is not None else status.level
     if level != rulebook.levels[0].code:
-        late = [one.id for one in appeals_of(node, pseudonym, only_open=True) if one.under_review(now)]
+        late = [one for one in appeals_of(node, pseudonym, only_open=True) if one.under_review(now)]
         if late:
-            return LevelInForce(UNDER_REVIEW, status, rulebook, override, late[0])
+            told_queries.require_filed(node, late[0])
+            return LevelInForce(UNDER_REVIEW, status, rulebook, override, late[0].id)
     return LevelInForce(level, status, rulebook, override)
+
+
+def levels_in_force(node: Node, pseudonyms: Sequence[str]) -> tuple[dict[str, LevelInForce], dict[str, Tampered]]:
+    """As :func:`level_in_force` of each of many persons who has one, in few queries, and whose was written by hand.
+
+    Only whom an override or appeal may concern is asked singly.
+    """
+    books: dict[str, Rulebook] = {}
+    special = _special(node)
+    found: dict[str, LevelInForce] = {}
+    stored = level_queries.person_statuses(node, pseudonyms)
+    altered = {pseudonym: level_queries.altered() for pseudonym in stored.altered}
+    for status in stored.statuses.values():
+        if status.pseudonym in special:
+            try:
+                found[status.pseudonym] = level_in_force(node, status.pseudonym)
+            except Tampered as error:
+                altered[status.pseudonym] = error
+            continue
+        if status.rulebook not in books:
+            books[status.rulebook] = rulebook_queries.rulebook(node, status.rulebook)
+        found[status.pseudonym] = LevelInForce(status.level, status, books[status.rulebook])
+    return found, altered
+
+
+def _special(node: Node) -> frozenset[str]:
+    """Whom an override or an appeal concerns that may be in force."""
+    override, appeal = schema.level_override, schema.appeal
+    with node.records.reading() as connection:
+        overridden = connection.execute(
+            sa.select(override.c.pseudonym).where(override.c.ends_at > node.clock(), override.c.ended_at.is_(None))
+        ).scalars()
+        waiting = connection.execute(sa.select(appeal.c.pseudonym).where(appeal.c.due_at.is_not(None))).scalars()
+        return frozenset(overridden) | frozenset(waiting)
 
 
 def appeal(node: Node, appeal_id: str) -> Appeal:

@@ -23,10 +23,8 @@ from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
 from ..appeal import queries as appeal_queries
-from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
 from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, commit_holder, digests_of
-from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
@@ -164,7 +162,7 @@ def issue_batch(
     powers.require_any_emergency(node)
     now = node.clock().replace(microsecond=0)
     by_name = {pseudonym_of(node, person): person for person in persons}
-    levels = _levels(node, list(by_name))
+    levels, altered = appeal_queries.levels_in_force(node, list(by_name))
     if facts and levels:
         books = {found.rulebook.hash: found.rulebook for found in levels.values()}
         pass_facts.require_possible(facts, (one for book in books.values() for one in book.evidence))
@@ -175,6 +173,8 @@ def issue_batch(
     for pseudonym, person in by_name.items():
         found = levels.get(pseudonym)
         try:
+            if pseudonym in altered:
+                raise altered[pseudonym]
             if found is None:
                 raise NotFound("Nobody of that number has a level.", "Check the number.")
             pass_actions.require_fresh(found, now)
@@ -271,31 +271,6 @@ class _Ends:
             end = min(self._latest, rulebook.period.end, powers.end_of(emergency))
             self._known[key] = end.replace(microsecond=0)
         return self._known[key]
-
-
-def _levels(node: Node, pseudonyms: Sequence[str]) -> dict[str, LevelInForce]:
-    """The level in force of each person who has one; only whom an override or appeal may concern is asked singly."""
-    books: dict[str, Rulebook] = {}
-    special = _special(node)
-    found: dict[str, LevelInForce] = {}
-    for status in level_queries.person_statuses(node, pseudonyms):
-        if status.pseudonym in special:
-            found[status.pseudonym] = appeal_queries.level_in_force(node, status.pseudonym)
-            continue
-        if status.rulebook not in books:
-            books[status.rulebook] = rulebook_queries.rulebook(node, status.rulebook)
-        found[status.pseudonym] = LevelInForce(status.level, status, books[status.rulebook])
-    return found
-
-
-def _special(node: Node) -> frozenset[str]:
-    override, appeal = schema.level_override, schema.appeal
-    with node.records.reading() as connection:
-        overridden = connection.execute(
-            sa.select(override.c.pseudonym).where(override.c.ends_at > node.clock(), override.c.ended_at.is_(None))
-        ).scalars()
-        waiting = connection.execute(sa.select(appeal.c.pseudonym).where(appeal.c.due_at.is_not(None))).scalars()
-        return frozenset(overridden) | frozenset(waiting)
 
 
 def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: datetime) -> tuple[BatchPass, ...]:

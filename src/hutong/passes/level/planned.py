@@ -23,6 +23,9 @@ SOME = "some_persons"
 DECIDED = "decided_levels"
 """Rows: what :func:`levels` gave, without ``failed``."""
 
+STORED = "stored_levels"
+"""Rows: what :func:`newest` gave, of one version of a rulebook."""
+
 AREAS = "changed_areas"
 """Rows: areas whose level changed, ``area_code`` and ``known_at``."""
 
@@ -78,6 +81,11 @@ def changes(there: Collection[str], *, since: bool, of_some: bool) -> Query:
         return updates.differences(tables[DECIDED], before, some, facts_too=of_some)
 
     return Query(("changes", since, of_some), _stored(there), build)
+
+
+def not_following(rulebook: Rulebook) -> Query:
+    """Whose STORED level the version of the rulebook that it names does not give."""
+    return Query(("not following", rulebook.hash), (), lambda tables: status.not_following(tables[STORED], rulebook))
 
 
 def newest(there: Collection[str]) -> Query:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from hutong.errors import NotFound
+from hutong.errors import NotFound, Tampered
 from hutong.insight.risk_area import TABLE as RISK_TABLE
 from hutong.node import Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 
+from ..rulebook import queries as rulebook_queries
 from . import planned
+from . import update as updates
 from .status import TABLE, PersonStatus, read_status
 from .update import EVIDENCE, HISTORY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_CHANGES = 1000
 
@@ -28,25 +34,75 @@ WITHHELD_BELOW = 10
 """Times of fewer changes would tell of persons."""
 
 
+FEW = 50
+"""Levels of so many persons are followed one by one; it takes an engine longer to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatuses:
+    """The newest statuses of persons, by pseudonym; ``altered``: whose was not given by the rules that it names."""
+
+    statuses: Mapping[str, PersonStatus]
+    altered: frozenset[str]
+
+
 def person_status(node: Node, pseudonym: str) -> PersonStatus:
-    """The newest level of one person. ``NotFound`` before levels were decided, or for nobody known."""
+    """The newest level of one person.
+
+    Raises:
+        NotFound: before levels were decided, or for nobody known.
+        Tampered: the level was written by hand: the rules that it names don't give it.
+    """
     if not node.lake.exists(TABLE):
         raise NotFound("No levels were decided yet.", "Decide them with: hutong levels decide")
     found = person_statuses(node, [pseudonym])
-    if not found:
+    if pseudonym in found.altered:
+        raise altered()
+    if pseudonym not in found.statuses:
         raise NotFound("Nobody of that number has a level.", "Check the number, or decide the levels again.")
-    return found[0]
+    return found.statuses[pseudonym]
 
 
-def person_statuses(node: Node, pseudonyms: Sequence[str]) -> list[PersonStatus]:
-    """The newest levels of many persons in one query, in no order; who has none is left out."""
+def altered() -> Tampered:
+    """What a level is answered with that no rule gave."""
+    return Tampered(
+        "A level in the lake was altered: the rules that it names do not give it.",
+        "Decide the levels again, and find out who can write to the lake.",
+    )
+
+
+def person_statuses(node: Node, pseudonyms: Sequence[str]) -> StoredStatuses:
+    """The newest levels of many persons in one query; who has none is left out."""
     import pyarrow as pa
 
     there = node.lake.tables()
     if TABLE not in there or not pseudonyms:
-        return []
+        return StoredStatuses({}, frozenset())
     asked = pa.table({"pseudonym": pa.array(pseudonyms, pa.string())})
-    return [read_status(row) for row in node.engine.run(planned.newest(there), {planned.SOME: asked}).to_pylist()]
+    rows = node.engine.run(planned.newest(there), {planned.SOME: asked})
+    wrong = _altered(node, rows)
+    read = (read_status(row) for row in rows.to_pylist() if row["pseudonym"] not in wrong)
+    return StoredStatuses({one.pseudonym: one for one in read}, wrong)
+
+
+def _altered(node: Node, rows: pa.Table) -> frozenset[str]:
+    """Whose stored level the rules that it names don't give: of a few one by one, of many in a query a rulebook."""
+    import pyarrow.compute as pc
+
+    wrong: set[str] = set()
+    for name in rows.group_by(["rulebook", "version"]).aggregate([]).to_pylist():
+        of_it = rows.filter((pc.field("rulebook") == name["rulebook"]) & (pc.field("version") == name["version"]))
+        try:
+            book = rulebook_queries.rulebook(node, name["rulebook"], name["version"])
+        except NotFound:
+            wrong.update(of_it["pseudonym"].to_pylist())
+            continue
+        if of_it.num_rows <= FEW:
+            wrong.update(row["pseudonym"] for row in of_it.to_pylist() if not read_status(row).follows_from(book))
+        else:
+            found = node.engine.run(planned.not_following(book), {planned.STORED: of_it})
+            wrong.update(found["pseudonym"].to_pylist())
+    return frozenset(wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +135,10 @@ class UpdateLatency:
 
 
 def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
-    """A person's levels over time, the newest first, at most MOST_CHANGES. Nothing for somebody unknown."""
+    """A person's levels over time, the newest first, at most MOST_CHANGES. Nothing for somebody unknown.
+
+    Raises Tampered when one of them was written by hand.
+    """
     import ibis
 
     try:
@@ -87,7 +146,9 @@ def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
     except NotFound:
         return []
     changes = table.filter(table.pseudonym == pseudonym, table.changed)
-    rows = node.engine.to_arrow(changes.order_by(ibis.desc("run")).limit(MOST_CHANGES)).to_pylist()
+    found = node.engine.to_arrow(updates.whole(changes).order_by(ibis.desc("run")).limit(MOST_CHANGES))
+    if _altered(node, found):
+        raise altered()
     return [
         LevelChange(
             level=row["level"],
@@ -99,7 +160,7 @@ def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
             evidence_known_at=row["evidence_known_at"],
             decided_at=row["decided_at"],
         )
-        for row in rows
+        for row in found.to_pylist()
     ]
 
 

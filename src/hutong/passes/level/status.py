@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hutong.errors import BadInput
 
 from ..rulebook.evidence import Evidence
-from ..rulebook.rulebook import LevelDecision, Rulebook, decide_level
+from ..rulebook.rulebook import UNKNOWN, LevelDecision, Rulebook, decide_level
 from . import health
 from .fact import FACTS, Evidences, column_types, known_last, window
 
@@ -40,6 +40,18 @@ class PersonStatus:
     def explain(self, rulebook: Rulebook) -> LevelDecision:
         """The decision with its sentences, made again from the same facts."""
         return decide_level(rulebook, self.facts, evidence_dates=self.evidence_dates)
+
+    def follows_from(self, rulebook: Rulebook) -> bool:
+        """Whether the rules give this level, by these rules, from the facts beside it; else it was written by hand.
+
+        Args:
+            rulebook: the version that the status names.
+        """
+        try:
+            decided = self.explain(rulebook)
+        except BadInput:  # facts that the rulebook can't read give no level
+            return (self.level, self.rule_ids) == (UNKNOWN, ())
+        return (self.level, self.rule_ids) == (decided.level, decided.rule_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,19 @@ def statuses(facts: ibis.Table, rulebook: Rulebook, as_of: date) -> ibis.Table:
         version=ibis.literal(rulebook.version),
         as_of=ibis.literal(as_of),
     )
+
+
+def not_following(stored: ibis.Table, rulebook: Rulebook) -> ibis.Table:
+    """As :meth:`PersonStatus.follows_from` for many at once: ``pseudonym`` of those whose level the rules don't give.
+
+    Args:
+        stored: rows of ``person_status`` of this version of the rulebook.
+    """
+    from .population import level_expression
+
+    decided = level_expression(rulebook, stored.rename(stored_level="level", stored_rule_ids="rule_ids"))
+    same = decided.level.identical_to(decided.stored_level) & decided.rule_ids.identical_to(decided.stored_rule_ids)
+    return decided.filter(~same).select("pseudonym")
 
 
 def read_status(row: Mapping[str, Any]) -> PersonStatus:

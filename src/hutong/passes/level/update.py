@@ -80,7 +80,7 @@ def newest_rows(parts: list[Any], persons: Any = None) -> ibis.Table:
     """
     import ibis
 
-    rows = [_whole(part).select(*STATUS_COLUMNS) for part in parts]
+    rows = [whole(part).select(*STATUS_COLUMNS) for part in parts]
     if persons is not None:
         rows = [part.semi_join(persons, "pseudonym") for part in rows]
     every = ibis.union(*rows) if len(rows) > 1 else rows[0]
@@ -93,7 +93,7 @@ def lacks_facts(part: Any) -> bool:
     return not set(column_types()) <= set(part.columns)
 
 
-def _whole(part: Any) -> Any:
+def whole(part: Any) -> ibis.Table:
     """The table with all columns of facts: what was not computed when it was written is not known."""
     import ibis
 

@@ -6,7 +6,7 @@ The root is signed in the same transaction, so there is never an entry without a
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -160,6 +160,21 @@ class Log:
         with self._records.reading() as connection:
             rows = connection.execute(query.limit(max(1, min(limit, PAGE)))).all()
         return [Entry(row.idx, row.data) for row in rows]
+
+    def since(self, kinds: Collection[str], at: datetime) -> list[Entry]:
+        """Entries of some kinds from an instant on, the oldest first. See also :meth:`require_covered`."""
+        wanted = (log_entry.c.kind.in_(kinds), log_entry.c.at >= at)
+        query = sa.select(log_entry.c.idx, log_entry.c.data).where(*wanted).order_by(log_entry.c.idx)
+        with self._records.reading() as connection:
+            return [Entry(row.idx, row.data) for row in connection.execute(query)]
+
+    def require_covered(self, entry: Entry) -> None:
+        """Refuse an entry that the signed checkpoint does not cover: it was written past the log. Raises Tampered."""
+        with self._records.reading() as connection:
+            covered = connection.execute(sa.select(log_head.c.size)).scalar_one()
+        if not 0 <= entry.index < covered:
+            raise Tampered(f"Entry {entry.index} of the log was altered.", "Restore the records.")
+        self.prove(entry.index).verify(self.key)
 
     def kinds(self) -> dict[str, int]:
         """How many entries of each kind there are."""

@@ -1,0 +1,262 @@
+"""Recolouring by hand without a rule: the ways past the actions, into the records and into the lake, are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import sqlalchemy as sa
+
+from hutong.errors import Tampered
+from hutong.node import Node
+from hutong.passes.appeal import actions as appeals
+from hutong.passes.appeal import correction_actions as corrections
+from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal.appeal import Subject
+from hutong.passes.appeal.correction import LevelChange, LevelOverride
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import batch_actions
+from hutong.passes.level import actions as level_actions
+from hutong.passes.level import queries as level_queries
+from hutong.passes.level.status import TABLE
+from hutong.passes.level.update import HISTORY
+from hutong.storage import schema
+from hutong.trust.authorisation import Actor
+from hutong.trust.signing import canonical_json
+from tests.cli.conftest import CommandLine
+from tests.conftest import NewNode
+from tests.kept import Kept
+from tests.passes import region
+from tests.passes.region import AS_OF, LI, WANG
+from tests.web.test_pages_passes import again
+
+Hand = Callable[[Node], None]
+R5 = Actor("R5", "account", frozenset({"resident"}), "tw")
+
+
+@pytest.fixture
+def node(new_region: NewNode, records: str) -> Node:
+    return new_region()
+
+
+def level(node: Node, number: str) -> str:
+    return appeal_queries.level_in_force(node, region.pseudonym(node, number)).level
+
+
+def rewritten(node: Node, number: str, **values: Any) -> pa.Table:
+    """The levels with other values in one person's row, which says to be newer than all others."""
+    values = {"run": 99, **values}
+    rows = node.engine.to_arrow(node.engine.table(TABLE))
+    named = [row | (values if row["pseudonym"] == region.pseudonym(node, number) else {}) for row in rows.to_pylist()]
+    return pa.Table.from_pylist(named, schema=rows.schema)
+
+
+def replaced(**values: Any) -> Hand:
+    """Values in the row of R5."""
+    return lambda node: node.lake.replace(TABLE, rewritten(node, "R5", **values))
+
+
+def appended(number: str, **values: Any) -> Hand:
+    """The same as one more row of the history."""
+
+    def write(node: Node) -> None:
+        rows = rewritten(node, number, **values)
+        mine = pc.field("pseudonym") == region.pseudonym(node, number)
+        history = node.engine.to_arrow(node.engine.table(HISTORY)).schema
+        more = {"previous_level": "high", "changed": True, "evidence_known_at": None}
+        added = [row | more for row in rows.filter(mine).to_pylist()]
+        node.lake.append(HISTORY, pa.Table.from_pylist(added, schema=history), high_water=99)
+
+    return write
+
+
+def write_override(node: Node, **values: Any) -> None:
+    """An override that meets each check of the database, past the actions."""
+    good = {
+        "id": "byhand",
+        "pseudonym": region.pseudonym(node, "R5"),
+        "level": "low",
+        "against": "high",
+        "rulebook": "dengue-3@1.1.0",
+        "rule_id": "appeal-upheld",
+        "reason": "Because.",
+        "actor": "li",
+        "second": "wang",
+        "made_at": node.clock(),
+        "ends_at": node.clock() + timedelta(days=7),
+    }
+    with node.records.writing() as connection:
+        connection.execute(schema.level_override.insert().values(**good | values))
+
+
+def overridden(**values: Any) -> Hand:
+    return lambda node: write_override(node, **values)
+
+
+def with_an_entry(node: Node) -> None:
+    """An override and an entry of the log that tells of it, beside the tree that is signed."""
+    write_override(node)
+    with node.records.reading() as connection:
+        row = connection.execute(sa.select(schema.level_override)).mappings().one()
+    found = LevelOverride(**row)
+    body = {"kind": "level.overridden", "by": "li", "at": found.made_at.isoformat(), **found.event()}
+    with node.records.writing() as connection:
+        entry = {"idx": node.log.size() + 9, "kind": body["kind"], "at": found.made_at, "data": canonical_json(body)}
+        connection.execute(schema.log_entry.insert().values(**entry))
+
+
+def of_another(node: Node) -> None:
+    """A true override, moved to somebody else."""
+    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", node.clock() + timedelta(days=7))
+    corrections.override_level(node, by=LI, second=WANG, person="R6", change_to=change)
+    to = region.pseudonym(node, "R5")
+    with node.records.writing() as connection:
+        connection.execute(schema.level_override.update().values(pseudonym=to))
+
+
+def revived(node: Node) -> None:
+    """A true override that was ended, as if it had not been."""
+    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", node.clock() + timedelta(days=7))
+    made = corrections.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
+    corrections.end_override(node, by=LI, second=WANG, override_id=made.id)
+    with node.records.writing() as connection:
+        connection.execute(schema.level_override.update().values(ended_at=None))
+
+
+def replaced_override(node: Node) -> None:
+    """A true override that another one has replaced, in its place again."""
+    for said, days in (("low", 7), ("medium", 6)):
+        rule = "appeal-upheld"
+        change = LevelChange(said, rule, "A wrong thermometer.", node.clock() + timedelta(days=days))
+        corrections.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
+    table = schema.level_override
+    with node.records.writing() as connection:
+        connection.execute(table.delete().where(table.c.level == "medium"))
+        connection.execute(table.update().values(ended_at=None))
+
+
+def late_appeal(node: Node) -> None:
+    """An appeal of two weeks ago that nobody filed."""
+    true = appeals.file_appeal(node, by=R5, person="R5", subject=Subject.LEVEL, statement="I had no fever at all.")
+    document = true.document() | {"id": "byhand", "reached": {"filed": "2026-02-16T00:00:00+00:00"}}
+    with node.records.writing() as connection:
+        connection.execute(
+            schema.appeal.insert().values(
+                id="byhand", emergency=true.emergency, pseudonym=true.pseudonym, state="filed", body=document,
+                filed_at=datetime.fromisoformat("2026-02-16T00:00:00+00:00"), due_at=node.clock(),
+            )
+        )  # fmt: skip
+
+
+HANDS: dict[str, Hand] = {
+    "another level": replaced(level="low"),
+    "no level of the rulebook": replaced(level="green", rule_ids="appeal-upheld"),
+    "a lower level and no rule": replaced(level="low", rule_ids=""),
+    "another rule": replaced(rule_ids="test-0-7"),
+    "a version that never was": replaced(level="low", version="9.9.9"),
+    "a rulebook that never was": replaced(level="low", rulebook="mine"),
+    "a newer row of the history": appended("R5", level="low", rule_ids=""),
+    "an override": overridden(),
+    "an override by an invented rule": overridden(rule_id="because"),
+    "an override by a rule of another level": overridden(rule_id="test-0-7"),
+    "an override of another rulebook's version": overridden(rulebook="dengue-3@7.0.0"),
+    "an override for half a year": overridden(ends_at=datetime.fromisoformat("2026-09-01T00:00:00+00:00")),
+    "an override with an entry beside the log": with_an_entry,
+    "another's override": of_another,
+    "an override that was ended": revived,
+    "an override that was replaced": replaced_override,
+    "an appeal that nobody filed": late_appeal,
+}
+
+
+def undone(node: Node, levels: pa.Table, history: pa.Table) -> None:
+    """Records and lake as they were; what the actions said in the log stays."""
+    with node.records.writing() as connection:
+        connection.execute(sa.delete(schema.level_override))
+        connection.execute(sa.delete(schema.appeal))
+        connection.execute(sa.delete(schema.log_entry).where(schema.log_entry.c.idx >= node.log.size()))
+    node.lake.replace(TABLE, levels)
+    node.lake.replace(HISTORY, history)
+
+
+def passes(node: Node) -> int:
+    with node.records.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(schema.issued_pass)).scalar_one())
+
+
+def test_no_level_that_was_written_by_hand_is_believed(node: Node) -> None:
+    levels, history = (node.engine.to_arrow(node.engine.table(name)) for name in (TABLE, HISTORY))
+    old = pass_actions.issue_pass(node, by=LI, person="R5")
+    attempts: list[Callable[[], object]] = [
+        lambda: corrections.read_level(node, by=R5, person="R5"),
+        lambda: pass_actions.issue_pass(node, by=LI, person="R5"),
+        lambda: batch_actions.renew_pass(node, by=LI, pass_id=old.pass_id),
+    ]
+    for name, hand in HANDS.items():
+        hand(node)
+        before = passes(node)
+        for attempt in attempts:
+            with pytest.raises(Tampered) as told:
+                attempt()
+            assert told.value.do, name
+        batch = batch_actions.issue_batch(node, by=LI, persons=["R1", "R5"])
+        assert [one.person for one in batch.passes] == ["R1"], name  # nobody else's matter
+        assert dict(batch.refused) == {"R5": told.value.what}, name
+        assert passes(node) == before + 1, name
+        undone(node, levels, history)
+        assert level(node, "R5") == "high", name
+
+
+def test_what_was_written_by_hand_is_undone_by_the_remedy_that_is_told(new_region: NewNode) -> None:
+    node = new_region()
+    replaced(level="low")(node)
+    with pytest.raises(Tampered, match="Decide the levels again"):
+        level(node, "R5")
+    level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+    assert level(node, "R5") == "high"
+    write_override(node)
+    with pytest.raises(Tampered, match="End it with two persons"):
+        level(node, "R5")
+    corrections.end_override(node, by=LI, second=WANG, override_id="byhand")
+    assert level(node, "R5") == "high"
+
+
+def test_a_row_among_many_is_found_by_one_query(new_region: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = new_region()
+    names = {number: region.pseudonym(node, number) for number in region.RESIDENTS}
+    replaced(level="low", rule_ids="")(node)
+    one_by_one = level_queries.person_statuses(node, list(names.values()))
+    monkeypatch.setattr(level_queries, "FEW", 0)
+    at_once = level_queries.person_statuses(node, list(names.values()))
+    assert at_once == one_by_one
+    assert at_once.altered == {names["R5"]} and len(at_once.statuses) == len(names) - 1
+    batch = batch_actions.issue_batch(node, by=LI, persons=list(names))
+    assert dict(batch.refused).keys() == {"R4", "R5"} and "altered" in dict(batch.refused)["R5"]
+
+
+def test_every_door_says_that_it_was_altered(kept: Kept) -> None:
+    doors = again(kept)
+    appended("R1", level="low", rule_ids="")(doors.node)
+    client, header = doors.client(), doors.header("R1")
+    for method, path in (
+        ("GET", "/api/health-code/health"),
+        ("POST", "/api/health-code/issue"),
+        ("POST", "/api/passes"),
+        ("GET", "/api/passes/level-history"),
+    ):
+        answer = client.request(method, path, headers=header, json={"person": "R1"} if method == "POST" else None)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:hutong:problem:tampered"), path
+        assert "altered" in answer.json()["title"] and "Decide the levels again" in answer.json()["detail"]
+    browser, said = doors.client("R1"), {"en": "A level in the lake was altered", "zh": "数据湖中的一个等级被篡改"}
+    for language, words in said.items():
+        for page in ("pass", "appeals"):
+            answer = browser.get(f"/{language}/{page}")
+            assert (answer.status_code, words in answer.text) == (422, True), page
+    folder = doors.node.settings.folder
+    doors.node.close()
+    told = CommandLine()("levels", "show", "R1", "--node", folder)
+    assert (told.code, told.out, "altered" in told.err) == (Tampered.exit_code, "", True)
