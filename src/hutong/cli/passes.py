@@ -172,12 +172,16 @@ def read(
         Path | None,
         typer.Option(help="Folder of the EU's published schemas, <version>.json, and valueSets.json, to check with."),
     ] = None,
+    revocations: Annotated[
+        Path | None,
+        typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their filters; file or folder."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
     from hutong.passes.credential.read import read_pass
 
-    found = read_pass([_given(part) for part in what], keys=key or [], reference=dcc)
+    found = read_pass([_given(part) for part in what], keys=key or [], reference=dcc, revocations=revocations)
     state = {True: "valid", False: "does not fit", None: "not checked: no key fits"}[found.signature_valid]
     show(
         as_json,
@@ -194,6 +198,7 @@ def read(
         },
         f"{found.kind} by {found.issuer or 'nobody named'}; signature {state}",
         *(["■ revoked by its issuer"] if found.revoked else []),
+        *(["on none of the revocation lists at hand"] if found.revoked is False else []),
         f"issued {found.issued_at or 'not said'}, expires {found.expires_at or 'not said'}",
         *(_disclosed(found.payload["facts"]) if found.claims else ()),
         *(f"  note: {warning}" for warning in found.warnings),

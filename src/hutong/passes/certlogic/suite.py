@@ -17,6 +17,7 @@ import orjson
 
 from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 
+from ..files import read_file
 from .evaluate import compile_rule
 from .rule_set import as_json
 
@@ -169,14 +170,7 @@ def _external(test: dict[str, Any], pool: list[Any], where: str) -> dict[str, An
 
 def _load(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise NotFound(f"The file {path.name} cannot be read.", "Check the folder.") from error
-    if len(raw) > MAX_FILE_BYTES:
-        raise LimitExceeded(f"{path.name} is larger than {MAX_FILE_BYTES} bytes.", "Split it.")
-    try:
-        return orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+        return orjson.loads(read_file(path, limit_bytes=MAX_FILE_BYTES).removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise BadInput(f"{path.name} is not JSON.", "Correct the file.") from error
 

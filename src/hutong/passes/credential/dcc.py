@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
+from hutong.errors import BadInput, NotFound
+
+from ..files import read_file
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -87,7 +89,7 @@ class Schemas:
         for path in sorted(folder.glob("*.json")):
             if _VERSION.fullmatch(path.stem):
                 try:
-                    schema = _as_read(orjson.loads(_content(path)))
+                    schema = _as_read(orjson.loads(read_file(path, limit_bytes=MAX_FILE_BYTES)))
                     found[_version(path.stem)] = jsonschema_rs.Draft202012Validator(
                         schema, validate_formats=True, formats=_FORMATS
                     )
@@ -141,7 +143,7 @@ class Reference:
         inner = folder / "schemas"
         path = folder / "valueSets.json"
         try:
-            value_sets = orjson.loads(_content(path)) if path.is_file() else {}
+            value_sets = orjson.loads(read_file(path, limit_bytes=MAX_FILE_BYTES)) if path.is_file() else {}
         except orjson.JSONDecodeError:
             value_sets = None
         if not isinstance(value_sets, dict):
@@ -153,17 +155,6 @@ class Reference:
         payload = normalise(payload)
         found = self.schemas.check(payload)
         return (*found, *check_value_sets(payload, self.value_sets)) if isinstance(payload, Mapping) else found
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise LimitExceeded(f"{path.name} is larger than 4 MiB.", "Give the published file.")
-    return content
 
 
 def _as_read(schema: Any) -> Any:

@@ -8,7 +8,6 @@ that the issuer revoked, ``.well-known/crl/<kid>.json``, one for each of its key
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
+from hutong.errors import BadInput, LimitExceeded, NotFound
 
+from ..files import files_in, read_file
 from .key_sources import KeySource, gather, read_keys
 
 MAX_BYTES = 50_000_000
-MAX_FILES = 10_000
 _SET_NAMES = ("jwks.json", "jwks.public.json")
 _SET_FOLDERS = (".well-known", "well-known")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?")
@@ -52,7 +51,7 @@ def read_key_files(path: Path) -> KeySource:
 def _sources(folder: Path, revocations: dict[tuple[str, str], Any]) -> Iterator[KeySource]:
     """What each file of a folder holds; the lists of revoked cards are put into ``revocations``."""
     left = MAX_BYTES
-    for file in _files(folder):
+    for file in files_in(folder):
         content = _content(file, left)
         left -= len(content)
         place = file.relative_to(folder)
@@ -103,29 +102,8 @@ def _list_of(content: bytes) -> Any:
         return {}
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Files in the order of their names; links to folders are not followed."""
-    count = 0
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            count += 1
-            if count > MAX_FILES:
-                raise LimitExceeded(
-                    f"The folder holds more than {MAX_FILES} files.", "Give the folder of fewer issuers."
-                )
-            if (Path(place) / name).is_file():
-                yield Path(place) / name
-
-
 def _content(path: Path, limit_bytes: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(limit_bytes + 1)
-    except FileNotFoundError:
-        raise NotFound(f"There is no key file at {path}.", "Check the path.") from None
-    except OSError as error:
-        raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
-    if len(content) > limit_bytes:
-        raise LimitExceeded("The key files hold more than 50 MB.", "Give the keys of fewer issuers.")
-    return content
+        return read_file(path, limit_bytes=limit_bytes)
+    except LimitExceeded:
+        raise LimitExceeded("The key files hold more than 50 MB.", "Give the keys of fewer issuers.") from None

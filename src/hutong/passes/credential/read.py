@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, LimitExceeded
 
-from . import cbor, cose, dcc, hcert, level_pass, shc, shc_rules
+from . import cbor, cose, dcc, dcc_revocation, hcert, level_pass, shc, shc_rules
 from .keys import KeyRing, VerificationKey
 
 MAX_TEXT = 262_144
@@ -40,8 +40,9 @@ class ReadPass(NamedTuple):
         warnings: what a reader should know, one sentence each.
         key: the key that verified it; None unless ``signature_valid``.
         claims: the pass itself, when it is Hutong's own.
-        revoked: of a SMART Health Card that a key verifies: whether it is on the key's revocation list. None: the list
-            is not at hand, or cannot be relied on; of other kinds always, for that is the verifier's part.
+        revoked: of a SMART Health Card that a key verifies, and of an EU DCC whose signature is not known to be wrong:
+            whether it is on a revocation list of its key. None: no such list is at hand, or it cannot be relied on; of
+            other kinds always, for that is the verifier's part.
     """
 
     kind: str
@@ -62,6 +63,7 @@ def read_pass(
     *,
     keys: KeyRing | Iterable[Any] | Path = (),
     reference: dcc.Reference | Path | None = None,
+    revocations: dcc_revocation.RevocationLists | Path | None = None,
 ) -> ReadPass:
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
@@ -71,23 +73,29 @@ def read_pass(
         keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, paths of files or folders of them
             (:meth:`KeyRing.of` takes more), or a ready :class:`KeyRing`.
         reference: schemas and value sets of the EU DCC, or their folder; what does not fit them is a warning.
+        revocations: revocation lists of the EU DCC, or their file or folder (``RevocationLists.load``). Those of cards
+            lie among the keys.
 
     Raises:
-        BadInput: not a pass, or not well formed; something among the keys that is none.
+        BadInput: not a pass, or not well formed; something among the keys or lists that is none.
         LimitExceeded: longer, deeper or larger inflated than allowed.
-        NotFound, Unavailable: a path among the keys where nothing can be read.
+        NotFound, Unavailable: a path where nothing can be read.
     """
     ring = KeyRing.of(keys)
     if isinstance(reference, Path):
         reference = dcc.Reference.load(reference)
-    found = _read(text_of(text), ring, reference)
+    if isinstance(revocations, Path):
+        revocations = dcc_revocation.RevocationLists.load(revocations)
+    found = _read(text_of(text), ring, reference, revocations)
     return found._replace(warnings=found.warnings + ring.notes[:MAX_WARNINGS]) if ring.notes else found
 
 
-def _read(text: str, ring: KeyRing, reference: dcc.Reference | None) -> ReadPass:
+def _read(
+    text: str, ring: KeyRing, reference: dcc.Reference | None, lists: dcc_revocation.RevocationLists | None
+) -> ReadPass:
     shown = text.strip(_EDGES)
     if shown.startswith(hcert.PREFIX):
-        return _read_hcert(shown, ring, reference)
+        return _read_hcert(shown, ring, reference, lists)
     if shown[:4].upper() == hcert.PREFIX:
         raise BadInput("The prefix HC1: must be upper case.", "Scan the code again.")
     if shown.startswith("B64:") or shown.startswith('{"data"') or re.match(r'\{\s*"data"\s*:', shown):
@@ -133,7 +141,9 @@ def _to_text(data: bytes) -> str:
         raise BadInput("The bytes are neither text nor a PNG or JPEG picture.", "Give the picture itself.") from None
 
 
-def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> ReadPass:
+def _read_hcert(
+    text: str, ring: KeyRing, reference: dcc.Reference | None, lists: dcc_revocation.RevocationLists | None
+) -> ReadPass:
     if re.search(rf"[\t\r\n]{hcert.PREFIX}", text):  # not after a space: that is a sign of base45
         raise BadInput("The text holds more than one pass.", "Give one pass at a time.")
     container, *disclosures = text.split("~")
@@ -141,7 +151,7 @@ def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> Re
     claims = hcert.read_claims(message.payload)
     valid, key = cose.verify(message, ring)
     warnings = _warnings(message, claims)
-    own = None
+    own, revoked = None, None
     if level_pass.CLAIM in claims.contents:
         own = level_pass.parse(claims)
         kind, payload = "hutong", _own_payload(own, level_pass.read_facts(own, disclosures))
@@ -151,6 +161,10 @@ def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> Re
         kind, payload = _foreign_payload(claims)
         warnings += _key_warnings(key, claims, payload if kind == "eu-dcc" else {})
         warnings += _content_warnings(payload, reference) if kind == "eu-dcc" else ()
+        if kind == "eu-dcc" and lists is not None and valid is not False:
+            hashes = dcc_revocation.hashes_of(message, claims.issuer, payload)
+            revoked, told = lists.find(message.key_id, claims.issuer, hashes)
+            warnings += (told,) if told else ()
     return ReadPass(
         kind=kind,
         payload=payload,
@@ -162,6 +176,7 @@ def _read_hcert(text: str, ring: KeyRing, reference: dcc.Reference | None) -> Re
         warnings=warnings,
         key=key,
         claims=own,
+        revoked=revoked,
     )
 
 

@@ -1,0 +1,247 @@
+"""Revocation of EU Digital COVID Certificates: lists of hashes by key, from files at hand.
+
+A certificate is on a list by one of three hashes (EU DCC gateway, revocation, hash types), each the first 16 bytes of
+SHA-256: ``UCI`` of its certificate identifier, ``COUNTRYCODEUCI`` of the issuing country and that identifier,
+``SIGNATURE`` of its signature (of an ECDSA signature: of r alone). Two forms of lists are read: *batches* of the
+gateway, taken out of their CMS signature (``{country, kid, hashType, entries: [{hash}]}``), and *partitions* of a
+national distribution service (``{kid, x, y, chunks}``), whose Bloom filters lie beside them under any name: a slice is
+found by the SHA-256 that its partition states.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from hutong.errors import BadInput, LimitExceeded, NotFound
+
+from ..files import files_in, read_file
+from . import bloom
+from .cose import Sign1
+
+MAX_FILE_BYTES = 2**25
+MAX_TOTAL_BYTES = 2**28
+MAX_HASHES = 2_000_000
+HASH_BYTES = 16
+HASH_TYPES = ("SIGNATURE", "UCI", "COUNTRYCODEUCI")
+UNKNOWN_KEY = "UNKNOWN_KID"
+_GROUPS = ("v", "t", "r")
+_BLOOM_FILTER = "BLOOMFILTER"
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
+
+ANOTHER_KEY = "None of the revocation lists at hand is for the key of this certificate."
+NOT_WHOLE = "The revocation lists of its key are not whole: a slice is missing, or of a kind that is not read here."
+BY_FILTER = "A Bloom filter revokes it; such a filter also holds a few that were never revoked."
+
+
+class Hash(NamedTuple):
+    """One hash by which a certificate may be listed: of HASH_TYPES, and its 16 bytes."""
+
+    type: str
+    value: bytes
+
+
+class Slice(NamedTuple):
+    """One filter, and the hexadecimal digits with which the hashes in it begin."""
+
+    prefix: str
+    bloom: bloom.BloomFilter
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationLists:
+    """What the lists at hand hold, by the 8 bytes of a key id.
+
+    Attributes:
+        listed: hashes by key id, or by country where a batch names no key.
+        slices: Bloom filters by key id.
+        incomplete: key ids of which a slice is missing or of another kind.
+    """
+
+    listed: Mapping[bytes | str, frozenset[Hash]]
+    slices: Mapping[bytes, tuple[Slice, ...]]
+    incomplete: frozenset[bytes]
+
+    @classmethod
+    def load(cls, path: Path) -> RevocationLists:
+        """Read a file, or all files in a folder and below it.
+
+        Raises:
+            NotFound: no such file, or no list in the folder.
+            BadInput: JSON that is no revocation list, a hash or key id that is none, a damaged filter.
+            LimitExceeded: more than 10,000 files, 32 MiB in one, 256 MiB in all, or two million hashes.
+            Unavailable: the disk does not let it be read.
+        """
+        documents: list[tuple[str, Any]] = []
+        others: dict[str, bytes] = {}
+        left = MAX_TOTAL_BYTES
+        for file in files_in(path) if path.is_dir() else (path,):
+            content = read_file(file, limit_bytes=min(MAX_FILE_BYTES, left))
+            left -= len(content)
+            if content[:32].lstrip(_BEFORE_JSON)[:1] in (b"{", b"["):
+                documents.append((file.name, _json(content, file.name)))
+            else:
+                others[hashlib.sha256(content).hexdigest()] = content
+        if not documents:
+            raise NotFound(f"No revocation list is in {path}.", "Give batches or partitions as JSON.")
+        listed: dict[bytes | str, set[Hash]] = {}
+        slices: dict[bytes, list[Slice]] = {}
+        incomplete: set[bytes] = set()
+        count = 0
+        for name, document in documents:
+            for entry in document if isinstance(document, list) else (document,):
+                if _has(entry, "entries"):
+                    for key, found in _batch(entry, name):
+                        count += 1
+                        listed.setdefault(key, set()).add(found)
+                        if count > MAX_HASHES:
+                            raise LimitExceeded(f"More than {MAX_HASHES} hashes are listed.", "Give fewer lists.")
+                elif _has(entry, "chunks"):
+                    key, found_slices, is_whole = _partition(entry, name, others)
+                    slices.setdefault(key, []).extend(found_slices)
+                    incomplete |= set() if is_whole else {key}
+                else:
+                    raise _refused(name)
+        return cls(
+            {key: frozenset(found) for key, found in listed.items()},
+            {key: tuple(found) for key, found in slices.items()},
+            frozenset(incomplete),
+        )
+
+    def find(self, key_id: bytes | None, country: str | None, hashes: Sequence[Hash]) -> tuple[bool | None, str | None]:
+        """Whether a certificate is listed, and what a reader should know of that.
+
+        Args:
+            key_id: as its message names the key; country: its issuer.
+            hashes: of :func:`hashes_of`.
+
+        Returns:
+            True: listed. False: lists for its key are at hand, and it is on none of them. None: it can't be known.
+        """
+        key = _key_bytes(key_id)
+        exact = self.listed.get(key, frozenset()) | self.listed.get(country or "", frozenset())
+        if not exact.isdisjoint(hashes):
+            return True, None
+        filters = self.slices.get(key, ())
+        if any(
+            one.prefix == item.value.hex()[: len(one.prefix)] and one.bloom.might_contain(item.value)
+            for one in filters
+            for item in hashes
+        ):
+            return True, BY_FILTER
+        if key in self.incomplete:
+            return None, NOT_WHOLE
+        return (False, None) if key in self.listed or key in self.slices else (None, ANOTHER_KEY)
+
+
+def hashes_of(message: Sign1, issuer: str | None, content: Mapping[str, Any]) -> tuple[Hash, ...]:
+    """All hashes by which a certificate may be listed.
+
+    The issuing country is the issuer's and, where an entry names another (``co``), that one too: verifiers differ.
+    """
+    signature = message.signature
+    signed = signature[: len(signature) // 2] if message.algorithm == "ES256" else signature
+    found = [Hash("SIGNATURE", _digest(signed))]
+    for group in _GROUPS:
+        entries = content.get(group)
+        for entry in entries if isinstance(entries, list) else ():
+            identifier = entry.get("ci") if isinstance(entry, Mapping) else None
+            if isinstance(identifier, str):
+                found.append(Hash("UCI", _digest(identifier.encode())))
+                countries = {one for one in (issuer, entry.get("co")) if isinstance(one, str)}
+                found += [Hash("COUNTRYCODEUCI", _digest((one + identifier).encode())) for one in sorted(countries)]
+    return tuple(found)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:HASH_BYTES]
+
+
+def _json(content: bytes, name: str) -> Any:
+    try:
+        return orjson.loads(content.lstrip(_BEFORE_JSON))
+    except orjson.JSONDecodeError:
+        raise BadInput(f"{name} is not JSON.", "Fetch it again.") from None
+
+
+def _has(entry: Any, member: str) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("kid"), str) and member in entry
+
+
+def _batch(batch: Mapping[str, Any], name: str) -> Iterator[tuple[bytes | str, Hash]]:
+    """The hashes of a batch of the gateway, each with the key id that it is for, or the country."""
+    hash_type, entries, country = batch.get("hashType"), batch.get("entries"), batch.get("country")
+    if hash_type not in HASH_TYPES or not isinstance(entries, list):
+        raise _refused(name)
+    key: bytes | str
+    if batch["kid"] == UNKNOWN_KEY:
+        if not isinstance(country, str) or not country:
+            raise _refused(name)
+        key = country
+    else:
+        key = _key_id(batch["kid"], name)
+    for entry in entries:
+        value = _decoded(entry.get("hash")) if isinstance(entry, Mapping) else None
+        if value is None or len(value) != HASH_BYTES:
+            raise BadInput(f"A hash in {name} is not of 16 bytes in base64.", "Fetch the list again.")
+        yield key, Hash(hash_type, value)
+
+
+def _partition(
+    partition: Mapping[str, Any], name: str, contents: Mapping[str, bytes]
+) -> tuple[bytes, list[Slice], bool]:
+    """Key id and filters of a partition, and whether all of its slices are at hand."""
+    coordinates = [partition.get(axis) for axis in ("x", "y")]
+    chunks = partition["chunks"]
+    if not isinstance(chunks, Mapping) or not all(one is None or isinstance(one, str) for one in coordinates):
+        raise _refused(name)
+    prefix = "".join(one for one in coordinates if one and one != "null").lower()
+    found, is_whole = [], True
+    for chunk in chunks.values():
+        for entry in chunk.values() if isinstance(chunk, Mapping) else (None,):
+            if not isinstance(entry, Mapping) or not isinstance(entry.get("hash"), str):
+                raise _refused(name)
+            content = contents.get(entry["hash"].lower())
+            if entry.get("type") != _BLOOM_FILTER or content is None:
+                is_whole = False
+            else:
+                found.append(Slice(prefix, bloom.BloomFilter.read(content)))
+    return _key_id(partition["kid"], name), found, is_whole
+
+
+def _key_id(text: str, name: str) -> bytes:
+    key = _decoded(text)
+    if not key:
+        raise BadInput(f"A key id in {name} is not base64.", "Fetch the list again.")
+    return key
+
+
+def _key_bytes(key_id: bytes | None) -> bytes:
+    """A key id as lists name it: some messages carry its base64 as text."""
+    if key_id is None:
+        return b""
+    return (_decoded(key_id.decode("ascii", "replace")) or key_id) if len(key_id) in (11, 12) else key_id
+
+
+def _decoded(text: object) -> bytes | None:
+    """Bytes of base64 in either alphabet, padded or not; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _refused(name: str) -> BadInput:
+    return BadInput(
+        f"{name} is no revocation list of the EU DCC.", "Give batches of the gateway, or partitions with their slices."
+    )
