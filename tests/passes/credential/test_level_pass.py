@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -45,15 +46,49 @@ def test_sizes() -> None:
     assert picture.version_of(SIGNER.issue(claims)) <= 11
 
 
-def test_names_that_fit_fit_in_every_status_list() -> None:
-    """From list 256 on the index takes 9 bytes of CBOR in place of 5, and the picture may be one version larger."""
-    for list_number, most_bytes, most_version in ((0, 160, 11), (255, 160, 11), (256, 164, 12), (65_535, 164, 12)):
-        for position in range(0, 1 << 20, 99_991):
-            claims = make(rulebook="dengue-tnn", status_index=(list_number << 24) + position)
-            assert len(SIGNER.sign(claims)) <= most_bytes
-            assert picture.version_of(SIGNER.issue(claims)) <= most_version
-            with pytest.raises(LimitExceeded):
-                SIGNER.issue(dataclasses.replace(claims, rulebook="dengue-tnn-and-more"))
+LISTS = (0, 255, 256, 65_535)
+LAST_POSITION = (1 << 24) - 1
+
+
+@pytest.mark.parametrize("number", LISTS)
+def test_names_that_fit_fit_in_every_status_list(number: int) -> None:
+    for position in (0, 23, 255, 65_535, 99_991, (1 << 20) - 1, LAST_POSITION):
+        claims = make(os.urandom(8), rulebook="dengue-tnn", status_index=(number << 24) + position)
+        assert len(SIGNER.sign(claims)) <= 158
+        text = SIGNER.issue(claims)
+        assert picture.version_of(text) <= 11
+        read = read_pass(text, keys=RING).claims
+        assert read == claims and (read.status_list, read.status_position) == (number, position)
+        longest = dataclasses.replace(claims, rulebook="dengue-tnn7")
+        refused = dataclasses.replace(claims, rulebook="dengue-tnn-and-more")
+        assert picture.version_of(SIGNER.issue(longest)) <= 11
+        with pytest.raises(LimitExceeded):
+            SIGNER.issue(refused)
+        facts = dataclasses.replace(refused, digests=level_pass.digests_of(FACTS))
+        assert read_pass(SIGNER.issue(facts), keys=RING).claims == facts
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text("abcdefXYZ019", min_size=1, max_size=20), st.sampled_from(["0.0.1", "1.12.3", "24.300.9", "99999.9999.0"])
+)
+def test_what_is_issued_without_facts_always_fits(rulebook: str, version: str) -> None:
+    """Whatever the names are: at most 160 bytes and version 11-Q, or refused."""
+    claims = make(os.urandom(8), rulebook=rulebook, version=version, status_index=(65_535 << 24) + LAST_POSITION)
+    try:
+        text = SIGNER.issue(claims)
+    except LimitExceeded:
+        assert len(SIGNER.sign(claims)) >= 160
+        return
+    assert len(hcert.unpack(text)) <= 160 and picture.version_of(text) <= 11
+
+
+def test_a_pass_of_an_earlier_release_is_read_in_every_status_list() -> None:
+    """It wrote each index as a number of its own."""
+    entries = ["low", "r", [1, 0, 0], b"12345678", (300 << 24) + 7, b"1" * 12]
+    body = {1: "tw", 4: 1_900_000_000, 6: 1_800_000_000, -260: {level_pass.CLAIM: entries}}
+    read = read_pass(hcert.pack(cose.Signer(KEY, KEY_ID).sign(cbor.dumps(body))), keys=RING).claims
+    assert read is not None and (read.pass_id, read.status_list, read.status_position) == (b"12345678", 300, 7)
 
 
 def test_names_that_do_not_fit_the_picture_are_refused() -> None:
@@ -156,7 +191,12 @@ def test_a_pass_refuses_to_be_built_wrong(changes: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "entries",
-    [None, [], [1, 2, 3, 4, 5, 6], ["low", "r", [1, 2, "x"], b"12345678", 1, b"1" * 12], ["low"] * 6],
+    [
+        *(None, [], [1, 2, 3, 4, 5, 6], ["low", "r", [1, 2, "x"], b"12345678", 1, b"1" * 12], ["low"] * 6),
+        *(["low", "r", [1, 0, 0], joined, b"1" * 12] for joined in (b"", b"1234", b"1234567" + b"\xff" * 5)),
+        ["low", "r", [1, 0, 0], b"12345678\x00\xff\xff\xff\xff", b"1" * 12],  # an index that has a shorter form
+        ["low", "r", [1, 0, 0], b"12345678" + b"\xff" * 5, 7, b"1" * 12, [], []],
+    ],
 )
 def test_foreign_content_under_the_claim_key_is_refused(entries: object) -> None:
     payload = cbor.dumps({1: "tw", 4: 1_900_000_000, 6: 1_800_000_000, -260: {level_pass.CLAIM: entries}})

@@ -179,6 +179,7 @@ def _passes(site: Site) -> list[str]:
         tw.issue(now, status_index=7),
         tw.issue(now, status_index=POSITIONS_PAST),
         tw.issue(now, status_index=1 << 24),
+        tw.issue(now, status_index=(256 << 24) + 3),
         tw.issue(now, issuer="pe"),
         tw.issue(now, issuer="nobody"),
         tw.issue(now, rulebook="dengue-9"),
@@ -301,6 +302,14 @@ def _odd(site: Site) -> Iterator[str]:
         body = b"\x01" + issuer + b"\x04" + expires + b"\x06" + issued + b"\x39\x01\x03" + contents
         return (b"\xa5" if extra else b"\xa4") + body + extra
 
+    for index in (3, (256 << 24) + 3, (1 << 40) - 1, 1 << 40):
+        yield _signed(payload(field4=b"\x1b" + index.to_bytes(8)), site)
+        for joined in (b"8 random", b"7 bytes", b"sixteen bytes id", b"seventeen bytes i"):
+            held = cbor2.dumps(joined + (index % (1 << 40)).to_bytes(5))
+            entries = b"".join((*fields[:3], held, fields[5]))
+            yield _signed(payload(contents=b"\xa1\x38\x47\x85" + entries), site)
+            yield _signed(payload(contents=b"\xa1\x38\x47\x86" + entries + b"\x80"), site)
+            yield _signed(payload(contents=b"\xa1\x38\x47\x87" + entries + b"\x80\x80"), site)
     for value in map(bytes.fromhex, ODD_ITEMS.split()):
         changes: list[dict[str, bytes]] = [{f"field{place}": value} for place in range(6)]
         changes += [{f"time{place}": value} for place in range(2)]

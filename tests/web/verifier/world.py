@@ -57,7 +57,7 @@ class Region:
             level="low",
             rulebook=RULEBOOKS[self.id],
             version="1.0.0",
-            pass_id=b"a random id of 16"[:16],
+            pass_id=b"8 random",
             status_index=3,
             commitment=bytes(12),
         )

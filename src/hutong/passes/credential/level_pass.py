@@ -5,11 +5,14 @@ An HCERT (CWT in COSE_Sign1, ES256) with the private claim key -72 inside claim 
     [level, rulebook, version, pass id, status index, holder commitment, (digests)]
 
 The array is positional, for every byte makes the picture harder to scan: with an issuer, a level and a rulebook id of
-together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q, unless
-it carries further facts, which cost 17 bytes each. That holds for an issuer's first 256 status lists of a million
-passes; from there on the status index is 4 bytes longer, and the picture may be of version 12-Q. The
-holder commitment is the first 12 bytes of SHA-256 over pass id and holder secret: who shows the secret is the holder,
-and two passes of one holder share nothing, since the pass id is random.
+together at most 18 characters the signed message is at most 160 bytes and the picture at most QR version 11-Q, in every
+status list, unless it carries further facts, which cost 17 bytes each. CBOR writes a status index of 2³² and more (from
+an issuer's 257th list on) in 9 bytes in place of 5; those stand in 5 bytes after the pass id, in one byte string::
+
+    [level, rulebook, version, pass id and status index, holder commitment, (digests)]
+
+The holder commitment is the first 12 bytes of SHA-256 over pass id and holder secret: who shows the secret is the
+holder, and two passes of one holder share nothing, since the pass id is random.
 
 Further facts travel as salted digests (the way of RFC 9901) that the holder discloses one by one, appended to the
 text after ``~`` as base64url of CBOR ``[salt, name, value]``.
@@ -36,9 +39,13 @@ from . import cbor, cose, hcert
 from .keys import decode_base64url, encode_base64url
 
 CLAIM = -72
-MAX_MINIMAL_TEXT = 259  # alphanumeric capacity of QR version 11, error correction Q (ISO/IEC 18004, table 7)
+MAX_MINIMAL_BYTES = 159
+"""What always fits QR version 11, error correction Q: 259 characters (ISO/IEC 18004, table 7).
+
+Ids and a signature are random, so that zlib may add 11 bytes; base45 makes 255 characters of 170 bytes, after ``HC1:``.
+"""
 SHORT_INDEXES = 1 << 32  # CBOR writes those below in 5 bytes, and any other in 9
-_LONGER_INDEX_TEXT = 6  # characters that the 4 bytes more are in base45
+_INDEX_BYTES = 5
 COMMITMENT_BYTES = 12
 DIGEST_BYTES = 16
 SALT_BYTES = 16
@@ -164,17 +171,14 @@ class PassSigner:
         """``HC1:`` text of the pass.
 
         Raises:
-            LimitExceeded: the names are so long that a pass without facts would not fit QR version 11-Q; with an index
-                of 9 bytes, 12-Q.
+            LimitExceeded: the names are so long that a pass without facts might not fit QR version 11-Q.
         """
-        text = hcert.pack(self.sign(claims))
-        # Names that fitted an issuer's first pass fit all of them.
-        longest = MAX_MINIMAL_TEXT + (_LONGER_INDEX_TEXT if claims.status_index >= SHORT_INDEXES else 0)
-        if len(text) > longest and not claims.digests:
+        message = self.sign(claims)
+        if len(message) > MAX_MINIMAL_BYTES and not claims.digests:
             raise LimitExceeded(
                 "The pass does not fit its picture.", "Shorten issuer, level or rulebook id (together 18 characters)."
             )
-        return text
+        return hcert.pack(message)
 
 
 def issue(claims: LevelPass, key: ec.EllipticCurvePrivateKey, key_id: bytes) -> str:
@@ -187,8 +191,7 @@ def _payload(claims: LevelPass) -> bytes:
         None if claims.level == UNDER_REVIEW else claims.level,
         claims.rulebook,
         [int(part) for part in claims.version.split(".")],
-        claims.pass_id,
-        claims.status_index,
+        *_written_id(claims),
         claims.commitment,
     ]
     if claims.digests:
@@ -203,6 +206,24 @@ def _payload(claims: LevelPass) -> bytes:
     )
 
 
+def _written_id(claims: LevelPass) -> tuple[bytes, int] | tuple[bytes]:
+    """Pass id and status index, in 14 bytes either way for an id of 8."""
+    if claims.status_index < SHORT_INDEXES:
+        return claims.pass_id, claims.status_index
+    return (claims.pass_id + claims.status_index.to_bytes(_INDEX_BYTES, "big"),)
+
+
+def _with_index(entries: Sequence[Any]) -> Sequence[Any]:
+    """The entries with pass id and status index apart, where they are one byte string."""
+    if len(entries) in (5, 6) and type(entries[3]) is bytes and type(entries[4]) is bytes:
+        joined = entries[3]
+        index = int.from_bytes(joined[-_INDEX_BYTES:], "big")
+        if index < SHORT_INDEXES:  # one way of writing each, so that nothing is signed in two forms
+            raise _refused("the status index is not a position in a list")
+        return [*entries[:3], joined[:-_INDEX_BYTES], index, *entries[4:]]
+    return entries
+
+
 def parse(claims: hcert.Claims) -> LevelPass:
     """Pass that the claims of an HCERT hold.
 
@@ -210,8 +231,11 @@ def parse(claims: hcert.Claims) -> LevelPass:
         BadInput: no claim -72, or fields of another form.
     """
     entries = claims.contents.get(CLAIM)
-    if not (isinstance(entries, _ARRAY) and 6 <= len(entries) <= 7):
-        raise _refused("claim -72 is not an array of six or seven")
+    if not isinstance(entries, _ARRAY):
+        raise _refused("claim -72 is not an array")
+    entries = _with_index(entries)
+    if not 6 <= len(entries) <= 7:
+        raise _refused("claim -72 is not an array of five to seven")
     level, rulebook, version, pass_id, status_index, commitment = entries[:6]
     digests = entries[6] if len(entries) == 7 else ()
     if claims.issued_at is None or claims.expires_at is None:

@@ -16,7 +16,7 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
-from ..credential.level_pass import LIST_BITS, SHORT_INDEXES, LevelPass, PassSigner
+from ..credential.level_pass import LIST_BITS, LevelPass, PassSigner
 from ..documents import Document
 from ..issuance import own_lists
 from ..issuance import queries as pass_queries
@@ -148,11 +148,7 @@ def _risk_levels(node: Node) -> tuple[str, ...]:
 
 
 def _require_scannable(node: Node, rulebook: Rulebook) -> None:
-    """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident.
-
-    Of the newest list whose indexes are short: with a longer one, the picture may be larger (see ``level_pass``).
-    """
-    list_number = SHORT_INDEXES - 1 >> LIST_BITS
+    """Sign a pass of each level: names that don't fit the picture are refused now, not at the first resident."""
     signer = PassSigner(node.keys.passes, pass_queries.pass_key_id(node))
     for level in (*(one.code for one in rulebook.levels), UNDER_REVIEW):
         trial = LevelPass(
@@ -162,9 +158,8 @@ def _require_scannable(node: Node, rulebook: Rulebook) -> None:
             level=level,
             rulebook=rulebook.id,
             version=rulebook.version,
-            # Random as in a real pass: zeros would be compressed, and make room that is not there.
             pass_id=node.random(8),
-            status_index=(list_number << LIST_BITS) + int.from_bytes(node.random(4), "big") % own_lists.LIST_POSITIONS,
+            status_index=(own_lists.LAST_NUMBER << LIST_BITS) + own_lists.LIST_POSITIONS - 1,
             commitment=node.random(12),
         )
         signer.issue(trial)

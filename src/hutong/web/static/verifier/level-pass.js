@@ -1,6 +1,6 @@
 /**
  * Hutong's own pass: claim -72, an array of level, rulebook, version, pass id, status index, holder commitment and,
- * if any, digests of facts that the holder may disclose.
+ * if any, digests of facts that the holder may disclose. An index of 2³² or more stands in the 5 bytes after the pass id.
  */
 
 import { decodeBase64url, hex, sha256 } from "./bytes.js";
@@ -11,6 +11,8 @@ export const CLAIM = -72;
 /** Reserved by every node: an appeal was not decided in time. Its name would not fit, so it is written as null. */
 export const UNDER_REVIEW = "under-review";
 const LIST_BITS = 24;
+const SHORT_INDEXES = 2 ** 32;
+const INDEX_BYTES = 5;
 const MAX_FACTS = 32;
 const COMMITMENT_BYTES = 12;
 const DIGEST_BYTES = 16;
@@ -23,10 +25,23 @@ const isBytes = (value, least, most = least) => value instanceof Uint8Array && v
 const isSimple = (value) =>
   value instanceof cbor.Float || ["string", "number", "bigint", "boolean"].includes(typeof value);
 
+/** The entries with pass id and status index apart, where they are one byte string. */
+function withIndex(entries) {
+  const [level, rulebook, version, joined, ...rest] = entries;
+  if (entries.length < 5 || entries.length > 6 || !(joined instanceof Uint8Array && rest[0] instanceof Uint8Array)) {
+    return entries;
+  }
+  const index = joined.slice(-INDEX_BYTES).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (index < SHORT_INDEXES) throw refused("its status index");
+  return [level, rulebook, version, joined.slice(0, -INDEX_BYTES), index, ...rest];
+}
+
 /** The pass that the claims hold; throws bad-input for a field of another form. */
 export function parse(claims) {
-  const entries = claims.contents.get(CLAIM);
-  if (!Array.isArray(entries) || (entries.length !== 6 && entries.length !== 7)) throw refused("claim -72");
+  const found = claims.contents.get(CLAIM);
+  if (!Array.isArray(found)) throw refused("claim -72");
+  const entries = withIndex(found);
+  if (entries.length !== 6 && entries.length !== 7) throw refused("claim -72");
   const [written, rulebook, parts, passId, statusIndex, commitment] = entries;
   const level = written === null ? UNDER_REVIEW : written;
   const digests = entries.length === 7 ? entries[6] : [];
