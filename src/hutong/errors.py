@@ -45,15 +45,16 @@ class NotFound(HutongError):
 
 
 class Refused(HutongError):
-    """The policy says no; the reasons are part of the message and of ``reasons``."""
+    """The policy says no; the reasons are part of the message and of ``reasons``, ``policies`` are the ids of whose."""
 
     code = "refused"
     status = 403
     exit_code = 4
 
-    def __init__(self, what: str, do: str, reasons: tuple[str, ...] = ()) -> None:
+    def __init__(self, what: str, do: str, reasons: tuple[str, ...] = (), policies: tuple[str, ...] = ()) -> None:
         super().__init__(what, do)
         self.reasons = reasons
+        self.policies = policies
 
 
 class NotSignedIn(HutongError):

@@ -211,6 +211,9 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
     assert hutong.ok("follow", asked["id"], "--node", partner)["agreement_id"] == agreement
     delivered = hutong.ok("deliver", agreement, "--from", "tw", "--format", "csv", "--node", partner)
     assert delivered["rows"] == region.said["records"]["rows"]
+    assert [one["policy"] for one in decided["permitted_by"]] == ["operator-runs-the-node"]
+    assert [one["policy"] for one in delivered["permitted_by"]] == delivered["policies"] == ["delivery-under-agreement"]
+    assert "agreement in force" in delivered["permitted_by"][0]["reason"]["en"]
     assert Path(delivered["path"]).is_file()
     (made,) = hutong.ok("deliveries", "--node", region.node)
     assert (made["agreement_id"], made["rows"]) == (agreement, delivered["rows"])
@@ -219,6 +222,7 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
     refused = hutong("deliver", agreement, "--from", "tw", "--node", partner, "--json")
     assert refused.code == errors.Refused.exit_code
     assert refused.json["error"]["code"] == "refused"
+    assert refused.json["error"]["policies"] == ["agreement-was-revoked"]
 
 
 def test_serve_says_in_one_line_where_it_serves(region: Region, partner: Path) -> None:

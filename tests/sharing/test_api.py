@@ -67,7 +67,16 @@ def test_the_walk_by_accounts(desk: Node) -> None:
     refused = partner.get(f"{agreement}/delivery", params={"format": "csv", "purpose": "HMB"})
     assert refused.status_code == 403
     assert refused.json()["reasons"] == ["The agreement was revoked."]
-    assert len(partner.get("/api/sharing/deliveries").json()) == 1
+    assert refused.json()["policies"] == ["agreement-was-revoked"]
+    (made,) = partner.get("/api/sharing/deliveries").json()
+    for step, policy in (
+        (asked, "partner-asks-for-data"),
+        (decided, "authority-sets-powers"),
+        (made, "delivery-under-agreement"),
+    ):
+        ((told),) = step["permitted_by"]
+        assert step["policies"] == [told["policy"]] == [policy]
+        assert all(told["reason"][language] for language in ("en", "zh"))
 
 
 def test_nobody_reads_what_is_anothers(desk: Node) -> None:

@@ -89,8 +89,9 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
     assert [task.state for task in queries.tasks(pe, followed)] == ["done", "done", "done", "later"]
 
     actions.revoke_agreement(tw, by=AUTHORITY, agreement_id=agreed.id, because="The project ended early.")
-    with pytest.raises(Refused, match="The agreement was revoked"):
+    with pytest.raises(Refused, match="The agreement was revoked") as refused:
         actions.receive(pe, by=pe.operator, provider="tw", agreement_id=agreed.id, format_="parquet")
+    assert refused.value.policies == ("agreement-was-revoked",)
     assert queries.deliveries(tw) == [got.delivery]
     assert len(list((pe.settings.folder / "received").iterdir())) == 1
     assert kinds(tw)[-5:] == [
@@ -102,6 +103,15 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
     ]
     assert kinds(pe)[-4:] == ["request.sent", "request.followed", "agreement.kept", "delivery.received"]
     assert "request.filed" in kinds(tw)
+    steps = {
+        "request.filed": (asked.policies, "listed-party-asks-for-data"),
+        "request.granted": (decided.policies, "authority-sets-powers"),
+        "delivery.made": (got.delivery.policies, "delivery-under-agreement"),
+        "agreement.revoked": (("authority-sets-powers",), "authority-sets-powers"),
+    }
+    for kind, (kept_ids, policy) in steps.items():
+        (entry,) = tw.log.entries(kind=kind)
+        assert tuple(entry.event["policies"]) == kept_ids == (policy,)
     for node in two_nodes:
         node.log.check()
 

@@ -217,6 +217,10 @@ def test_from_the_question_to_the_revocation(changing: World) -> None:
     assert agreement is not None
     terms = partner.page(agreement[1])
     assert "true_from, sex" in terms
+    assert "Granted by the policy" in terms
+    assert "authority-sets-powers" in terms
+    assert "主管机构宣布突发事件" in partner.page(agreement[1].replace("/en/", "/zh/"))
+    assert "authority-sets-powers" in partner.page(here)
     assert "Health, medical or biomedical research" in terms
     status, content = partner.send(f"{agreement[1]}/delivery", format="csv")
     assert (status, content.splitlines()[0]) == (200, '"true_from","sex"')
@@ -225,6 +229,7 @@ def test_from_the_question_to_the_revocation(changing: World) -> None:
     status, text = partner.send(f"{agreement[1]}/delivery", format="csv")
     assert (status, "The agreement was revoked." in text) == (403, True)
     over = authority.page(agreement[1])
+    assert "delivery-under-agreement" in over
     assert "could use “" in over
     assert "may use “" not in over
     assert "The agreement was revoked" in over

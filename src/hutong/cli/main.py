@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -33,7 +34,7 @@ from hutong.cli import (
     rules,
     sharing,
 )
-from hutong.errors import HutongError, Unavailable
+from hutong.errors import HutongError, Refused, Unavailable
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -73,7 +74,7 @@ def main() -> None:
             raise KeyboardInterrupt  # Typer has turned Ctrl-C into the exit code, and told nobody
         sys.exit(ended)
     except HutongError as error:
-        _tell(error.what, error.do, error.code)
+        _tell(error.what, error.do, error.code, error.policies if isinstance(error, Refused) else ())
         sys.exit(error.exit_code)
     except TyperException as error:
         context = getattr(error, "ctx", None)
@@ -103,12 +104,14 @@ def main() -> None:
         sys.exit(1)
 
 
-def _tell(what: str, do: str, code: str) -> None:
+def _tell(what: str, do: str, code: str, policies: Sequence[str] = ()) -> None:
     # What a library said (a YAML parser's excerpt) may have several lines; the answer has one.
     what = " ".join(what.split())
-    sys.stderr.write(f"hutong: {what} {do}\n")
+    told = f" [{', '.join(policies)}]" if policies else ""
+    sys.stderr.write(f"hutong: {what}{told} {do}\n")
     if "--json" in sys.argv and sys.argv[1:2] != ["demo"]:
-        sys.stdout.write(orjson.dumps({"error": {"code": code, "what": what, "do": do}}).decode() + "\n")
+        error = {"code": code, "what": what, "do": do, **({"policies": policies} if policies else {})}
+        sys.stdout.write(orjson.dumps({"error": error}).decode() + "\n")
 
 
 if __name__ == "__main__":

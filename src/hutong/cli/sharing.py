@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,11 +69,17 @@ def request(
             contact=contact,
             fields=tuple(part.strip() for part in fields.split(",") if part.strip()),
         )
+        permitted = opened_node.policy.told(filed.policies)
     show(
         as_json,
-        filed.document(),
+        {**filed.document(), "permitted_by": permitted},
         f"Request {filed.id} is filed with {provider}; it decides by {filed.decide_by:%Y-%m-%d %H:%M}.",
+        *_permitted(permitted),
     )
+
+
+def _permitted(policies: list[dict[str, Any]]) -> list[str]:
+    return [f"Permitted by {one['policy']}: {one['reason']['en']}" for one in policies]
 
 
 def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
@@ -98,8 +104,14 @@ def follow(request_id: str, node: NodeOption = None, as_json: JsonOption = False
 
     with opened(node) as opened_node:
         found = actions_recipient.follow_request(opened_node, by=opened_node.operator, request_id=request_id)
+        permitted = opened_node.policy.told(found.policies)
     agreement = f" Agreement {found.agreement_id}." if found.agreement_id else ""
-    show(as_json, found.document(), f"Request {found.id} is {found.state}.{agreement}")
+    show(
+        as_json,
+        {**found.document(), "permitted_by": permitted},
+        f"Request {found.id} is {found.state}.{agreement}",
+        *_permitted(permitted),
+    )
 
 
 def show_agreements(node: NodeOption = None, as_json: JsonOption = False) -> None:
@@ -147,8 +159,14 @@ def decide(
         decided = actions.decide_request(
             opened_node, by=opened_node.operator, request_id=request_id, grant=grant, reason=reason, days=days
         )
+        permitted = opened_node.policy.told(decided.policies)
     agreement = f" Agreement {decided.agreement_id}." if grant else ""
-    show(as_json, decided.document(), f"Request {request_id} is {decided.state}.{agreement}")
+    show(
+        as_json,
+        {**decided.document(), "permitted_by": permitted},
+        f"Request {request_id} is {decided.state}.{agreement}",
+        *_permitted(permitted),
+    )
 
 
 def deliver(
@@ -165,10 +183,12 @@ def deliver(
         received = actions_recipient.receive(
             opened_node, by=opened_node.operator, provider=provider, agreement_id=agreement_id, format_=format_.value
         )
+        permitted = opened_node.policy.told(received.delivery.policies)
     show(
         as_json,
-        {"path": str(received.path), "rows": received.delivery.rows, "sha256": received.delivery.sha256},
+        {**received.delivery.document(), "path": str(received.path), "permitted_by": permitted},
         f"Received {received.delivery.rows:,} rows: {received.path} (sha256 {received.delivery.sha256[:16]}… is right)",
+        *_permitted(permitted),
     )
 
 

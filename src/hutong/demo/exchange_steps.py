@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hutong.demo.report import seconds_since
 from hutong.errors import HutongError, Refused
@@ -60,6 +60,7 @@ def share(demo: Demo) -> None:
     """The taker asks the giver for its case records and receives them; the giver revokes, and the call is refused."""
     with demo.report.step("share", "6  Share") as facts:
         giver, taker = demo.giver, demo.taker
+        authority = queries.account_actor(giver, "authority")
         (dataset,) = (one.dataset for one in demo.lists[giver.id].publications if one.kind == "case-records")
         begun = time.monotonic()
         asked = actions_recipient.request_data(
@@ -68,7 +69,7 @@ def share(demo: Demo) -> None:
             provider=giver.id,
             dataset_id=dataset,
             purpose="HMB",
-            statement="Compare age and severity of dengue between two regions.",
+            statement="Compare age and severity of dengue between two regions. 比较两地登革热病例的年龄与严重程度。",
             days=DAYS,
             contact=f"data@{taker.id}.example",
         )
@@ -78,15 +79,16 @@ def share(demo: Demo) -> None:
         )
         sharing.decide_request(
             giver,
-            by=giver.operator,
+            by=authority,
             request_id=asked.id,
             grant=True,
-            reason="Fits the purpose of surveillance.",
+            reason="Fits the purpose of surveillance. 符合监测用途。",
             days=DAYS,
         )
         granted = actions_recipient.follow_request(taker, by=taker.operator, request_id=asked.id)
         agreement = granted.agreement_id
         demo.report.say(f"{giver.id} granted; agreement {agreement} (ODRL, signed) for {DAYS} days")
+        facts["granted_by"] = _say_policies(demo, granted.policies)
         received = actions_recipient.receive(
             taker, by=taker.operator, provider=giver.id, agreement_id=agreement, format_="parquet"
         )
@@ -95,18 +97,19 @@ def share(demo: Demo) -> None:
             f"{taker.id} received {received.delivery.rows:,} records, hash checked: {received.path.name}",
             seconds=taken,
         )
+        facts["delivered_by"] = _say_policies(demo, received.delivery.policies)
         sharing.revoke_agreement(
-            giver, by=giver.operator, agreement_id=agreement, because="The demonstration ends here."
+            giver, by=authority, agreement_id=agreement, because="The demonstration ends here. 演示到此结束。"
         )
         try:
             actions_recipient.receive(
                 taker, by=taker.operator, provider=giver.id, agreement_id=agreement, format_="parquet"
             )
         except Refused as error:
-            refusal = error.what
+            refusal, facts["refused_by"] = error.what, list(error.policies)
         else:
             raise AssertionError("a revoked agreement still delivers")
-        demo.report.say(f"{giver.id} revoked; the same call is refused: {refusal}")
+        demo.report.say(f"{giver.id} revoked; the same call is refused: {refusal} [{', '.join(facts['refused_by'])}]")
         facts.update(
             dataset=dataset,
             request=asked.id,
@@ -121,6 +124,14 @@ def share(demo: Demo) -> None:
             file=str(received.path),
             refused=refusal,
         )
+
+
+def _say_policies(demo: Demo, policies: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Print which policies permitted it, and why."""
+    told = demo.giver.policy.told(policies)
+    for one in told:
+        demo.report.say(f"      permitted by policy {one['policy']}: {one['reason']['en']}")
+    return told
 
 
 def witness_and_check(demo: Demo) -> None:

@@ -95,7 +95,7 @@ def file_request(
     Raises ``NotFound`` for an unknown dataset or version, ``BadInput`` for unknown fields, ``Conflict`` for data that
     need no agreement, ``Refused`` for data that never leave the node.
     """
-    node.require(by, "request_data", Resource("Dataset", dataset_id))
+    decision = node.require(by, "request_data", Resource("Dataset", dataset_id))
     dataset = opening.dataset(node, dataset_id)
     demand.check_grade(dataset.grade)
     release = _release(node, dataset_id, version)
@@ -117,6 +117,7 @@ def file_request(
             version=version,
             fields=fields,
             emergency=emergency.id if emergency else "",
+            policies=decision.policies,
         )
         change.execute(schema.request.insert().values(id=filed.id, **request_columns(filed)))
         change.event(
@@ -128,6 +129,7 @@ def file_request(
             days=days,
             decide_by=filed.decide_by.isoformat(),
             emergency=filed.emergency,
+            policies=list(decision.policies),
         )
     return filed
 
@@ -140,14 +142,20 @@ def decide_request(
     Raises ``Conflict`` when it was decided or withdrawn already or fewer days were asked, ``Refused`` when somebody
     decides on their own.
     """
-    node.require(by, "decide_request", Resource("Request", request_id))
+    permitted = node.require(by, "decide_request", Resource("Request", request_id)).policies
     asked = queries.request(node, request_id)
     if asked.provider != node.id:
         raise Conflict("Another node decides on this request.", f"Wait for {asked.provider}.")
     dataset = opening.dataset(node, asked.dataset_id)
     with node.change(by) as change:
         decided = demand.decide(
-            asked, grant=grant, reason=reason, by=by.id, at=change.at, agreement_id=node.new_id() if grant else ""
+            asked,
+            grant=grant,
+            reason=reason,
+            by=by.id,
+            at=change.at,
+            agreement_id=node.new_id() if grant else "",
+            policies=permitted,
         )
         _save_decision(change, decided)
         change.event(
@@ -156,6 +164,7 @@ def decide_request(
             dataset=decided.dataset_id,
             party=_for_the_log(decided.party),
             overdue=change.at >= decided.decide_by,
+            policies=list(permitted),
         )
         if grant:
             demand.check_grade(dataset.grade)
@@ -173,20 +182,20 @@ def decide_request(
 
 def withdraw_request(node: Node, *, by: Actor, request_id: str) -> Request:
     """Take back an own request that waits for a decision."""
-    node.require(by, "request_data", Resource("Request", request_id))
+    permitted = node.require(by, "request_data", Resource("Request", request_id)).policies
     asked = queries.request(node, request_id)
     if asked.party != asking_party(by) or asked.provider != node.id:
         raise Refused("Only who asked can withdraw a request.", "See your own requests.")
     with node.change(by) as change:
-        withdrawn = demand.withdraw(asked, at=change.at)
+        withdrawn = demand.withdraw(asked, at=change.at, policies=permitted)
         _save_decision(change, withdrawn)
-        change.event("request.withdrawn", request=asked.id, dataset=asked.dataset_id)
+        change.event("request.withdrawn", request=asked.id, dataset=asked.dataset_id, policies=list(permitted))
     return withdrawn
 
 
 def revoke_agreement(node: Node, *, by: Actor, agreement_id: str, because: str) -> KeptAgreement:
     """End an agreement that this node gave, now: the next delivery under it is refused."""
-    node.require(by, "revoke_agreement", Resource("Agreement", agreement_id))
+    permitted = node.require(by, "revoke_agreement", Resource("Agreement", agreement_id)).policies
     demand.check_text(because, "reason")
     kept = queries.agreement(node, agreement_id)
     if kept.agreement.provider != node.id:
@@ -205,6 +214,7 @@ def revoke_agreement(node: Node, *, by: Actor, agreement_id: str, because: str) 
             agreement=agreement_id,
             dataset=kept.agreement.dataset_id,
             recipient=_for_the_log(kept.agreement.recipient),
+            policies=list(permitted),
         )
     return queries.agreement(node, agreement_id)
 
@@ -225,7 +235,7 @@ def deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, f
 
 def _deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, format_: Format) -> Delivered:
     with node.records.reading() as connection:
-        agreed = _permit(node, connection, by=by, agreement_id=agreement_id, purpose=purpose)
+        agreed, _ = _permit(node, connection, by=by, agreement_id=agreement_id, purpose=purpose)
     read_agreement(queries.agreement(node, agreement_id).signed, key=node.keys.public["signing"])
     release = _release(node, agreed.dataset_id, agreed.version)
     table = _read(node, release, agreed.fields)
@@ -233,7 +243,7 @@ def _deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, 
     delivery_id = node.new_id()
     with node.change(by) as change:
         # Asked again: a revocation that came while the file was read is obeyed.
-        _permit(node, change.connection, by=by, agreement_id=agreement_id, purpose=purpose)
+        _, permitted = _permit(node, change.connection, by=by, agreement_id=agreement_id, purpose=purpose)
         made = Delivery(
             id=delivery_id,
             agreement_id=agreement_id,
@@ -244,6 +254,7 @@ def _deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, 
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
             at=change.at,
+            policies=permitted,
         )
         change.execute(
             schema.delivery.insert().values(id=made.id, agreement=agreement_id, body=made.document(), at=made.at)
@@ -259,16 +270,18 @@ def _deliver(node: Node, *, by: Actor, agreement_id: str, purpose: PurposeCode, 
             rows=made.rows,
             bytes=made.bytes,
             sha256=made.sha256,
+            policies=list(permitted),
         )
     note = sign_note(made, key=node.keys.signing, kid=node.keys.public["signing"]["kid"])
     return Delivered(made, content, note)
 
 
-def _permit(node: Node, connection: sa.Connection, *, by: Actor, agreement_id: str, purpose: PurposeCode) -> Agreement:
-    """The agreement, when the policies allow this delivery under it now."""
+def _permit(
+    node: Node, connection: sa.Connection, *, by: Actor, agreement_id: str, purpose: PurposeCode
+) -> tuple[Agreement, tuple[str, ...]]:
+    """The agreement, and the ids of the policies that permit this delivery under it now."""
     agreed, resource, context = _question(node, connection, agreement_id=agreement_id, purpose=purpose)
-    node.require(as_recipient(by), "receive_delivery", resource, context)
-    return agreed
+    return agreed, node.require(as_recipient(by), "receive_delivery", resource, context).policies
 
 
 def _question(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hutong.errors import BadInput, Tampered
 from hutong.sharing.agreement import KeptAgreement
-from hutong.sharing.demand import PurposeCode
+from hutong.sharing.demand import PurposeCode, check_policies
 from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.signing import sign_document, verify_document
 
@@ -35,7 +35,10 @@ _FILE_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery: the release that was handed out, in which format, its rows, bytes and SHA-256, and when."""
+    """One delivery: the release that was handed out, in which format, its rows, bytes and SHA-256, and when.
+
+    ``policies`` are the ids of the provider's policies that permitted it.
+    """
 
     id: str
     agreement_id: str
@@ -46,6 +49,7 @@ class Delivery:
     bytes: int
     sha256: str
     at: datetime
+    policies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Both become part of a file's name on the recipient's disk.
@@ -53,10 +57,11 @@ class Delivery:
             raise BadInput("The delivery's ids are not ids.", "Ask the provider for a correct delivery.")
         if self.rows < 0 or self.bytes < 0 or self.at.tzinfo is None:
             raise BadInput("The delivery's counts or time are not usable.", "Ask the provider for a correct delivery.")
+        check_policies(self.policies)
 
     def document(self) -> dict[str, Any]:
         """JSON form."""
-        return {**asdict(self), "at": self.at.isoformat()}
+        return {**asdict(self), "policies": list(self.policies), "at": self.at.isoformat()}
 
     @property
     def file_name(self) -> str:

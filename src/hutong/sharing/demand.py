@@ -24,6 +24,7 @@ MOST_FIELDS = 200
 SHORTEST_STATEMENT = 20
 LONGEST_TEXT = 2_000
 SHORTEST_REASON = 3
+MOST_POLICIES = 20
 
 PurposeCode = Literal["GRU", "HMB", "DS", "POA", "NPUNCU", "NCU", "CC", "PS"]
 State = Literal["filed", "granted", "refused", "withdrawn"]
@@ -33,6 +34,7 @@ _DATASET = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _VERSION = re.compile(r"(?:[0-9A-Za-z][0-9A-Za-z._-]{0,63})?")
 _PARTY = re.compile(r"(?:account:)?[a-zA-Z0-9][a-zA-Z0-9.-]*")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+_POLICY = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -128,7 +130,8 @@ class Request:
 
     ``version`` is empty for "always the latest release"; ``fields`` empty for all of them. ``party`` is a listed
     party's id, or ``account:NAME`` for a partner's account on the provider's node. ``emergency`` is the emergency in
-    force when it was filed, which shortens the time for deciding from ten days to 48 hours.
+    force when it was filed, which shortens the time for deciding from ten days to 48 hours. ``policies`` are the
+    ids of those that permitted the last step: filing, deciding or taking it back.
     """
 
     id: str
@@ -148,6 +151,7 @@ class Request:
     decided_at: datetime | None = None
     reason: str = ""
     agreement_id: str = ""
+    policies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _must(bool(re.fullmatch(r"[0-9a-z]{20}", self.id)), "The request's id is not one.", "Use the id as given.")
@@ -166,6 +170,7 @@ class Request:
         for name in self.fields:
             _must(bool(_FIELD.fullmatch(name)), f"{name[:60]!r} is no field's name.", "Copy it from the dataset.")
         _must(len(set(self.fields)) == len(self.fields), "A field is asked twice.", "Name each field once.")
+        check_policies(self.policies)
         moments = (self.filed_at, self.decide_by, self.decided_at)
         zoned = all(moment.tzinfo for moment in moments if moment)
         _must(zoned, "A time of the request has no zone.", "Give it as ISO 8601 with a zone.")
@@ -180,7 +185,7 @@ class Request:
                 ("decided_at", self.decided_at),
             )
         }
-        return {**asdict(self), "fields": list(self.fields), **moments}
+        return {**asdict(self), "fields": list(self.fields), "policies": list(self.policies), **moments}
 
     @property
     def is_open(self) -> bool:
@@ -214,6 +219,12 @@ def check_text(text: str, name: str, *, least: int = SHORTEST_REASON, most: int 
     _must(fits, f"The {name} is not usable.", f"Write {least} to {most} characters of plain text.")
 
 
+def check_policies(policies: Sequence[str]) -> None:
+    """``BadInput`` unless they are ids of policies, as another node may tell them."""
+    fits = len(policies) <= MOST_POLICIES and all(_POLICY.fullmatch(policy) for policy in policies)
+    _must(fits, "The policies of a decision are not told by their ids.", "Ask the other party for it again.")
+
+
 def check_days(days: int) -> None:
     """``BadInput`` unless it is 1 to 366 days: no use without an end."""
     _must(1 <= days <= LONGEST_DAYS, f"Data can't be had for {days} days.", f"Ask for 1 to {LONGEST_DAYS} days.")
@@ -240,7 +251,16 @@ def check_fields(asked: Sequence[str], known: Sequence[str]) -> None:
     _must(not unknown, f"The release has no field {', '.join(unknown)[:200]}.", f"It has: {', '.join(known)[:500]}.")
 
 
-def decide(request: Request, *, grant: bool, reason: str, by: str, at: datetime, agreement_id: str = "") -> Request:
+def decide(
+    request: Request,
+    *,
+    grant: bool,
+    reason: str,
+    by: str,
+    at: datetime,
+    agreement_id: str = "",
+    policies: tuple[str, ...] = (),
+) -> Request:
     """The request as decided. ``Conflict`` unless it waits for a decision; nobody decides on what they asked for."""
     _require_open(request)
     check_text(reason, "reason")
@@ -252,13 +272,14 @@ def decide(request: Request, *, grant: bool, reason: str, by: str, at: datetime,
         decided_at=at,
         reason=reason,
         agreement_id=agreement_id if grant else "",
+        policies=policies,
     )
 
 
-def withdraw(request: Request, *, at: datetime) -> Request:
+def withdraw(request: Request, *, at: datetime, policies: tuple[str, ...] = ()) -> Request:
     """The request as taken back. ``Conflict`` unless it waits for a decision."""
     _require_open(request)
-    return replace(request, state="withdrawn", decided_at=at)
+    return replace(request, state="withdrawn", decided_at=at, policies=policies)
 
 
 def _require_open(request: Request) -> None:

@@ -5,7 +5,7 @@ Callers pass identifiers as data, never as policy text, so nothing needs escapin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -112,8 +112,22 @@ class Policy:
             reasons = tuple(reason["en"] for reason in decision.reasons) or (
                 f"No policy lets {actor.id} ({roles}) {action.replace('_', ' ')}.",
             )
-            raise Refused(" ".join(reasons), "Ask an authority of this node.", reasons)
+            raise Refused(" ".join(reasons), "Ask an authority of this node.", reasons, decision.policies)
         return decision
+
+    def told(self, policies: Iterable[str]) -> list[dict[str, Any]]:
+        """``policy`` (id) and ``reason`` (en, zh) of each; the reason of one that is not known here is empty."""
+        known = {note.get("id", ""): note for note in self.annotations.values()}
+        return [
+            {
+                "policy": policy,
+                "reason": {
+                    "en": known.get(policy, {}).get("reason", ""),
+                    "zh": known.get(policy, {}).get("reason_zh", ""),
+                },
+            }
+            for policy in policies
+        ]
 
 
 def _entities(actor: Actor, resource: Resource) -> list[dict[str, Any]]:

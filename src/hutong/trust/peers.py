@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 """A node that is there answers the connection at once, however long it then works on the answer."""
 
+MOST_REASONS = 20
+
 _ERRORS: dict[int, type[HutongError]] = {
     401: NotSignedIn,
     403: Refused,
@@ -153,4 +155,12 @@ def _remote_error(url: str, reply: Reply) -> HutongError:
         problem = {}
     what = str(problem.get("title") or f"{url} answered {reply.status}")
     do = str(problem.get("detail") or "Check the address and what this node may ask for.")
-    return _ERRORS.get(reply.status, Unavailable)(what, do)
+    error = _ERRORS.get(reply.status, Unavailable)(what, do)
+    if isinstance(error, Refused):
+        error.reasons, error.policies = _texts(problem.get("reasons")), _texts(problem.get("policies"))
+    return error
+
+
+def _texts(told: Any) -> tuple[str, ...]:
+    """What another node lists of its reasons, within bounds."""
+    return tuple(str(text)[:200] for text in told[:MOST_REASONS]) if isinstance(told, list) else ()

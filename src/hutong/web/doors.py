@@ -42,6 +42,7 @@ class Problem(BaseModel):
     detail: str = Field(description="What to do")
     status: int
     reasons: list[str] = Field(default_factory=list, description="Policy reasons, when the answer is a refusal")
+    policies: list[str] = Field(default_factory=list, description="Ids of the policies that refused")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -149,9 +150,16 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     return response
 
 
-def problem_response(status: int, code: str, what: str, do: str, reasons: tuple[str, ...] = ()) -> JSONResponse:
+def problem_response(status: int, code: str, what: str, do: str, refused: Refused | None = None) -> JSONResponse:
     """An error as an answer of the API (RFC 9457)."""
-    problem = Problem(type=f"urn:hutong:problem:{code}", title=what, detail=do, status=status, reasons=list(reasons))
+    problem = Problem(
+        type=f"urn:hutong:problem:{code}",
+        title=what,
+        detail=do,
+        status=status,
+        reasons=list(refused.reasons) if refused else [],
+        policies=list(refused.policies) if refused else [],
+    )
     language = {"Content-Language": "en"}  # the API speaks English only, whatever a page is in
     return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM, headers=language)
 
@@ -160,8 +168,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HutongError)
     if wants_page(request):
         return error_page(request, error.status, error.what, error.do)
-    reasons = error.reasons if isinstance(error, Refused) else ()
-    response = problem_response(error.status, error.code, error.what, error.do, reasons)
+    refused = error if isinstance(error, Refused) else None
+    response = problem_response(error.status, error.code, error.what, error.do, refused)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

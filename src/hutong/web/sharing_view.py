@@ -106,7 +106,13 @@ def delivery_line(node: Node, made: Delivery, language: Language) -> SimpleNames
         bytes=made.bytes,
         sha256=made.sha256,
         at=made.at,
+        permitted=permitted_by(node, made.policies, language),
     )
+
+
+def permitted_by(node: Node, policies: tuple[str, ...], language: Language) -> list[tuple[str, str]]:
+    """Id and reason of each policy behind a decision; a foreign policy's reason is empty."""
+    return [(told["policy"], text_in(told["reason"], language)) for told in node.policy.told(policies)]
 
 
 def purpose_words(code: PurposeCode, language: Language) -> SimpleNamespace:

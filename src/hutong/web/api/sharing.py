@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from hutong.opening.catalogue.catalogue import MEDIA_TYPES
 from hutong.opening.queries import document
-from hutong.sharing import actions, demand, queries
+from hutong.sharing import actions, delivery, demand, queries
 from hutong.sharing.agreement import KeptAgreement
 from hutong.sharing.delivery import HEADER, Format
 from hutong.sharing.demand import PurposeCode, State
@@ -29,6 +29,7 @@ from hutong.web.api.sharing_models import (
     JointSeries,
     JointSource,
     LeftOut,
+    PolicyReason,
     ReceiveOrder,
     Request,
     Revocation,
@@ -163,7 +164,7 @@ def get_deliveries(
     own = None
     if party is not None:
         own = [kept.agreement.id for kept in queries.agreements(node, recipient=party)]
-    return [Delivery(**made.document()) for made in queries.deliveries(node, agreement_ids=own, limit=limit)]
+    return [_delivery(node, made) for made in queries.deliveries(node, agreement_ids=own, limit=limit)]
 
 
 @router.post("/deliveries", status_code=201, responses=problems(400, 401, 403, 404, 409, 413, 422, 503))
@@ -172,7 +173,7 @@ def receive(node: CurrentNode, actor: CurrentActor, given: ReceiveOrder) -> Deli
     received = actions.receive(
         node, by=actor, provider=given.provider, agreement_id=given.agreement_id, format_=given.format
     )
-    return Delivery(**received.delivery.document())
+    return _delivery(node, received.delivery)
 
 
 @router.get("/harvested", responses=problems(401, 422))
@@ -232,7 +233,15 @@ def get_joint_series(
 
 def _request(node: CurrentNode, asked: demand.Request) -> Request:
     tasks = [Task(**{**_fields(task), "text": dict(task.text)}) for task in queries.tasks(node, asked)]
-    return Request(**asked.document(), tasks=tasks)
+    return Request(**asked.document(), permitted_by=_permitted_by(node, asked.policies), tasks=tasks)
+
+
+def _delivery(node: CurrentNode, made: delivery.Delivery) -> Delivery:
+    return Delivery(**made.document(), permitted_by=_permitted_by(node, made.policies))
+
+
+def _permitted_by(node: CurrentNode, policies: tuple[str, ...]) -> list[PolicyReason]:
+    return [PolicyReason(**told) for told in node.policy.told(policies)]
 
 
 def _agreement(node: CurrentNode, kept: KeptAgreement) -> Agreement:

@@ -68,6 +68,13 @@ class Task(BaseModel):
     done_at: datetime | None
 
 
+class PolicyReason(BaseModel):
+    """A policy that permitted something: its id, and why (en, zh; empty when the policy is another node's own)."""
+
+    policy: str
+    reason: dict[str, str]
+
+
 class Request(BaseModel):
     """A request as it stands. ``tasks`` says what was done and who must act next, by when."""
 
@@ -88,6 +95,8 @@ class Request(BaseModel):
     decided_at: datetime | None
     reason: str
     agreement_id: str
+    policies: list[str] = Field(description="Ids of the policies that permitted the last step")
+    permitted_by: list[PolicyReason]
     tasks: list[Task]
 
 
@@ -143,6 +152,8 @@ class Delivery(BaseModel):
     bytes: int
     sha256: str
     at: datetime
+    policies: list[str] = Field(description="Ids of the provider's policies that permitted it")
+    permitted_by: list[PolicyReason]
 
 
 class HarvestedDataset(BaseModel):

@@ -23,6 +23,7 @@ from hutong.web.sharing_view import (
     agreement_line,
     delivery_line,
     party_name,
+    permitted_by,
     purpose_words,
     request_line,
     task_lines,
@@ -305,6 +306,7 @@ def _page_of_request(
         asked=asked,
         line=request_line(node, asked, language),
         tasks=task_lines(node, asked, language),
+        permitted=permitted_by(node, asked.policies, language),
         purpose=purpose_words(asked.purpose, language),
         agreement=_has_agreement(node, asked),
         given=given or {},
@@ -342,6 +344,7 @@ def _page_of_agreement(
         purpose=purpose_words(agreed.purpose, language),
         provider=party_name(node, agreed.provider, language),
         recipient=party_name(node, agreed.recipient, language),
+        decided_by=permitted_by(node, queries.request(node, agreed.request_id).policies, language),
         odrl=orjson.dumps(agreed.document(), option=orjson.OPT_INDENT_2).decode(),
         deliveries=[
             delivery_line(node, made, language) for made in queries.deliveries(node, agreement_ids=[agreement_id])
