@@ -195,6 +195,9 @@ def test_a_preview_says_what_would_be_published_and_publishes_nothing(client: Te
         release["as_of"],
     )
     assert told["columns"] == client.get(ROWS).json()["columns"]
+    other = {"publication": body["publication"].replace("indicator: dengue-cases", "indicator: dengue-case")}
+    refused = client.post("/api/opening/previews", json=other, headers=header)
+    assert (refused.status_code, "dengue-cases" in refused.json()["title"] + refused.json()["detail"]) == (422, True)
     assert world.node.log.size() == before
     for who, status in (("partner", 403), ("authority", 403)):
         header = {"Authorization": f"Bearer {world.tokens[who]}"}

@@ -170,6 +170,21 @@ def test_the_catalogue_tells_search_engines_what_it_lists(client: TestClient) ->
     assert listed
 
 
+def test_home_tells_search_engines_whose_the_node_is(client: TestClient) -> None:
+    page = client.get("/en/").text
+    told = json.loads(page.split('<script type="application/ld+json">')[1].split("</script>")[0])
+    assert (told["@type"], told["publisher"]["@type"]) == ("DataCatalog", "GovernmentOrganization")
+    assert told["publisher"]["areaServed"]["identifier"] == "TW"
+    assert [dataset["@type"] for dataset in told["dataset"]] == ["Dataset"] * len(told["dataset"]) != []
+
+
+def test_the_log_page_says_how_the_whole_log_is_checked(client: TestClient) -> None:
+    page = client.get("/zh/log").text
+    assert '<a href="/api/log/check">' in page
+    assert "<code>hutong log check</code>" in page
+    assert client.get("/api/log/check").status_code == 200
+
+
 def test_the_catalogue_as_csv_is_the_same_list(client: TestClient) -> None:
     answer = client.get("/en/catalogue.csv?q=dengue&sort=title")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"

@@ -192,7 +192,7 @@ def _issue(demo: Demo, giver: Node, facts: dict[str, Any]) -> IssuedPass:
         giver,
         by=giver.operator,
         name=resident_number(0),  # a resident's account is named by the number that the vault knows
-        display_name="Demonstration resident",
+        display_name="Resident 居民",
         roles=frozenset({"resident"}),
         password=demo.password,
     )

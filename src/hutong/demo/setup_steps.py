@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 HUB = {"en": "National Hub (demonstration)", "zh": "国家枢纽节点（演示）"}
 ACCOUNTS = {
-    "steward": ("Demonstration steward", {"steward"}),
-    "authority": ("Demonstration authority", {"authority"}),
-    "second": ("Demonstration authority, second person", {"authority"}),
-    "partner": ("Demonstration partner", {"partner"}),
+    "steward": ("Steward 数据管理员", {"steward"}),
+    "authority": ("Authority 主管机构", {"authority"}),
+    "second": ("Second authority 主管机构第二人", {"authority"}),
+    "partner": ("Partner 合作方", {"partner"}),
 }
-"""Accounts of each node; behind grave decisions stand two persons. The giver has a resident, too, from step 7 on."""
+"""Accounts of each node; behind grave decisions stand two persons. The giver has a resident, too, from step 7 on.
+
+What a person writes is kept as one text, in whatever language: this exercise writes in both.
+"""
 MAY_BE_COLLECTED = {
     "case": """disease classification severity onset_date confirmation_date notification_date report_week report_year
         week_system date_precision sex age age_group residence_area_code residence_longitude residence_latitude
@@ -104,7 +107,7 @@ def _boundary(node: Node, emergency: str, sunset: date) -> Boundary:
     return Boundary(
         id=f"{node.id}-surveillance",
         emergency=emergency,
-        purpose="Dengue surveillance, risk areas and passes",
+        purpose="Dengue surveillance, risk areas and passes. 登革热监测、风险区域与健康码。",
         tables={table: frozenset(elements.split()) for table, elements in MAY_BE_COLLECTED.items()},
         valid_until=sunset - timedelta(days=1),
     )

@@ -44,8 +44,8 @@ class Prepared:
 def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
     """Make and publish the next release of a dataset; the same content again gives the release that has it.
 
-    Raises ``BadInput`` (nothing acquired, quality not assessed), ``Refused`` (policy, disclosure audit, k not reached)
-    and ``Unavailable`` (disk full); then nothing was published.
+    Raises ``BadInput`` (no indicator of the standard, nothing acquired, quality not assessed), ``Refused`` (policy,
+    disclosure audit, k not reached) and ``Unavailable`` (disk full); then nothing was published.
     """
     prepared = preview(node, by=by, publication=publication)
     quality = acquisition.quality(node, publication.source)
@@ -58,6 +58,8 @@ def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
 def preview(node: Node, *, by: Actor, publication: Publication) -> Prepared:
     """What :func:`publish` would publish now, and how protected; nothing is published. Raises as it does."""
     node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
+    if publication.indicator:
+        node.standard.code_list("indicator").code(publication.indicator)
     acquisition.quality(node, publication.source)
     _require_same_grade(node, publication)
     node.move_inbox()

@@ -1,4 +1,5 @@
-"""Datasets as schema.org JSON-LD, for the pages that show them (https://schema.org/Dataset and DataCatalog).
+"""Datasets as schema.org JSON-LD, for the pages that show them (https://schema.org/Dataset and DataCatalog), and the
+organisation behind them, for the home page (https://schema.org/GovernmentOrganization).
 
 Members follow what dataset search engines read: distribution, coverage, creator, licence, version, and whether the
 data can be had for free and without asking.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .catalogue import Catalogue, Dataset, Distribution, Period, Publisher, dataset_uri
+from .catalogue import Catalogue, Dataset, Distribution, Period, Publisher, Territory, dataset_uri
 
 DESCRIPTION_CHARACTERS = 5_000
 
@@ -76,6 +77,18 @@ def catalogue_page(catalogue: Catalogue, listed: Sequence[Dataset], language: st
         ],
     }
     return {name: value for name, value in members.items() if value not in ("", [])}
+
+
+def home_page(
+    catalogue: Catalogue, listed: Sequence[Dataset], territory: Territory, language: str
+) -> dict[str, object]:
+    """The JSON-LD object for a node's home page: the catalogue, whose it is, and for which territory."""
+    place = _place(territory.name.in_language(language), territory.code, territory.uri)
+    publisher = _organisation(catalogue.publisher, language)
+    return {
+        **catalogue_page(catalogue, listed, language),
+        "publisher": {**publisher, "@type": "GovernmentOrganization", "url": catalogue.url, "areaServed": place},
+    }
 
 
 def interval(period: Period) -> str:

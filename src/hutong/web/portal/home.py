@@ -13,6 +13,7 @@ from hutong.acquisition import queries as acquisition
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening.catalogue.catalogue import Dataset
+from hutong.opening.catalogue.schema_org import home_page
 from hutong.opening.territory import territory_of
 from hutong.sharing import catalogue as shown
 from hutong.sharing import queries as sharing
@@ -64,6 +65,7 @@ def home(request: Request, node: CurrentNode, language: PageLanguage, actor: Pag
         joint=joint_figures.curves(node, language) if node.settings.territory == HUB else [],
         featured=featured and featured.title.in_language(language.code),
         newest=[hit(dataset, language) for dataset in newest[:NEWEST]],
+        json_ld=home_page(catalogue, newest[:NEWEST], territory_of(node.settings.territory), language.code),
         declared=emergency and _emergency(emergency, node.clock().date(), language, words),
         steps=_steps(node, actor, words),
         is_empty=not catalogue.datasets,
