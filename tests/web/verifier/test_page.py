@@ -15,6 +15,7 @@ import segno
 from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
+from hutong.passes.credential import cbor, cose, hcert
 from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.web.portal import verifier
 from tests.web.verifier import world
@@ -100,6 +101,38 @@ def test_what_an_unsigned_pass_says_is_not_shown_as_known(site: Site, open_page:
     assert paste(page, world.make_region("tw", site.now).issue(site.now)) == "unknown"
     shown = page.locator("#answer dt").all_inner_texts()
     assert shown == ["Scene", "Kind", "Says it is from", "Trust list"]
+
+
+@pytest.mark.parametrize(
+    ("language", "named", "reason"),
+    [
+        ("en", ["EU Digital COVID Certificate", "SMART Health Card"], "No rule here says"),
+        ("zh", ["欧盟数字新冠证书", "SMART 健康卡"], "本地没有规则说明"),
+    ],
+)
+def test_a_certificate_of_another_system_is_unknown_and_named(
+    site: Site, open_page: OpenPage, language: str, named: list[str], reason: str
+) -> None:
+    """What a traveller shows: the page says what it is and where it can be read, in word, shape and colour."""
+    page = open_page(language)
+    dcc = hcert.pack(
+        cose.Signer(site.regions["tw"].key, b"stranger").sign(
+            cbor.dumps(
+                {1: "AT", 4: int(site.now.timestamp()) + 9, -260: {1: {"ver": "1.3.0", "nam": {"fn": "Muster"}}}}
+            )
+        )
+    )
+    card = "shc:/" + "".join(f"{ord(sign) - 45:02}" for sign in "eyJhbGciOiJFUzI1NiJ9.3ZJNb9swDIb_im.K9m")
+    for text, kind in zip((dcc, card), named, strict=True):
+        assert paste(page, text) == "unknown"
+        assert reasons(page) == ["kind-not-recognised"]
+        answer = page.locator("#answer")
+        assert answer.locator("h2").inner_text() == WORDS[language, "unknown"]
+        assert "is-unknown" in (answer.get_attribute("class") or "")
+        assert answer.locator("dd").nth(1).inner_text() == kind
+        told = answer.locator(".why li").inner_text()
+        assert told.startswith(reason) and "hutong pass read" in told
+        assert "Muster" not in answer.inner_text()
 
 
 @pytest.mark.parametrize(("language", "named"), [("en", "Result of the newest test"), ("zh", "最近一次检测的结果")])

@@ -31,8 +31,8 @@ _SENTENCES: Mapping[str, Texts] = {
         "zh": "这不是本地能够识读的通行凭证。",
     },
     "kind-not-recognised": {
-        "en": "This kind of certificate can be read, but no rule here says what it is worth.",
-        "zh": "可以识读这类证书，但本地没有规则说明其效力。",
+        "en": "No rule here says what this kind of certificate is worth. It can be read with: hutong pass read.",
+        "zh": "本地没有规则说明这类证书的效力；可用 hutong pass read 命令读取。",
     },
     "list-too-old": {
         "en": "The trust list on this device is too old to decide.",
@@ -277,10 +277,10 @@ def _is_revoked(claims: LevelPass, issuer: IssuerTrust | None) -> bool:
 
 def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | None:
     """What a verifier would have to know and does not."""
+    if read.claims is None:
+        return "kind-not-recognised"  # whoever's key signed it
     if read.signature_valid is None:
         return "no-key"
-    if read.claims is None:
-        return "kind-not-recognised"
     issuer = snapshot.issuers[read.claims.issuer]
     status = issuer.status_lists.get(read.claims.status_list)
     found = None

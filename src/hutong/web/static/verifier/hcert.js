@@ -20,6 +20,13 @@ const FOREIGN = [
   [4, "who-ddcc"],
 ];
 const HEALTH_LINK = 5;
+/** Certificates of other systems that are no HCERT, by how they begin: of these the page tells the kind and no more. */
+const OTHERS = [
+  [/^ey[\w-]+\.[\w-]+\.[\w-]+$/, "smart-health-card"],
+  [/^\{\s*"verifiableCredential"\s*:/, "smart-health-card"],
+  [/^\{\s*"data"\s*:/, "icao-vds"],
+  [/^B64:[\w+/=]{20,}$/, "divoc"],
+];
 
 /**
  * Read a code's text and check its signature; nothing is decided.
@@ -30,7 +37,7 @@ const HEALTH_LINK = 5;
 export async function readPass(text, ring) {
   if (text.length > MAX_TEXT) throw limitExceeded("The text is longer than any pass.");
   const shown = text.replace(/^[ \t\r\n\uFEFF]+|[ \t\r\n\uFEFF]+$/g, "");
-  if (!shown.startsWith(PREFIX)) throw badInput("The text is no pass that is known here.");
+  if (!shown.startsWith(PREFIX)) return readOther(shown);
   const [container, ...disclosures] = shown.split("~");
   if (container.length > MAX_CONTAINER) throw limitExceeded("The code is longer than any certificate.");
   const message = cose.parse(await inflate(base45.decode(container.slice(PREFIX.length))));
@@ -49,6 +56,21 @@ export async function readPass(text, ring) {
     own,
     facts: isOwn ? await levelPass.readFacts(own, disclosures) : {},
   };
+}
+
+/** The kind of a text that is no HCERT; throws when it is none that is known. */
+function readOther(shown) {
+  const text = cardOf(shown) ?? shown;
+  const [, kind] = OTHERS.find(([form]) => form.test(text)) ?? [];
+  if (kind === undefined) throw badInput("The text is no pass that is known here.");
+  return { kind, valid: null, key: null, issuer: null, issuedAt: null, expiresAt: null, own: null, facts: {} };
+}
+
+/** The signed text of a SMART Health Card's code, in which each sign is two digits; null for any other text. */
+function cardOf(shown) {
+  const digits = /^shc:\/(\d+)$/i.exec(shown)?.[1] ?? "";
+  if (!digits || digits.length % 2) return null;
+  return digits.replace(/\d\d/g, (pair) => String.fromCharCode(Number(pair) + 45));
 }
 
 /** By the entry of claim -260 (HCERT 1.1, 3.2.7.1); older certificates of the WHO have none. */

@@ -79,8 +79,8 @@ function whyRefused({ valid, key, own }, trust, at) {
 
 /** What a verifier would have to know and does not. */
 function whatIsMissing({ valid, own }, trust, at) {
+  if (own === null) return "kind-not-recognised"; // whoever's key signed it
   if (valid === null) return "no-key";
-  if (own === null) return "kind-not-recognised";
   const party = trust.issuers.get(own.issuer);
   const list = party.statusLists.get(own.statusList);
   if (at > trust.issuedAt + trust.maxAgeMs) return "list-too-old";

@@ -19,8 +19,8 @@ export const ADVICE = {
 export const REASONS = {
   "not-understood": { en: "This is not a pass that can be read here.", zh: "这不是本地能够识读的通行凭证。" },
   "kind-not-recognised": {
-    en: "This kind of certificate can be read, but no rule here says what it is worth.",
-    zh: "可以识读这类证书，但本地没有规则说明其效力。",
+    en: "No rule here says what this kind of certificate is worth. It can be read with: hutong pass read.",
+    zh: "本地没有规则说明这类证书的效力；可用 hutong pass read 命令读取。",
   },
   "list-too-old": {
     en: "The trust list on this device is too old to decide.",
@@ -111,6 +111,9 @@ export const KINDS = {
   "eu-dcc": { en: "EU Digital COVID Certificate", zh: "欧盟数字新冠证书" },
   "who-dvc": { en: "WHO digital vaccination certificate", zh: "世卫组织数字疫苗证书" },
   "who-ddcc": { en: "WHO COVID-19 certificate", zh: "世卫组织新冠证书" },
+  "smart-health-card": { en: "SMART Health Card", zh: "SMART 健康卡" },
+  "icao-vds": { en: "ICAO travel health certificate (VDS-NC)", zh: "国际民航组织旅行健康证明（VDS-NC）" },
+  divoc: { en: "DIVOC certificate", zh: "DIVOC 证书" },
   "health-link": { en: "SMART Health Link", zh: "SMART 健康链接" },
   hcert: { en: "Other health certificate", zh: "其他健康证书" },
 };
