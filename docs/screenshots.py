@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tests.chromium import CHROMIUM, FLAGS
+
 from hutong.demo.servers import serving
 from hutong.settings import load_settings
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 IMAGES = Path(__file__).parent / "images"
-CHROMIUM = "/usr/bin/chromium"
 MOST_BYTES = 150_000
 DESKTOP, TALL, PHONE = (1200, 860), (1200, 1500), (390, 780)
 
@@ -71,7 +72,7 @@ def main(folder: Path) -> None:
     ports = {settings.folder: urlsplit(settings.url).port or 80 for settings in nodes.values()}
     IMAGES.mkdir(exist_ok=True)
     with serving(ports), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for shot in SHOTS:
             (IMAGES / f"{shot.name}.png").write_bytes(take(shot, browser, nodes[shot.node].url))
         browser.close()

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 
 from hutong.governance import account
 from hutong.node import Node, init_node, open_node
+from tests.chromium import CHROMIUM, FLAGS
 from tests.kept import Kept
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
@@ -47,10 +48,6 @@ def quick_passwords() -> Iterator[None]:
         yield
 
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_FLAGS = ("--no-sandbox", "--disable-background-networking")
-
-
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Browser]]:
     """Starts Debian's Chromium with further flags.
@@ -63,7 +60,7 @@ def launch() -> Iterator[Callable[..., Browser]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_FLAGS, *flags])
+        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
 
 
 @pytest.fixture(scope="module")

@@ -28,13 +28,13 @@ from hutong.web.findings import Bar, HexagonValue, WeekCount
 from hutong.web.hexagons import MapLabel
 from hutong.web.i18n import ENGLISH, LANGUAGES, Language, translations
 from hutong.web.rendering import STATIC_DIR, environment
+from tests.chromium import CHROMIUM, FLAGS
 
 PAGES = Path(__file__).parent / "pages"
 LOOKS = [("zh", 1280, "light"), ("en", 1280, "dark"), ("en", 390, "light")]
 """Language, width and scheme in which axe looks at pages: colours depend on scheme and width and not on the words, and
 the longer words, which may not fit a phone, are the English ones."""
 ORIGIN = "http://node.test"
-CHROMIUM = "/usr/bin/chromium"
 AS_OF = datetime(2026, 1, 2, 6, 30, tzinfo=UTC)
 
 
@@ -272,9 +272,7 @@ def rendered() -> dict[str, str]:
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
 
