@@ -46,6 +46,8 @@ class Reader:
     """Somebody who types a page's blocks in ``folder``."""
 
     folder: Path
+    programs: Path = Path(sys.executable).parent
+    """Where the shell finds ``hutong``, before it looks beside the tests' Python."""
     commands: int = 0
     files: int = 0
     _ports: dict[str, str] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class Reader:
             f'LAST_CODE=$?; {{ declare -px; echo "LAST_CODE=$LAST_CODE"; }} >"{state}"; exit "$LAST_CODE"'
         )
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUTONG_")}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        environment["PATH"] = f"{self.programs}:{Path(sys.executable).parent}:{environment['PATH']}"
         shown = self.folder / ".shown"
         with shown.open("wb") as output:
             process = subprocess.Popen(
