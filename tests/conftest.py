@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 from playwright.sync_api import Browser
 
+from hutong.cli.main import GARBAGE_THRESHOLD
 from hutong.governance import account
 from hutong.node import Node, init_node, open_node
 from tests.chromium import CHROMIUM, FLAGS
@@ -68,6 +70,16 @@ def chromium(launch: Callable[..., Browser]) -> Iterator[Browser]:
     found = launch()
     yield found
     found.close()
+
+
+def pytest_collection_finish() -> None:
+    """What was read and collected stays: garbage is not looked for in it again and again."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries that count what is left at the end would count it
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
