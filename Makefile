@@ -7,15 +7,20 @@ RUN := .venv
 DEV := .venv-dev
 DEMO_FLAGS ?=
 
-.PHONY: demo test check spark bench docs clean setup-run setup-dev chromium
+.PHONY: demo test check spark compiled bench docs clean setup-run setup-dev chromium
 
 demo: setup-run
 	$(RUN)/bin/hutong demo $(DEMO_FLAGS)
 
+# Tests are compiled once for all workers, and the program once for all commands, also where the environment forbids it.
+export PYTHONDONTWRITEBYTECODE =
+
+# What waits for the network, what checks, and what needs a single core stand beside one another.
 # Three workers on two cores: much of the time is spent waiting for a browser or another process.
-test: setup-dev chromium check
+test:
+	$(MAKE) -j 2 setup-dev chromium
+	$(MAKE) -j 2 check spark compiled
 	$(DEV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not spark"
-	$(MAKE) spark
 
 check: setup-dev
 	$(DEV)/bin/ruff format --check .
@@ -27,6 +32,9 @@ check: setup-dev
 # Only what names the mark is read: reading all tests takes longer than Spark does.
 spark: setup-dev
 	$(DEV)/bin/python -m pytest -m spark $$(grep -rl --include='*.py' 'mark[.]spark' tests | sed 's|/conftest.py$$||' | sort)
+
+compiled: setup-dev
+	-@$(DEV)/bin/python -m pytest --collect-only -qq >/dev/null
 
 bench: setup-dev
 	$(DEV)/bin/python -m bench
