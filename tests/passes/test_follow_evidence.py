@@ -20,7 +20,7 @@ from hutong.passes.level import queries as level_queries
 from hutong.passes.level.actions import follow_evidence
 from hutong.passes.level.update import HISTORY
 from hutong.passes.rulebook import actions as rulebook_actions
-from hutong.storage import inbox
+from hutong.storage import engines, inbox
 from hutong.trust.authorisation import Actor
 from hutong.web import jobs
 from hutong.web.app import create_app
@@ -49,7 +49,9 @@ def test_it_follows_what_is_new_and_rests_otherwise(region: Node, clock: Clock) 
     assert (region.log.size(), region.lake.snapshot(HISTORY).id) == before
     positive(region, "R2")
     clock.advance(seconds=4)
+    translated = engines._to_duckdb.cache_info().misses
     assert follow(region) == (False, 1)
+    assert engines._to_duckdb.cache_info().misses == translated  # while it rested it made itself ready
     assert level(region, "R2") == "high"
     (entry,) = region.log.entries(kind="levels.updated", limit=5)
     assert (entry.event["by"], entry.event["persons"]) == ("job-levels", 1)

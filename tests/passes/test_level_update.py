@@ -247,12 +247,19 @@ def test_a_full_run_measures_too_and_wins_over_what_was_before(region: Node, clo
     assert newest.evidence_known_at == newest.decided_at - timedelta(seconds=5)
 
 
-def test_what_the_lake_can_not_tell_is_a_full_run(region: Node) -> None:
+def test_rows_in_other_files_are_not_new(region: Node) -> None:
     positive(region, "R2")
     region.move_inbox()
+    assert region.lake.compact("test") == 2
+    positive(region, "R7")
+    run = update(region)
+    assert (run.full, run.persons) == (False, 2)
+    assert (level(region, "R2"), level(region, "R7")) == ("high", "high")
     region.lake.compact("test")
-    assert update(region).full
-    assert level(region, "R2") == "high"
+    assert update(region).persons == 0
+
+
+def test_what_the_lake_can_not_tell_is_a_full_run(region: Node) -> None:
     positive(region, "R7")
     assert not update(region).full
     region.lake.delete_where("test", {"pseudonym": [pseudonym(region, "R7")]})

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 _NAMESPACE = "hutong"
 _SCHEME = "file://"
 _HIGH_WATER = "hutong.high-water"
+_COMPACTED = "hutong.compacted"
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
+    # Engines read row groups side by side, and pass over those in which nobody can be whom they look for.
+    "write.parquet.row-group-limit": "65536",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }
@@ -174,7 +177,7 @@ class Lake:
             most_rows: give up (None) when there are more.
 
         Returns:
-            None when it can't be told: rows were replaced, rewritten or deleted since, or the snapshot is forgotten.
+            None when it can't be told: rows were replaced or deleted since, or the snapshot is forgotten.
         """
         import pyarrow as pa
         import pyarrow.dataset as ds
@@ -187,9 +190,12 @@ class Lake:
         at = loaded.metadata.current_snapshot_id or 0
         while at != snapshot:
             step = loaded.snapshot_by_id(at)
-            if step is None or step.summary is None or step.summary.operation != Operation.APPEND:
+            if step is None or step.summary is None:
                 return None
-            for manifest in step.manifests(loaded.io):
+            compacted = _COMPACTED in step.summary.additional_properties  # the same rows in other files
+            if not compacted and step.summary.operation != Operation.APPEND:
+                return None
+            for manifest in () if compacted else step.manifests(loaded.io):
                 if manifest.added_snapshot_id != at:
                     continue
                 for entry in manifest.fetch_manifest_entry(loaded.io):
@@ -235,7 +241,7 @@ class Lake:
         before = len(self.snapshot(table).files)
         if before > 1:
             with clear_disk_errors():
-                loaded.overwrite(loaded.scan().to_arrow())
+                loaded.overwrite(loaded.scan().to_arrow(), snapshot_properties={_COMPACTED: "true"})
         return before
 
     def expire(self, table: str, *, keep: int) -> int:

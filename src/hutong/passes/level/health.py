@@ -30,10 +30,12 @@ FEVER_FROM_CELSIUS = 37.3
 them (National Health Commission, 2020: 体温≥37.3℃)."""
 
 
-def tests(test: Any, as_of: date) -> Any:
+def tests(test: Any, persons: Any, as_of: date) -> Any:
     """Days since the newest positive and the newest negative test."""
     if test is None:
         return None
+    # An update is about a few persons, and has all tests of everybody for the sake of those whom they met.
+    test = test.semi_join(persons, "pseudonym")
     day = test.sampled_at.cast("date")
     past = test.mutate(_day=day).filter(day <= window(as_of)[1])
     last = past.group_by("pseudonym").agg(

@@ -124,7 +124,7 @@ def facts_of_population(tables: Evidences, as_of: date, disease: str | None = No
         _residence(persons, risk, as_of),
         _stays(tables.stay, risk, as_of),
         health.declared_stay(tables.symptom, as_of),
-        health.tests(tables.test, as_of),
+        health.tests(tables.test, persons, as_of),
         health.own_case(tables.case, persons, as_of),
         health.stated_health(tables.symptom, as_of),
         health.contacts(tables, as_of),
