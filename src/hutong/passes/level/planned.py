@@ -80,7 +80,8 @@ def changes(there: Collection[str], *, since: bool, of_some: bool) -> Query:
         some = tables[SOME] if since else None
         stored = [tables[name] for name in _stored(there)]
         before = updates.newest_rows(stored, some if of_some else None) if stored else None
-        return updates.differences(tables[DECIDED], before, some, facts_too=of_some)
+        found = updates.differences(tables[DECIDED], before, some, facts_too=of_some)
+        return found if of_some else found.order_by("pseudonym")
 
     return Query(("changes", since, of_some), _stored(there), build)
 
@@ -97,6 +98,17 @@ def newest(there: Collection[str]) -> Query:
         return updates.newest_rows([tables[name] for name in _stored(there)], tables[SOME])
 
     return Query(("newest",), _stored(there), build)
+
+
+def history(most: int) -> Query:
+    """The newest changes of SOME that gave another level or other rules."""
+    import ibis
+
+    def build(tables: Mapping[str, Any]) -> Any:
+        changes = tables[HISTORY].semi_join(tables[SOME], "pseudonym")
+        return updates.whole(changes.filter(changes.changed)).order_by(ibis.desc("run")).limit(most)
+
+    return Query(("history", most), (HISTORY,), build)
 
 
 def _read(there: Collection[str]) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from hutong.trust.authorisation import Actor
 
 from ..rulebook import queries as rulebook_queries
 from . import planned
-from . import update as updates
 from .status import TABLE, PersonStatus, read_status
 from .update import EVIDENCE, HISTORY
 
@@ -73,16 +72,19 @@ def altered() -> Tampered:
 
 def person_statuses(node: Node, pseudonyms: Sequence[str]) -> StoredStatuses:
     """The newest levels of many persons in one query; who has none is left out."""
-    import pyarrow as pa
-
     there = node.lake.tables()
     if TABLE not in there or not pseudonyms:
         return StoredStatuses({}, frozenset())
-    asked = pa.table({"pseudonym": pa.array(pseudonyms, pa.string())})
-    rows = node.engine.run(planned.newest(there), {planned.SOME: asked})
+    rows = node.engine.run(planned.newest(there), {planned.SOME: _asked(pseudonyms)})
     wrong = _altered(node, rows)
     read = (read_status(row) for row in rows.to_pylist() if row["pseudonym"] not in wrong)
     return StoredStatuses({one.pseudonym: one for one in read}, wrong)
+
+
+def _asked(pseudonyms: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"pseudonym": pa.array(pseudonyms, pa.string())})
 
 
 def _altered(node: Node, rows: pa.Table) -> frozenset[str]:
@@ -139,14 +141,9 @@ def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
 
     Raises Tampered when one of them was written by hand.
     """
-    import ibis
-
-    try:
-        table = node.engine.table(HISTORY)
-    except NotFound:
+    if not node.lake.exists(HISTORY):
         return []
-    changes = table.filter(table.pseudonym == pseudonym, table.changed)
-    found = node.engine.to_arrow(updates.whole(changes).order_by(ibis.desc("run")).limit(MOST_CHANGES))
+    found = node.engine.run(planned.history(MOST_CHANGES), {planned.SOME: _asked([pseudonym])})
     if _altered(node, found):
         raise altered()
     return [
