@@ -42,19 +42,22 @@ class Figure:
 
 def rate(job: Callable[[int], object], times: int, *, rounds: int = 3) -> float:
     """How often a job can be done in a second: the best of some rounds, one core."""
-    return rates([job], times, rounds=rounds)[0]
+    return max(rates([job], times, rounds=rounds)[0])
 
 
-def rates(jobs: Sequence[Callable[[int], object]], times: int, *, rounds: int) -> list[float]:
-    """As :func:`rate` for jobs that stand beside each other, in turns: a slow moment of the machine meets them all."""
-    best = [0.0] * len(jobs)
+def rates(jobs: Sequence[Callable[[int], object]], times: int, *, rounds: int) -> list[list[float]]:
+    """How often each job can be done in a second, round by round, one core.
+
+    Jobs that stand beside each other are done in turns: a slow moment of the machine meets them all.
+    """
+    found: list[list[float]] = [[] for _ in jobs]
     for _ in range(rounds):
         for index, job in enumerate(jobs):
             started = time.perf_counter()
             for number in range(times):
                 job(number)
-            best[index] = max(best[index], times / (time.perf_counter() - started))
-    return best
+            found[index].append(times / (time.perf_counter() - started))
+    return found
 
 
 def seconds(job: Callable[[], object], *, rounds: int = 3) -> float:
@@ -75,8 +78,13 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
+        "load_before": load(),
     }
+
+
+def load() -> float:
+    """How many processes wanted a core in the last minute; beyond the number of cores times are too long."""
+    return round(os.getloadavg()[0], 2)
 
 
 def _processor() -> str:

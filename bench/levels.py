@@ -1,9 +1,9 @@
 """A rulebook of 12 rules over populations that grow, beside CertLogic one person after the other.
 
 The facts are in a Parquet file, as the lake has them; level and rule ids of every person are kept in a table. Each
-population runs in a process of its own, so that its memory is seen. Writing the query and planning it take the same
-time for any number of persons: that is measured with nobody in the table, and subtracted where figures per person are
-compared.
+population runs in a process of its own, so that its memory is seen. The query is written once, as an engine keeps it,
+and the time for that is a figure of its own. Nothing is subtracted from the others: what is fixed in a run (planning,
+the file's metadata, making the table) is measured with nobody in the table, and counts at each size.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def run(folder: Path) -> Iterator[Figure]:
     yield Figure(
         PART, f"{rules} one by one, read once into closures (decide_level)", alone, "persons/s", PLAIN, plain,
     )  # fmt: skip
-    nobody = _apart(_facts(folder, 0), threads=1)["seconds"]
-    yield Figure(PART, f"{rules}: query written and planned, nobody in the table", nobody * 1000, "ms")
+    nobody = _apart(_facts(folder, 0), threads=1)
+    yield Figure(PART, f"{rules}: query written, once for a rulebook and a day", nobody["written"] * 1000, "ms")
+    yield Figure(PART, f"{rules} over nobody: what is fixed in a run", nobody["seconds"] * 1000, "ms")
     per_million: dict[int, float] = {}
     for size in SIZES:
         path = _facts(folder, size)
@@ -62,11 +63,14 @@ def run(folder: Path) -> Iterator[Figure]:
                 size / found["seconds"], "persons/s", PLAIN, plain,
             )  # fmt: skip
             if threads == 1:
-                per_million[size] = (found["seconds"] - nobody) / size * 1e6
-        yield Figure(PART, f"  seconds for a million of {size:,}, one thread, without planning", per_million[size], "s")
+                per_million[size] = found["seconds"] / size * 1e6
         yield Figure(PART, f"  peak memory of the process, {size:,} persons, two threads", found["mebibytes"], "MiB")
         path.unlink()
     middle = statistics.median(per_million.values())
+    for size, taken in per_million.items():
+        yield Figure(
+            PART, f"time per person, {size:,} persons, one thread", taken, "µs", "the median of the sizes", middle
+        )  # fmt: skip
     furthest = max(abs(value / middle - 1) for value in per_million.values())
     yield Figure(PART, "furthest from the median time per person, 0.1 M to 10 M", furthest * 100, "%")
 
@@ -97,10 +101,12 @@ def _apart(path: Path, *, threads: int) -> Mapping[str, float]:
 def _measured(path: Path, threads: int) -> Mapping[str, float]:
     database = _connected(threads)
     twelve_rules()
+    written = seconds(lambda: _query(path, database))
+    query = _query(path, database)
     rounds = max(5, min(50, 5_000_000 // max(1, pq.read_metadata(path).num_rows)))  # small runs are easily disturbed
-    taken = seconds(lambda: database.execute(_query(path, database)), rounds=rounds)
+    taken = seconds(lambda: database.execute(query), rounds=rounds)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return {"seconds": taken, "mebibytes": int(peak.group(1)) / 1024 if peak else float("nan")}
+    return {"written": written, "seconds": taken, "mebibytes": int(peak.group(1)) / 1024 if peak else float("nan")}
 
 
 def _connected(threads: int) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.figure import Figure, rate, rates
+from bench.passes import make_claims
 from bench.region import EMERGENCY, declare_source, make_node
 from hutong.acquisition import actions as acquisition
 from hutong.acquisition.source import Source
@@ -18,7 +20,9 @@ from hutong.demo.lists import MAPPINGS, line_lists
 from hutong.insight import actions as insight
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node
-from hutong.passes.credential.hcert import pack, unpack
+from hutong.passes.credential import base45
+from hutong.passes.credential.hcert import PREFIX, pack, unpack
+from hutong.passes.credential.level_pass import PassSigner
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions
@@ -61,36 +65,50 @@ def run(folder: Path) -> Iterator[Figure]:
         PASSES,
         rounds=ROUNDS,
     )
-    yield Figure(
-        PART,
-        "verify: decoded, signature, trust, status, rules",
-        verified,
-        "passes/s",
-        "OpenSSL ES256 verify alone",
-        raw,
-    )
+    for what, of in (
+        (f"verify: decoded, signature, trust, status, rules; median of {ROUNDS}", median),
+        ("  best", max),
+    ):
+        yield Figure(PART, what, of(verified), "passes/s", "OpenSSL ES256 verify alone", of(raw))
     yield from _refusals(texts, trust, at)
     yield from _at_the_node(node, texts)
     node.close()
 
 
 def _refusals(texts: list[str], trust: TrustSnapshot, at: datetime) -> Iterator[Figure]:
-    """What is not accepted: codes of something else, and passes with a signature that does not fit."""
-    codes = [f"https://menu.example/table/{number}?lang=en" for number in range(ISSUED)]
-    signed = [unpack(text) for text in texts]
-    altered = [pack(one[:-1] + bytes([one[-1] ^ 1])) for one in signed]
-    for what, shown, answer in (
-        ("a code of something else", codes, "unknown"),
-        ("a pass with a bad signature", altered, "refused"),
-    ):
-        answers = {verify_pass(text, trust=trust, scene="workplace", at=at).answer for text in shown}
-        assert answers == {answer}, answers
-        found = rate(
-            lambda number, shown=shown: verify_pass(shown[number % ISSUED], trust=trust, scene="workplace", at=at),  # type: ignore[misc]
-            PASSES,
-            rounds=ROUNDS,
+    """What is not accepted, kind by kind, and all kinds in turns."""
+    kinds = wrong_codes(texts)
+    jobs = []
+    for shown in (*kinds.values(), [one[number % len(one)] for number in range(ISSUED) for one in kinds.values()]):
+        answers = {str(verify_pass(text, trust=trust, scene="workplace", at=at).answer) for text in shown}
+        assert answers <= {"refused", "unknown"}, answers
+        jobs.append(
+            lambda number, shown=shown: verify_pass(shown[number % len(shown)], trust=trust, scene="workplace", at=at)
         )
-        yield Figure(PART, f"{what}: {answer}", found, "codes/s")
+    *each, mixed = rates(jobs, PASSES, rounds=ROUNDS)  # type: ignore[arg-type]
+    for what, found in zip(kinds, each, strict=True):
+        yield Figure(PART, f"wrong: {what}", median(found), "codes/s")
+    yield Figure(
+        PART, f"wrong codes, {len(kinds)} kinds in turns, one core; median of {ROUNDS}", median(mixed), "codes/s"
+    )
+
+
+def wrong_codes(texts: list[str]) -> dict[str, list[str]]:
+    """Codes of every kind that a verifier may be shown and must not accept, made of good ones."""
+    signed = [unpack(text) for text in texts]
+    stranger = PassSigner(ec.generate_private_key(ec.SECP256R1()), b"stranger")
+    packed = [base45.decode(text.removeprefix(PREFIX)) for text in texts]
+    return {
+        "a code of something else": [f"https://menu.example/table/{number}?lang=en" for number in range(ISSUED)],
+        "foreign prefix": [f"HC9:{text.removeprefix(PREFIX)}" for text in texts],
+        "cut off": [text[: len(text) // 2] for text in texts],
+        "a character changed": [f"{text[:90]}{'A' if text[90] != 'A' else 'B'}{text[91:]}" for text in texts],
+        "packed wrongly": [PREFIX + base45.encode(one[:20] + bytes([one[20] ^ 64]) + one[21:]) for one in packed],
+        "signed by nobody known": [stranger.issue(make_claims(number)) for number in range(ISSUED)],
+        "signature does not fit": [pack(one[:-1] + bytes([one[-1] ^ 1])) for one in signed],
+        "inflates to 10 MB": [pack(bytes(10_000_000))],
+        "nested a thousand times": [pack(b"\x81" * 1_000 + b"\x00")],
+    }
 
 
 def _at_the_node(node: Node, texts: list[str]) -> Iterator[Figure]:
@@ -112,7 +130,7 @@ def _at_the_node(node: Node, texts: list[str]) -> Iterator[Figure]:
         trust = read_payload(bundle_queries.pass_payload(node))
         verify_pass(texts[number % ISSUED], trust=trust, scene="workplace", at=node.clock())
 
-    kept, anew = rates([verified, made_anew], ANEW, rounds=3)
+    kept, anew = (median(found) for found in rates([verified, made_anew], ANEW, rounds=3))
     yield Figure(PART, "verify by the node's own bundle", kept, "passes/s", "the bundle made anew for each", anew)
 
 
