@@ -67,7 +67,7 @@ class Visitor:
 Visit = Callable[..., Visitor]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sharing(kept: Kept, chromium: Browser) -> Iterator[Visit]:
     made = worlds.again(kept)
     with serving(made.node) as address:
@@ -75,7 +75,7 @@ def sharing(kept: Kept, chromium: Browser) -> Iterator[Visit]:
     made.node.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def passes(kept: Kept, chromium: Browser) -> Iterator[Visit]:
     made = regions.again(kept)
     with serving(made.node) as address:
@@ -121,6 +121,67 @@ def test_data_are_asked_for_granted_fetched_and_taken_back(sharing: Visit) -> No
     authority.sees("The agreement was revoked", "The purpose has ended.")
     partner.press("Receive the data")
     assert "The agreement was revoked." in partner.page.content()
+
+
+def test_a_file_becomes_a_release(sharing: Visit) -> None:
+    steward = sharing()
+    steward.go("/en/")
+    steward.sign_in("steward", worlds.PASSWORD)
+    steward.go("/en/steward")
+    steward.sees("What came in, and what was not accepted")
+    steward.follow("Send a file")
+    steward.page.locator("[name=source]").select_option("tw-dengue")
+    cases = {"name": "dengue_2016.csv", "mimeType": "text/csv", "buffer": worlds.case_list(300, seed=11)}
+    steward.page.locator("[name=file]").set_input_files(cases)
+    steward.page.get_by_label("Mapping, as text").fill(worlds.text_of("mappings/taiwan-case.yaml"))
+    steward.press("Send")
+    steward.sees("The file was taken in", "rows wait for a decision")
+    steward.page.locator("[name=rule]").first.check()
+    steward.page.get_by_label("Release them").check()
+    steward.write(reason="The hospital confirmed both dates.")
+    steward.press("Decide")
+    steward.sees("rows were released", "The hospital confirmed both dates.")
+
+    steward.go("/en/steward")
+    steward.follow("Dengue case list")
+    before = steward.page.locator(".notes dd").nth(1).inner_text()
+    steward.press("Assess again")
+    steward.sees("What is wrong with it")
+    assert steward.page.locator(".notes dd").nth(1).inner_text() != before
+    steward.go("/en/steward")
+    steward.follow("Publish a release")
+    steward.write(publication=worlds.text_of("publications/tw-weekly.yaml"))
+    steward.press("Look at it first")
+    steward.sees("This would be published")
+    steward.press("Publish")
+
+    reader = sharing(width=390)
+    reader.go("/en/catalogue?grade=0")
+    reader.page.locator("main a[href*='/datasets/tw-dengue-weekly']").first.click()
+    reader.sees("Download CSV")
+    with reader.page.expect_download(timeout=LONGEST_MS) as file:
+        reader.follow("Download CSV")
+    assert file.value.suggested_filename == "tw-dengue-weekly-v2.csv"
+    assert "dengue-cases" in Path(file.value.path()).read_text("utf-8")
+
+
+def test_a_log_is_read_and_a_proof_of_it_is_checked(sharing: Visit) -> None:
+    reader = sharing(width=390)
+    reader.go("/en/")
+    reader.follow("Check the log")
+    reader.sees("Newest checkpoint", "Anybody can have the whole log recomputed")
+    reader.page.locator("main .hit a").first.click()
+    reader.sees("The proof, step by step")
+    reader.page.get_by_text("Show the proof as JSON").click()
+    proof = reader.page.locator("details pre").inner_text()
+    reader.go("/en/log")
+    reader.write(proof=proof)
+    reader.press("Check the proof")
+    reader.sees("The proof holds: the entry is in this node's log")
+    digit = proof.rindex('"entry_base64": "') + 30
+    reader.write(proof=proof[:digit] + ("A" if proof[digit] != "A" else "B") + proof[digit + 1 :])
+    reader.press("Check the proof")
+    reader.sees("The proof does not hold")
 
 
 def test_a_pass_is_issued_scanned_and_understood(passes: Visit) -> None:
