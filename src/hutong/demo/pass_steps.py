@@ -75,7 +75,7 @@ def _population(node: Node, *, is_own: bool) -> Source:
     return Source(
         id=f"{node.id}-population",
         title={"en": "Synthetic residents", "zh": "合成居民"} if is_own else title,
-        provider="Demonstration",
+        provider="Demonstration 演示",
         territory=node.settings.territory,
         licence="CC0-1.0",
         homepage="urn:hutong:demonstration",
