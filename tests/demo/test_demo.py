@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from docs.screenshots import IMAGES, SHOTS, take
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 from playwright.sync_api import Browser
 
 from hutong.demo.residents import OUTBREAK_2015, PLACES_PER_TOWNSHIP
@@ -28,10 +28,9 @@ from hutong.trust.log.checkpoint import open_checkpoint
 from hutong.trust.log.note import parse_verifier_key
 from hutong.trust.trust_list import party_of
 from tests.demo.command import HUTONG, free_port
+from tests.demo.likeness import LEAST, likeness
 from tests.demo.told import EVENTS, lines_of_steps, untold
 from tests.opening.real_lists import packaged
-
-MOST_DIFFERENCE = 6.0
 
 
 @dataclass(frozen=True)
@@ -275,15 +274,9 @@ def test_a_resident_and_two_authorities_can_sign_in(demo: Demonstration) -> None
 def test_the_pictures_of_the_documentation_show_what_the_pages_look_like(
     demo: Demonstration, chromium: Browser
 ) -> None:
-    """After a change of the look: ``python -m docs.screenshots``. Pictures of different pages differ by 9 and more."""
+    """After a change of the look: ``python -m docs.screenshots``."""
     for shot in SHOTS:
         taken = Image.open(io.BytesIO(take(shot, chromium, demo.facts["nodes"][shot.node]["url"])))
         committed = Image.open(IMAGES / f"{shot.name}.png")
         assert taken.size == committed.size == shot.window
-        assert difference(taken, committed) < MOST_DIFFERENCE, shot.name
-
-
-def difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean difference in brightness, of 255, when both are looked at from far off: fonts and figures don't count."""
-    small = (picture.convert("L").resize((24, 24)) for picture in (one, other))
-    return float(ImageStat.Stat(ImageChops.difference(*small)).mean[0])
+        assert likeness(taken, committed) > LEAST, shot.name
