@@ -25,7 +25,7 @@ class Visitor:
     def __init__(self, chromium: Browser, address: str, *, width: int = 1280) -> None:
         size: Any = {"width": width, "height": 900}
         self._context = chromium.new_context(viewport=size, java_script_enabled=False)
-        self._scripted = chromium.new_context(viewport=size)
+        self._looked = chromium.new_context(viewport=size).new_page()
         self._address = address
         self.page = self._context.new_page()
         self.page.set_default_timeout(LONGEST_MS)
@@ -50,13 +50,13 @@ class Visitor:
         """The texts are on the page, it fits the window, and axe finds nothing on it."""
         for text in texts:
             self.page.get_by_text(text).first.wait_for(state="visible")
-        shown, looked = self.page.content(), self._scripted.new_page()
+        shown, looked = self.page.content(), self._looked
         looked.route(self.page.url, lambda route: route.fulfill(body=shown, content_type="text/html; charset=utf-8"))
         looked.goto(self.page.url)
         assert looked.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
         found = Axe().run(looked)
         assert found.violations_count == 0, f"{self.page.url}: {found.generate_report()}"
-        looked.close()
+        looked.unroute(self.page.url)
 
     def sign_in(self, name: str, password: str) -> None:
         self.follow("Sign in")

@@ -309,15 +309,16 @@ def test_axe_finds_nothing_and_pages_fit(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    contexts = {}
+    pages = {}
     for role in ("", "steward", "authority", "partner"):
-        contexts[role] = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         if role:
             secret = Person(world.node, role).secret
-            contexts[role].add_cookies([{"name": "hutong_session", "value": secret, "url": address}])
+            context.add_cookies([{"name": "hutong_session", "value": secret, "url": address}])
+        pages[role] = context.new_page()
     seen = 0
     for name, (role, path) in paths(world, shared).items():
-        page = contexts[role].new_page()
+        page = pages[role]
         answer = page.goto(f"{address}/{language}{path}")
         assert answer is not None
         assert answer.status == 200, name
@@ -326,6 +327,5 @@ def test_axe_finds_nothing_and_pages_fit(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         found = Axe().run(page)
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-        page.close()
         seen += 1
     assert seen == 15
