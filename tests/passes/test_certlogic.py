@@ -105,6 +105,30 @@ def test_date_of_birth_is_the_last_day_that_fits() -> None:
         ({"var": "length"}, "text", None),
         ({"var": "0"}, "text", None),
         ({"reduce": [{"var": "x"}, {"+": [{"var": "accumulator"}, 1]}, 0]}, {"x": [7, 7]}, 2),
+        ({"reduce": [{"var": "x"}, {"var": "accumulator"}, 5]}, {"x": None}, 5),
+        ({"reduce": [{"var": "x"}, {"var": "accumulator"}, {"var": "y"}]}, {}, None),
+        ({"reduce": [{"var": "x"}, {"var": "current"}, 5]}, {"x": [1, None]}, None),
+        ({"in": [{"var": "x"}, {"var": "y"}]}, {"x": None, "y": [None]}, True),
+        ({"in": [{"var": "x"}, []]}, {}, False),
+        ({"in": [["a"], [["a"]]]}, {}, True),
+        ({"<=": [1, 1, 0]}, {}, False),
+        ({"<": [0, 1, 2]}, {}, True),
+        ({">": [3, 1, 2]}, {}, False),
+        ({"and": [1, "a", []]}, {}, []),
+        ({"and": [1, 0, "a"]}, {}, 0),
+        ({"!": [{"var": "x"}]}, {"x": {}}, True),
+        ({"!": [{"var": "x"}]}, {"x": {"a": None}}, False),
+        ({"!": [{"var": "x"}]}, {"x": [0]}, False),
+        ({"!": ["0"]}, {}, False),
+        ({"extractFromUVCI": [{"var": ""}, 0]}, None, None),
+        ({"extractFromUVCI": [{"var": ""}, 0]}, "", ""),
+        ({"extractFromUVCI": [{"var": ""}, 1]}, "", None),
+        ({"extractFromUVCI": [{"var": ""}, -1]}, "URN:UVCI:01:NL:1#2", None),
+        ({"extractFromUVCI": [{"var": ""}, 0]}, "URN:UVCI:01:NL:1#2", "01"),
+        ({"extractFromUVCI": [{"var": ""}, 3]}, "URN:UVCI:01:NL:1#2", "2"),
+        ({"extractFromUVCI": [{"var": ""}, 1]}, "01:NL/x", "NL"),
+        ({"extractFromUVCI": [{"var": ""}, 4]}, "a::c/#/f", ""),
+        ({"extractFromUVCI": [{"var": ""}, 5]}, "a::c/#/f", "f"),
         (42.0, None, 42),
     ],
 )
@@ -333,6 +357,32 @@ def test_a_document_of_rules_gives_each_its_value_or_its_error() -> None:
     with pytest.raises(BadInput, match="no rule"):
         evaluate_document({"rules": []}, {})
     assert evaluate_document({"dccDateOfBirth": ["1999-02"]}, {})["value"] == "1999-02-28T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"Engine": "CERTLOGIC", "EngineVersion": "0.7.5"}, None),
+        ({"Engine": "CERTLOGIC", "EngineVersion": "1.3.3"}, None),
+        ({}, None),
+        ({"Engine": "CERTLOGIC", "EngineVersion": "1.3.4"}, "version 1.3.4 of CertLogic"),
+        ({"Engine": "CERTLOGIC", "EngineVersion": "1.10.0"}, "version 1.10.0 of CertLogic"),
+        ({"EngineVersion": "2.0.0"}, "version 2.0.0 of CertLogic"),
+        ({"EngineVersion": 1}, "is no version"),
+        ({"EngineVersion": "newest"}, "is no version"),
+        ({"Engine": "OPA", "EngineVersion": "1.0.0"}, "an engine that is not known"),
+    ],
+)
+def test_a_rule_for_another_engine_or_a_newer_version_gives_no_value(
+    fields: dict[str, Any], told: str | None, tmp_path: Path
+) -> None:
+    rule = {"Identifier": "GR-1", "Logic": {"===": [1, 1]}, **fields}
+    (result,) = evaluate_document({"rules": [rule]}, {})["results"]
+    assert result.get("value") is (True if told is None else None)
+    assert (told or "") in result.get("error", "")
+    suite = {"ruleSet": "X", "rules": [{"rule": rule, "tests": [{"payload": {}, "expected": True}]}]}
+    (tmp_path / "x.json").write_text(json.dumps(suite))
+    assert run_rule_tests(tmp_path).failed == (told is not None)
 
 
 def test_a_clock_needs_its_place_and_a_result_its_limit() -> None:

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded
+from hutong.passes.certlogic.datetimes import TIME_UNITS
 from hutong.passes.certlogic.evaluate import compile_rule, evaluate
 from hutong.passes.certlogic.to_ibis import compile_expression, compile_to_ibis
-from hutong.passes.certlogic.validate import data_accesses
+from hutong.passes.certlogic.validate import COMPARISONS, OPERATIONS, TIME_COMPARISONS, data_accesses
 from hutong.passes.certlogic.values import truth
 from hutong.passes.documents import shipped_document
 from hutong.passes.level.population import SEPARATOR, level_expression, require_compilable
@@ -87,7 +88,7 @@ def _conditions(inner: dict[str, Any], condition: Any) -> Any:
     unit, amount = st.sampled_from(["year", "month", "day", "hour"]), st.integers(-40, 40)
     moment = _operation("plusTime", _var("date") | st.just("2015-09-01T10:00:00+02:00"), amount, unit)
     moment = moment | _operation("dccDateOfBirth", _var("date") | st.just("1964-02"))
-    order, time_order = st.sampled_from(["<", ">", "<=", ">="]), st.sampled_from(["after", "before", "not-after"])
+    order, time_order = st.sampled_from(COMPARISONS), st.sampled_from(TIME_COMPARISONS)
     return (
         order.flatmap(lambda one: _operation(one, number, number))
         | order.flatmap(lambda one: _operation(one, number, number, number))
@@ -100,6 +101,29 @@ def _conditions(inner: dict[str, Any], condition: Any) -> Any:
         | _operation("!", _operation("and", condition, condition, condition))
         | _operation("!", _operation("if", condition, condition, condition))
     )
+
+
+def _rooted() -> dict[str, Any]:
+    """Expressions with each operation that has a meaning over columns, at the root or, for date-times, below it."""
+    inner = {one: _var(one) | LITERALS[one] for one in LITERALS}
+    condition, number, text = inner["boolean"] | inner["integer"] | inner["text"], inner["integer"], inner["text"]
+    added = _operation("plusTime", _var("date"), st.integers(-40, 40), st.sampled_from(TIME_UNITS))
+    born = _operation("dccDateOfBirth", _var("date"))
+    orders = {one: _operation(one, number, number) | _operation(one, number, number, number) for one in COMPARISONS}
+    times = {one: _operation(one, added, born) | _operation(one, born, added, added) for one in TIME_COMPARISONS}
+    return {
+        "var": condition,
+        "if": _operation("if", condition, text, text) | _operation("if", condition, number, number),
+        "and": _operation("and", number, number, number) | _operation("and", text, text),
+        "!": _operation("!", condition),
+        "===": _operation("===", condition, condition) | _operation("===", added, added),
+        "in": _operation("in", condition, st.lists(condition, max_size=4)),
+        "+": _operation("+", number, number),
+        "plusTime": _operation("not-before", added, added),
+        "dccDateOfBirth": _operation("===", born, born),
+        **orders,
+        **times,
+    }
 
 
 ANY = _expressions("boolean", 3) | _expressions("integer", 2) | _expressions("text", 2)
@@ -207,31 +231,39 @@ def _generated(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
     return found
 
 
+def _compare(expression: Any, person: dict[str, Any], got: Any, failed: bool) -> None:
+    try:
+        expected = evaluate(expression, _data(person))
+    except BadInput:
+        assert (got, failed) == (None, True), (expression, person)
+        return
+    assert (type(got), got, failed) == (type(expected), expected, False), (expression, person)
+
+
 @pytest.mark.spark
 def test_spark_gives_what_evaluate_gives(new_node: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generated expressions and rulebooks over generated persons, in two jobs."""
+    """Generated expressions with every operation, and rulebooks, over generated persons: few jobs with much in each."""
     monkeypatch.setenv("HUTONG_ENGINE", "spark")
     engine = new_node("tw").engine
     persons = [NOBODY, *itertools.chain.from_iterable(_generated(PERSONS, 8))][:40]
     columns = {f"col_{name}": pa.array([one[name] for one in persons], ARROW[kind]) for name, kind in TYPES.items()}
     table = engine.bind(pa.table({"row": range(len(persons)), **columns}))
 
-    expressions = [INSIDE_AN_EQUALITY, *_generated(ANY, 16)]
-    asked = {}
-    for number, expression in enumerate(expressions):
-        compiled = compile_expression(expression, table, COLUMNS)
-        asked[f"value_{number}"] = compile_to_ibis(expression, table, COLUMNS)
-        asked[f"fails_{number}"] = ibis.literal(False) if compiled.fails is None else compiled.fails
-    rows = engine.to_arrow(table.select("row", **asked).order_by("row")).to_pylist()
-    for person, row in zip(persons, rows, strict=True):
-        for number, expression in enumerate(expressions):
-            got, failed = row[f"value_{number}"], row[f"fails_{number}"]
-            try:
-                expected = evaluate(expression, _data(person))
-            except BadInput:
-                assert (got, failed) == (None, True), (expression, person)
-                continue
-            assert (type(got), got, failed) == (type(expected), expected, False), (expression, person)
+    rooted = _rooted()
+    assert rooted.keys() == {*OPERATIONS} - {"reduce", "extractFromUVCI"}
+    expressions = [INSIDE_AN_EQUALITY, *_generated(ANY, 12)]
+    expressions += [one for strategy in rooted.values() for one in _generated(strategy, 2)]
+    assert len(expressions) >= 45
+    for some in (expressions[start : start + 24] for start in range(0, len(expressions), 24)):
+        asked = {}
+        for number, expression in enumerate(some):
+            compiled = compile_expression(expression, table, COLUMNS)
+            asked[f"value_{number}"] = compile_to_ibis(expression, table, COLUMNS)
+            asked[f"fails_{number}"] = ibis.literal(False) if compiled.fails is None else compiled.fails
+        rows = engine.to_arrow(table.select("row", **asked).order_by("row")).to_pylist()
+        for person, row in zip(persons, rows, strict=True):
+            for number, expression in enumerate(some):
+                _compare(expression, person, row[f"value_{number}"], row[f"fails_{number}"])
 
     books = [_book(conditions) for conditions in _generated(RULES, 3)]
     results = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
@@ -11,6 +12,8 @@ from .evaluate import evaluate
 from .values import require_bounded
 
 MAX_RULES = 10_000
+ENGINE, ENGINE_VERSION = "CERTLOGIC", (1, 3, 3)
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
 _LOGIC_NAMES = ("Logic", "logic", "certLogicExpression")
 _ID_NAMES = ("Identifier", "identifier", "id")
 
@@ -42,6 +45,29 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     if len(rules) > MAX_RULES:
         raise LimitExceeded(f"More than {MAX_RULES:,} rules.", "Split the set.")
     return {"results": [_one(rule, data) for rule in rules]}
+
+
+def require_engine(rule: Any) -> None:
+    """Refuse a rule that is written for an engine that this one is not (EU DCC rules, ``Engine``, ``EngineVersion``).
+
+    A rule for a newer version may mean something that is read otherwise here; it is no answer rather than a wrong one.
+
+    Raises:
+        BadInput: another engine, a newer version of CertLogic than 1.3.3, or a version that is none.
+    """
+    if not isinstance(rule, dict):
+        return
+    engine, version = rule.get("Engine", ENGINE), rule.get("EngineVersion", "0.0.0")
+    if engine != ENGINE:
+        raise BadInput("The rule is for an engine that is not known here.", f"Give a rule for {ENGINE}.")
+    found = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if found is None:
+        raise BadInput("The rule's EngineVersion is no version.", "Write it as 1.3.3.")
+    if tuple(int(part) for part in found.groups()) > ENGINE_VERSION:
+        raise BadInput(
+            f"The rule is for version {found[0]} of CertLogic; versions up to 1.3.3 are known here.",
+            "Update this software, or give a rule for an older version.",
+        )
 
 
 def _with_clock(data: Any, at: str) -> Any:
@@ -98,6 +124,7 @@ def _one(rule: Any, data: Any) -> dict[str, Any]:
         logic = _first(rule, _LOGIC_NAMES)
         if logic is None:
             raise BadInput("The rule has no logic.", 'Give a CertLogic expression under "Logic".')
+        require_engine(rule)
         return {"id": name, "value": _value(logic, data)}
     except HutongError as error:
         return {"id": name, "error": str(error)}

@@ -19,7 +19,7 @@ from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 
 from ..files import read_file
 from .evaluate import compile_rule
-from .rule_set import as_json
+from .rule_set import as_json, require_engine
 
 MAX_FILE_BYTES = 16 * 2**20
 MAX_FILES = 50_000
@@ -145,6 +145,7 @@ def _run(
 
 def _compiled(rule: dict[str, Any]) -> Callable[[Any], Any]:
     try:
+        require_engine(rule)
         return compile_rule(rule.get("Logic"))
     except (BadInput, LimitExceeded) as error:
         return _always(error)
