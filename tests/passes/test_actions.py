@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import own_lists
 from hutong.passes.issuance import queries as pass_queries
-from hutong.passes.issuance.actions import MAX_HOURS, REVOCATION_RULES
+from hutong.passes.issuance.actions import REVOCATION_RULES
+from hutong.passes.issuance.pass_times import MAX_HOURS
 from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.fact import FACTS
@@ -195,7 +196,8 @@ def test_a_pass_says_the_level_and_nothing_about_whom(region: Node, records: str
     read = read_pass(issued.text, keys=[region.keys.pass_certificate])
     assert read.claims is not None
     assert (read.signature_valid, read.claims.level, read.claims.issuer) == (True, "high", "tw")
-    assert read.claims.expires_at - read.claims.issued_at == timedelta(hours=48)
+    assert read.claims.issued_at == datetime(2026, 3, 1, 7, 55, tzinfo=UTC)  # the key began on that day
+    assert read.claims.expires_at == datetime(2026, 3, 4, tzinfo=UTC)
     assert is_held_by(read.claims, decode_base64url(issued.holder_secret, "secret"))
     assert [reason.rule_id for reason in issued.reasons] == ["test-0-7"]
     assert dict(issued.evidence_dates) == {"days_since_positive_test": "2026-02-25"}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import cbor2
 import pytest
 from fastapi.testclient import TestClient
 
 from hutong.errors import BadInput, Refused
 from hutong.governance import actions as governance
 from hutong.node import Node
+from hutong.passes.credential import hcert
+from hutong.passes.credential.level_pass import LevelPass
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import batch_actions, key_actions
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import queries as recognition_queries
@@ -30,7 +34,7 @@ from hutong.trust.authorisation import Actor
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
-from tests.passes.region import FROM, LI, TO
+from tests.passes.region import FROM, LI, TO, WANG
 
 PERIOD = {"valid_from": FROM, "valid_to": TO}
 HU = Actor("hu", "account", frozenset({"authority"}), "cn")
@@ -112,6 +116,45 @@ def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
     assert record.level == "low"
 
 
+def test_nothing_but_the_day_tells_two_passes_of_one_person(hub: Hub, clock: Clock) -> None:
+    """Issued, in a batch, renewed, issued again and converted, at any time of the day, of several persons."""
+    made: dict[str, list[tuple[str, str]]] = {"tw": [], "again": [], "cn": []}
+    issued = []
+    for number, minute in enumerate((1, 437, 803, 1322)):
+        clock.now = datetime(2026, 3, 3, tzinfo=UTC) + timedelta(minutes=minute, seconds=17 * number)
+        for person in ("R2", "R7"):  # one level, two persons
+            one = pass_actions.issue_pass(hub.tw, by=LI, person=person)
+            renewed = batch_actions.renew_pass(hub.tw, by=LI, pass_id=one.pass_id)
+            (other,) = batch_actions.issue_batch(hub.tw, by=LI, persons=[person]).passes
+            made["tw"] += [(person, text) for text in (one.text, renewed.text, other.text)]
+            hub.share(hub.tw, hub.cn, HU)
+            made["cn"].append((person, hub.convert(one).text.partition("~")[0]))
+            issued.append(one)
+    assert {one.issued_at for one in issued} == {datetime(2026, 3, 3, tzinfo=UTC)}
+    key_id = hub.tw.keys.pass_key_id
+    key_actions.end_pass_key(hub.tw, by=LI, second=WANG, key_id=key_id)
+    clock.now = datetime(2026, 3, 4, 9, 41, 12, tzinfo=UTC)
+    again = batch_actions.reissue_passes(hub.tw, by=LI, key_id=key_id).passes
+    made["again"] = [(one.person, one.text) for one in again]
+    assert {len(texts) for texts in made.values()} == {24, 8}
+    for texts in made.values():
+        seen = [claims_of(text) for _, text in texts]
+        shared = {(header, claims.issuer, claims.issued_at, claims.expires_at, claims.level) for header, claims in seen}
+        assert len(shared) == 1, "what two passes of one person share, all passes of the day do"
+        for own in ("pass_id", "status_index", "commitment"):
+            assert len({getattr(claims, own) for _, claims in seen}) == len(seen)
+    digests = [digest for _, text in made["cn"] for digest in claims_of(text)[1].digests]
+    assert len(set(digests)) == len(digests) == 8
+
+
+def claims_of(text: str) -> tuple[bytes, LevelPass]:
+    """Both headers of a pass as they stand in it, and what it says."""
+    message = cbor2.loads(hcert.unpack(text)).value
+    claims = read_pass(text).claims
+    assert claims is not None
+    return message[0] + cbor2.dumps(message[1]), claims
+
+
 def test_conversion_has_a_door(hub: Hub) -> None:
     client = TestClient(create_app(hub.cn), base_url="http://node.test")
     governance.create_account(
@@ -159,7 +202,7 @@ def test_what_is_not_converted(hub: Hub, clock: Clock) -> None:
     hub.share(hub.tw, hub.cn, HU)
     with pytest.raises(Refused, match="revoked"):
         hub.convert(issued)
-    clock.now += timedelta(hours=25)
+    clock.now += timedelta(hours=41)
     with pytest.raises(Refused, match="expired"):
         hub.convert(other)
 

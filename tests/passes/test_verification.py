@@ -196,7 +196,7 @@ def test_lists_grow_old_and_passes_end(two: Regions) -> None:
     assert later(hours=23)[0] == "accepted"
     assert later(hours=24, seconds=1) == ("unknown", ["list-too-old"])
     assert later(hours=168, seconds=1) == ("refused", ["expired"])
-    assert later(minutes=-6) == ("refused", ["not-yet-valid"])
+    assert later(minutes=-11) == ("refused", ["not-yet-valid"])
     two.clock.advance(hours=1)
     fresh = bundle_queries.bundle_file(two.pe)  # pe's own bundle is new, what it holds of tw is an hour older
     at = two.clock() + timedelta(hours=23, minutes=30)
@@ -231,7 +231,7 @@ def test_when_an_emergency_is_ended_early_its_passes_are_refused_everywhere_at_o
     two.share()
     assert says(two.at_pe(text)) == ("refused", ["emergency-ended"])
     kept = bundle_queries.bundle_file(two.pe)
-    for hours, answer in ((30, ("refused", ["emergency-ended"])), (49, ("refused", ["expired"]))):
+    for hours, answer in ((30, ("refused", ["emergency-ended"])), (65, ("refused", ["expired"]))):
         later = two.clock() + timedelta(hours=hours)
         assert says(verify_pass(text, trust=kept, scene="transport", at=later)) == answer, hours
     before = two.clock() - timedelta(minutes=2)

@@ -33,7 +33,9 @@ def add_to(passes: typer.Typer) -> None:
 
 def renew(
     pass_id: Annotated[str, typer.Argument(help="Number of the pass.")],
-    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    hours: Annotated[
+        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+    ] = 24,
     second_token: Annotated[
         str | None, typer.Option(help="API token of a second person: the old pass is then revoked, too.")
     ] = None,
@@ -72,7 +74,9 @@ def renew(
 def batch(
     persons: Annotated[Path, typer.Argument(help="File with residents' numbers, one a line.")],
     out: FileArgument,
-    hours: Annotated[int, typer.Option(min=1, max=168, help="How long they are for showing.")] = 24,
+    hours: Annotated[
+        int, typer.Option(min=1, max=168, help="How long they are for showing at least; to the end of that day (UTC).")
+    ] = 24,
     pictures: PicturesOption = None,
     fact: FactOption = None,
     node: NodeOption = None,

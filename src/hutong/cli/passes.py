@@ -33,7 +33,9 @@ def add_to(app: typer.Typer) -> None:
 @passes.command("issue")
 def issue(
     person: Annotated[str, typer.Argument(help="The resident's number, or the pseudonym.")],
-    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    hours: Annotated[
+        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+    ] = 24,
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a page to print here: English and Chinese.")] = None,
     wallet: Annotated[Path | None, typer.Option(help="Write a plain text for a wallet here.")] = None,
@@ -118,7 +120,9 @@ def convert(
     what: Annotated[str, typer.Argument(help="The other region's pass: its text, or a file with it: text or picture.")],
     secret: Annotated[str, typer.Option(help="The secret that its holder got with it, or a file with it.")],
     rulebook: Annotated[str, typer.Option(help="Rulebook of this node by whose levels the new pass is.")],
-    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it is for showing.")] = 24,
+    hours: Annotated[
+        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+    ] = 24,
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,

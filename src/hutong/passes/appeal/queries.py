@@ -49,6 +49,11 @@ class LevelInForce:
     appeal: str | None = None
 
     @property
+    def own_end(self) -> datetime | None:
+        """When the override ends that gives the level; None for a level of the rules."""
+        return self.override.ends_at if self.override is not None and self.appeal is None else None
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why it is this level: never empty."""
         if self.appeal is not None:

@@ -22,11 +22,11 @@ from ..credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, d
 from ..documents import Reason, Texts
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN
-from . import own_lists, pass_facts
+from . import own_lists, pass_facts, pass_times
 from . import queries as pass_queries
+from .pass_times import MAX_HOURS
 
 DEFAULT_HOURS = 24
-MAX_HOURS = 168
 MAX_STATUS_AGE = timedelta(days=7)
 MAX_REASON = 500
 REVOCATION_RULES = ("issued-in-error", "forged", "key-compromised", "level-changed", "appeal-granted", "holder-asked")
@@ -83,9 +83,11 @@ def issue_pass(
 ) -> IssuedPass:
     """Issue a pass for one resident, with the level that was decided last. It ends with rulebook, emergency or key.
 
+    Its times are whole days (UTC), so that they tell nobody's passes apart.
+
     Args:
         person: the resident's number, or the pseudonym.
-        hours: how long it is for showing, 1 to 168.
+        hours: how long it is for showing at least, 1 to 168: until the end of that day, within 168 hours.
         facts: names of further facts that it carries as salted digests (see :mod:`.pass_facts`), by default none: a
             pass without any is at most 160 bytes and QR version 11-Q, one with facts is larger.
 
@@ -107,13 +109,13 @@ def issue_pass(
     carried = pass_facts.chosen_facts(node, pass_facts.known_facts(node, pseudonym, found), facts) if facts else ()
     keys = node.keys  # once: another process may rotate them meanwhile
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
-    ends = [now + timedelta(hours=hours), rulebook.period.end, powers.end_of(emergency), certificate.not_after]
-    expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
+    limits = (rulebook.period.end, powers.end_of(emergency), certificate.not_after)
+    expires_at = pass_times.end_after(now, hours, limits, own_end=found.own_end)
     pass_id, secret = node.random(8), node.random(16)
     with node.change(by) as change:
         claims = LevelPass(
             issuer=node.id,
-            issued_at=now,
+            issued_at=pass_times.begin(now, certificate.not_before),
             expires_at=expires_at,
             level=found.level,
             rulebook=rulebook.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,14 +23,16 @@ from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
 from ..appeal import queries as appeal_queries
+from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
 from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, commit_holder, digests_of
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
-from . import own_lists, pass_facts
+from . import own_lists, pass_facts, pass_times
 from . import queries as pass_queries
-from .actions import DEFAULT_HOURS, MAX_HOURS, IssuedPass
+from .actions import DEFAULT_HOURS, IssuedPass
+from .pass_times import MAX_HOURS
 
 MAX_BATCH = 100_000
 KEY_COMPROMISED = "key-compromised"
@@ -178,7 +180,7 @@ def issue_batch(
             if found is None:
                 raise NotFound("Nobody of that number has a level.", "Check the number.")
             pass_actions.require_fresh(found, now)
-            end = ends.of(found.rulebook)
+            end = ends.of(found)
             carried = pass_facts.chosen_facts(node, known[pseudonym], facts) if facts else ()
         except HutongError as error:
             refused.append((person, error.what))
@@ -194,7 +196,7 @@ def issue_batch(
 
 
 def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
-    """Issue again the passes that a compromised key had signed and that were valid: same level, same end, another key.
+    """Issue again the passes that a compromised key had signed and that were valid: same level, same last day.
 
     A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
     rulebook or emergency is over, and those issued again before, are left out. At most 100,000 at a time: ``left`` says
@@ -206,23 +208,19 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
     if key_id not in {one.key_id for one in node.keys.pass_keys if one.state == "compromised"}:
         raise NotFound("This node has no such compromised key.", "See: hutong keys list")
     now = node.clock().replace(microsecond=0)
-    table = schema.issued_pass
+    table, in_force, ends = schema.issued_pass, _versions_in_force(node), _Ends(node, now)
     due = sa.and_(
         table.c.key_id == key_id,
         table.c.revoked_by_rule == KEY_COMPROMISED,
         table.c.revoked_because.is_(None),
         table.c.expires_at > now,
         table.c.pseudonym != "",
-        table.c.rulebook.in_(_versions_in_force(node)),
+        table.c.rulebook.in_(in_force),
     )
     with node.change(by) as change:
         waiting = change.execute(sa.select(sa.func.count()).select_from(table).where(due)).scalar_one()
         kept = change.execute(sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)).all()
-        books = [row.rulebook.partition("@") for row in kept]
-        wanted = [
-            Wanted(row.pseudonym, row.pseudonym, row.level, rulebook, version, row.expires_at)
-            for row, (rulebook, _, version) in zip(kept, books, strict=True)
-        ]
+        wanted = [_wanted_again(row, in_force[row.rulebook], ends) for row in kept]
         issued = _issue_all(node, change, wanted, now)
         for part in _chunks([row.id for row in kept]):
             change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=REISSUED))
@@ -231,16 +229,21 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
     return IssuedBatch(issued, left=waiting - len(issued))
 
 
-def _versions_in_force(node: Node) -> frozenset[str]:
-    found = set()
+def _wanted_again(row: Any, rulebook: Rulebook, ends: _Ends) -> Wanted:
+    end = pass_times.end_of_again(row.expires_at, ends.limits(rulebook))
+    return Wanted(row.pseudonym, row.pseudonym, row.level, rulebook.id, rulebook.version, end)
+
+
+def _versions_in_force(node: Node) -> dict[str, Rulebook]:
+    found = {}
     for published in rulebook_queries.all_rulebooks(node):
         book = published.rulebook
         try:
             powers.require_rulebook(node, book)
         except Refused:
             continue
-        found.add(f"{book.id}@{book.version}")
-    return frozenset(found)
+        found[f"{book.id}@{book.version}"] = book
+    return found
 
 
 def _told(issued: Sequence[BatchPass], wanted: Sequence[Wanted]) -> dict[str, Any]:
@@ -256,30 +259,33 @@ def _told(issued: Sequence[BatchPass], wanted: Sequence[Wanted]) -> dict[str, An
 class _Ends:
     """Until when a pass of a rulebook lives: hours, rulebook, emergency and key. Each rulebook is asked once."""
 
-    def __init__(self, node: Node, now: datetime, hours: int) -> None:
+    def __init__(self, node: Node, now: datetime, hours: int = MAX_HOURS) -> None:
         (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
-        latest = now + timedelta(hours=hours)
-        self._latest = latest if certificate.not_after is None else min(latest, certificate.not_after)
-        self._node = node
-        self._known: dict[tuple[str, str], datetime] = {}
+        self._key_end = certificate.not_after
+        self._node, self._now, self._hours = node, now, hours
+        self._known: dict[str, tuple[datetime | None, ...]] = {}
 
-    def of(self, rulebook: Rulebook) -> datetime:
-        """The end, in whole seconds. Raises Refused where rulebook or emergency is not in force."""
-        key = (rulebook.id, rulebook.version)
-        if key not in self._known:
+    def of(self, found: LevelInForce) -> datetime:
+        """The end of a pass for a level. Raises Refused where rulebook or emergency is not in force."""
+        return pass_times.end_after(self._now, self._hours, self.limits(found.rulebook), own_end=found.own_end)
+
+    def limits(self, rulebook: Rulebook) -> tuple[datetime | None, ...]:
+        """The ends of rulebook, emergency and key. Raises Refused where one is not in force."""
+        if rulebook.hash not in self._known:
             emergency = powers.require_rulebook(self._node, rulebook)
-            end = min(self._latest, rulebook.period.end, powers.end_of(emergency))
-            self._known[key] = end.replace(microsecond=0)
-        return self._known[key]
+            self._known[rulebook.hash] = (rulebook.period.end, powers.end_of(emergency), self._key_end)
+        return self._known[rulebook.hash]
 
 
 def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: datetime) -> tuple[BatchPass, ...]:
     """Sign and keep them in the caller's transaction."""
     keys = node.keys  # once: another process may rotate them meanwhile
     key_id = keys.pass_key_id
+    (certificate,) = KeyRing.of([keys.pass_certificate]).keys
+    begin = pass_times.begin(now, certificate.not_before)
     indexes = _free_indexes(node, change, len(wanted))
     issued = tuple(
-        sign_all(node.id, keys.passes, wanted, indexes, now=now, key_id=bytes.fromhex(key_id), random=node.random)
+        sign_all(node.id, keys.passes, wanted, indexes, begin=begin, key_id=bytes.fromhex(key_id), random=node.random)
     )
     rows: list[dict[str, Any]] = [
         {
@@ -306,7 +312,7 @@ def sign_all(
     wanted: Iterable[Wanted],
     indexes: Iterable[int],
     *,
-    now: datetime,
+    begin: datetime,
     key_id: bytes,
     random: Callable[[int], bytes],
 ) -> Iterator[BatchPass]:
@@ -317,7 +323,7 @@ def sign_all(
         pass_id, secret = drawn[:8], drawn[8:]
         claims = LevelPass(
             issuer=issuer,
-            issued_at=now,
+            issued_at=begin,
             expires_at=want.expires_at,
             level=want.level,
             rulebook=want.rulebook,
@@ -335,7 +341,7 @@ def sign_all(
             level=want.level,
             rulebook=want.rulebook,
             version=want.version,
-            issued_at=now,
+            issued_at=begin,
             expires_at=want.expires_at,
             disclosures={fact.name: fact.disclosure() for fact in want.facts},
         )

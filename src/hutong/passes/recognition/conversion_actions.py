@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hutong.errors import BadInput, Refused
 from hutong.node import Change, Node
@@ -13,7 +13,6 @@ from hutong.trust.authorisation import Actor, Resource
 from .. import powers
 from ..credential.keys import KeyRing, decode_base64url, encode_base64url
 from ..credential.level_pass import (
-    COMMITMENT_BYTES,
     SALT_BYTES,
     Fact,
     LevelPass,
@@ -24,8 +23,9 @@ from ..credential.level_pass import (
     issue,
 )
 from ..credential.read import read_pass
-from ..issuance import own_lists
-from ..issuance.actions import DEFAULT_HOURS, MAX_HOURS, free_index
+from ..issuance import own_lists, pass_times
+from ..issuance.actions import DEFAULT_HOURS, free_index
+from ..issuance.pass_times import MAX_HOURS
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN, Rulebook
 from ..trust_bundle import queries as bundle_queries
@@ -75,15 +75,16 @@ def convert_pass(
     """Issue a pass of this node for a level that another listed region gave.
 
     The level goes by way of the common scale: the region's crosswalk reads it, this node's crosswalk for
-    ``rulebook_id`` writes it. The new pass ends no later than the old one; revoking the old one does not reach it.
+    ``rulebook_id`` writes it. The new pass ends with the last whole day (UTC) of the old one at the latest;
+    revoking the old one does not reach it.
 
     Args:
         text: what the QR code holds, or a picture of it (PNG or JPEG).
         holder_secret: base64url; who shows it is the holder of the pass, and not somebody who photographed it.
 
     Raises:
-        Refused: the policy; rulebook or emergency not in force; the pass is not genuine, over, revoked, of this node
-            itself, or can't be checked; not its holder; its level has no counterpart here.
+        Refused: the policy; rulebook or emergency not in force; the pass is not genuine, over or ends today, revoked,
+            of this node itself, or can't be checked; not its holder; its level has no counterpart here.
         NotFound: no such rulebook.
         BadInput: hours out of range, a secret that is not base64url.
     """
@@ -97,10 +98,22 @@ def convert_pass(
     level = _crosswalk(node, rulebook, now).from_scale(scale)
     if level == UNKNOWN:
         raise Refused(f"The level {shown.level} has no counterpart in {rulebook.id}.", "Recognise the pass as it is.")
-    ends = (now + timedelta(hours=hours), shown.expires_at, rulebook.period.end, powers.end_of(emergency))
+    limits = (rulebook.period.end, powers.end_of(emergency), pass_times.end_within(now, shown.expires_at))
+    (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
     secret, origin = node.random(16), _origin(shown, node.random(SALT_BYTES))
-    claims = _claims(node, rulebook, level, now, min(ends))
-    claims = replace(claims, commitment=commit_holder(claims.pass_id, secret), digests=digests_of([origin]))
+    pass_id = node.random(8)
+    claims = LevelPass(
+        issuer=node.id,
+        issued_at=pass_times.begin(now, certificate.not_before),
+        expires_at=pass_times.end_after(now, hours, (*limits, certificate.not_after)),
+        level=level,
+        rulebook=rulebook.id,
+        version=rulebook.version,
+        pass_id=pass_id,
+        status_index=0,  # until its place is known
+        commitment=commit_holder(pass_id, secret),
+        digests=digests_of([origin]),
+    )
     with node.change(by) as change:
         claims = replace(claims, status_index=free_index(node, change))
         text = disclose(_keep(node, change, claims, shown), [origin])
@@ -112,29 +125,13 @@ def convert_pass(
         rulebook=rulebook.id,
         version=rulebook.version,
         origin=str(origin.value),
-        issued_at=now,
+        issued_at=claims.issued_at,
         expires_at=claims.expires_at,
     )
 
 
 def _origin(shown: LevelPass, salt: bytes) -> Fact:
     return Fact(ORIGIN, f"{shown.issuer} {shown.rulebook}@{shown.version} {shown.level}", salt)
-
-
-def _claims(node: Node, rulebook: Rulebook, level: str, now: datetime, end: datetime) -> LevelPass:
-    """The new pass, yet without holder, origin and place in a status list."""
-    (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
-    return LevelPass(
-        issuer=node.id,
-        issued_at=now,
-        expires_at=min(end, certificate.not_after or end).replace(microsecond=0),
-        level=level,
-        rulebook=rulebook.id,
-        version=rulebook.version,
-        pass_id=node.random(8),
-        status_index=0,
-        commitment=bytes(COMMITMENT_BYTES),
-    )
 
 
 def _keep(node: Node, change: Change, claims: LevelPass, shown: LevelPass) -> str:

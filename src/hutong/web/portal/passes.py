@@ -16,6 +16,7 @@ from hutong.node import Node
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance.pass_times import MAX_HOURS
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.rulebook import queries as rulebook_queries
@@ -72,7 +73,7 @@ def issue_pass(
     try:
         issued = pass_actions.issue_pass(node, by=actor, person=person.strip(), hours=hours, facts=facts)
     except HutongError as error:
-        of_facts = isinstance(error, BadInput) and facts and 1 <= hours <= pass_actions.MAX_HOURS
+        of_facts = isinstance(error, BadInput) and facts and 1 <= hours <= MAX_HOURS
         errors = {"facts": said(language, error.what, error.do)} if of_facts else {"person": _why_not(error, language)}
         return _pass_page(request, node, language, **known, errors=errors, status=error.status)
     return _pass_page(request, node, language, **known, issued=issued)
