@@ -130,9 +130,7 @@ class Access(BaseModel):
 
 class CodeRequest(BaseModel):
     person: PersonField = None
-    hours: int = Field(
-        default=24, ge=1, le=168, description="How long it is for showing at least; to the end of that day (UTC)"
-    )
+    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
     facts: FactNames = ()
 
 

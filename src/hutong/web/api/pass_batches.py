@@ -34,9 +34,7 @@ class BatchOrder(BaseModel):
     persons: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
         min_length=1, max_length=MAX_PERSONS, description="Residents' numbers, or pseudonyms"
     )
-    hours: int = Field(
-        default=24, ge=1, le=168, description="How long they are for showing at least; to the end of that day (UTC)"
-    )
+    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
     facts: FactNames = ()
 
 

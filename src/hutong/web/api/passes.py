@@ -58,9 +58,7 @@ class PassRequest(BaseModel):
     """Whom the pass is for."""
 
     person: str = Field(min_length=1, max_length=64, description="The resident's number, or the pseudonym")
-    hours: int = Field(
-        default=24, ge=1, le=168, description="How long it is for showing at least; to the end of that day (UTC)"
-    )
+    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
     facts: FactNames = ()
 
 
