@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import FLAGS, SHELL
 
 from hutong.demo.servers import serving
 from hutong.settings import load_settings
@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
     ports = {settings.folder: urlsplit(settings.url).port or 80 for settings in nodes.values()}
     IMAGES.mkdir(exist_ok=True)
     with serving(ports), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=SHELL, args=list(FLAGS))
         for shot in SHOTS:
             (IMAGES / f"{shot.name}.png").write_bytes(take(shot, browser, nodes[shot.node].url))
         browser.close()

@@ -1,11 +1,15 @@
-"""Where the browser of the tests and of the documentation's pictures is."""
+"""Where the browsers of the tests and of the documentation's pictures are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_PLACES = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
-"""Debian's headless shell is the same engine without the rest of a browser, and takes a third of the processor time."""
+CHROMIUM = Path("/usr/bin/chromium")
+_SHELL = Path("/usr/bin/chromium-headless-shell")
 
-CHROMIUM = next((place for place in _PLACES if place.exists()), _PLACES[-1])
+SHELL = _SHELL if _SHELL.exists() else CHROMIUM
+"""Looks at pages. Debian's headless shell is the same engine without the rest of a browser, and takes a third of the
+processor time; what is installed as an app, or has a camera, is tried in the whole browser.
+"""
+
 FLAGS = ("--no-sandbox", "--disable-background-networking")

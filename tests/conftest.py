@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from hutong.cli.main import GARBAGE_THRESHOLD
 from hutong.governance import account
 from hutong.node import Node, init_node, open_node
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import FLAGS, SHELL
 from tests.kept import Kept
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
@@ -51,18 +51,24 @@ def quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def launch() -> Iterator[Callable[..., Browser]]:
+def browser_program() -> Path:
+    """Which browser :func:`launch` starts."""
+    return SHELL
+
+
+@pytest.fixture(scope="module")
+def launch(browser_program: Path) -> Iterator[Callable[..., Browser]]:
     """Starts Debian's Chromium with further flags.
 
     For a module, not for the whole run: as long as Playwright is on, its event loop is in the way of others' in the
     same thread, and of a second Playwright.
     """
-    if not CHROMIUM.exists():
-        not_checked(f"there is no {CHROMIUM}: the pages were NOT looked at")
+    if not browser_program.exists():
+        not_checked(f"there is no {browser_program}: the pages were NOT looked at")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        yield lambda *flags: playwright.chromium.launch(executable_path=browser_program, args=[*FLAGS, *flags])
 
 
 @pytest.fixture(scope="module")

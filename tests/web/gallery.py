@@ -28,7 +28,7 @@ from hutong.web.findings import Bar, HexagonValue, WeekCount
 from hutong.web.hexagons import MapLabel
 from hutong.web.i18n import ENGLISH, LANGUAGES, Language, translations
 from hutong.web.rendering import STATIC_DIR, environment
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import FLAGS, SHELL
 
 PAGES = Path(__file__).parent / "pages"
 LOOKS = [("zh", 1280, "light"), ("en", 1280, "dark"), ("en", 390, "light")]
@@ -272,7 +272,7 @@ def rendered() -> dict[str, str]:
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=SHELL, args=list(FLAGS))
         yield chromium
         chromium.close()
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from hutong.node import init_node
+from tests.chromium import CHROMIUM
 from tests.web.verifier import world
 from tests.web.verifier.world import Site
+
+
+@pytest.fixture(scope="module")
+def browser_program() -> Path:
+    """The whole browser: the page is an app with a service worker, a camera and a store of its own."""
+    return CHROMIUM
 
 
 @pytest.fixture(scope="session")
