@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,8 +19,17 @@ from hutong.governance import account
 from hutong.node import Node, init_node, open_node
 from tests.chromium import FLAGS, SHELL
 from tests.kept import Kept
+from tests.spark_limit import beyond
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
+
+
+STARTED = pytest.StashKey[float]()
+TOO_LONG = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STARTED] = time.monotonic()
 
 
 def not_checked(message: str) -> NoReturn:
@@ -90,10 +100,24 @@ def pytest_unconfigure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was not checked stands at the end, where it is read."""
+    if told := terminalreporter.config.stash.get(TOO_LONG, ""):
+        terminalreporter.write_line(told, red=True, bold=True)
     skipped = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr}
     for reason in sorted(skipped):
         if "NOT" in reason:
             terminalreporter.write_line(f"NOT CHECKED: {reason.removeprefix('Skipped: ')}", red=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """``make spark`` fails in CI when it takes too long, and says so elsewhere."""
+    if session.config.option.markexpr != "spark":
+        return
+    taken = time.monotonic() - session.config.stash[STARTED]
+    told, fails = beyond(taken, load=os.getloadavg()[0], cores=os.cpu_count() or 1)
+    if told:
+        session.config.stash[TOO_LONG] = told
+        if fails and os.environ.get("CI"):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Clock:

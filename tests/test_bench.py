@@ -1,4 +1,4 @@
-"""What ``python -m bench`` makes of its figures."""
+"""What ``python -m bench`` makes of its figures, and the tests on Spark of their time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from bench import __main__ as bench
 from bench.figure import Figure, rates
 from bench.wanted import WANTED, missed, wanted_text
+
+from tests.spark_limit import beyond
 
 
 def figure(job: str, value: float, unit: str = "s", reference: float | None = None) -> Figure:
@@ -65,3 +67,11 @@ def test_what_was_missed_is_listed_at_the_end(
     told = json.loads((tmp_path / "figures.json").read_text())
     assert told["figures"][0]["missed"] == bool(code)
     assert {"processor", "cores", "load_before", "load_after"} <= set(told["machine"])
+
+
+def test_the_tests_on_spark_have_a_limit() -> None:
+    assert beyond(180, load=1, cores=2) == ("", False)
+    told, fails = beyond(181, load=4, cores=2)
+    assert (fails, "took 181 s" in told) == (True, True)
+    told, fails = beyond(600, load=4.1, cores=2)
+    assert (fails, "did other work" in told) == (False, True)
