@@ -197,6 +197,15 @@ def test_limits(tmp_path: Path) -> None:
         open_table(path, limits=TableLimits(columns=1))
 
 
+@pytest.mark.parametrize("content", ["a,b\n1,2\n3,4\n", "a,b\n1,2\n3,4", "a,b\r\n1,2\r\n3,4\r\n"])
+def test_how_many_rows_there_are_is_known_before_they_are_read(content: str, tmp_path: Path) -> None:
+    assert open_table(write(tmp_path, content)).scan.rows == 2
+    table = pa.table({"a": list(range(7))})
+    pq.write_table(table, tmp_path / "seven.parquet")
+    assert open_table(tmp_path / "seven.parquet").scan.rows == 7
+    assert open_table(write(tmp_path, 'a,b\n1,"x\ny"\n')).scan.rows == 2  # at most: a quoted value has two lines
+
+
 def test_a_huge_line_is_refused_without_being_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "huge.csv"
     with path.open("wb") as stream:

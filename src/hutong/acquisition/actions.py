@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 MAX_ITEMS = 2_000_000
 ITEMS_AT_ONCE = 20_000
 MAX_MAPPING_BYTES = 512 * 1024
-Progress = Callable[[int], None]
+Progress = Callable[[int, int], None]
+"""Is told how many rows are done, and how many there are at most."""
 
 
 def declare_source(node: Node, *, by: Actor, source: Source) -> None:
@@ -234,7 +235,7 @@ def _take_in(
             raise LimitExceeded(f"More than {MAX_ITEMS:,} rows could not be accepted.", "Check the mapping.")
         _spool(spool, mapped.accepted, taken)
         if progress is not None:
-            progress(taken.rows)
+            progress(taken.rows, max(taken.rows, reader.scan.rows))
     if not taken.rows:
         raise BadInput(f"{reader.path.name} has a header and no row.", "Ask the sender for the whole file.")
     taken.findings.update({Finding(rule, "file"): count for rule, count in reader.notes.items()})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, show
 from hutong.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def acquire(
     from hutong.acquisition import actions, queries
 
     given: dict[str, Any] = {"source_id": source_id, "path": file, "mapping": read_text(mapping, "mapping")}
-    with opened(node) as opened_node, progress(f"Acquiring {file.name}", quiet=as_json) as tell:
+    with opened(node) as opened_node, progress(f"Acquiring {file.name}", quiet=as_json, unit="rows") as tell:
         waiting, by = "", opened_node.operator
         if dry_run:
             receipt, reasons = actions.rehearse(opened_node, by=by, progress=tell, **given)
@@ -233,38 +232,6 @@ def _decided(made: HeldDecision) -> str:
     again = " (decided before; nothing was changed)" if made.repeated else ""
     verb = "row was" if made.rows == 1 else "rows were"
     return f"{made.rows:,} {verb} {made.outcome}, held by {made.rule}{again}."
-
-
-class progress:  # noqa: N801 - used as a statement
-    """A progress bar of rows on the terminal's error stream; nothing where nobody looks."""
-
-    def __init__(self, label: str, *, quiet: bool) -> None:
-        self._label = label
-        self._quiet = quiet or not sys.stderr.isatty()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Any:
-        if self._quiet:
-            return None
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TextColumn("{task.completed:,.0f} rows"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task(self._label, total=None)
-        return lambda rows: self._bar.update(self._task, completed=rows)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def _yaml(file: Path, what: str) -> dict[str, Any]:

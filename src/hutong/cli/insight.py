@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, show
 
 if TYPE_CHECKING:
     from hutong.passes.level.status import LevelRun
@@ -51,7 +51,7 @@ def decide(
     """Give everybody a level by the newest version of a rulebook."""
     from hutong.passes.level import actions as level_actions
 
-    with opened(node) as opened_node:
+    with opened(node) as opened_node, progress("Deciding levels", quiet=as_json):
         run = level_actions.decide_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook, as_of=_day(as_of))
     _show_run(as_json, run)
 
@@ -65,7 +65,7 @@ def update(
     """Decide again those whom evidence concerns that became known since the last run."""
     from hutong.passes.level import actions as level_actions
 
-    with opened(node) as opened_node:
+    with opened(node) as opened_node, progress("Updating levels", quiet=as_json):
         run = level_actions.update_levels(opened_node, by=opened_node.operator, rulebook_id=rulebook)
     _show_run(as_json, run)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_bytes, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_bytes, show
 
 if TYPE_CHECKING:
     from hutong.node import Node
@@ -32,7 +32,8 @@ def check(
     from hutong.trust.log.merkle import verify_consistency
 
     with opened(node) as opened_node:
-        found = opened_node.log.check()
+        with progress("Recomputing the log", quiet=as_json, unit="entries") as tell:
+            found = opened_node.log.check(tell)
         grown_from = None
         if checkpoint is not None:
             message = read_bytes(checkpoint, "checkpoint", max_bytes=2**20)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,13 +28,15 @@ def publish(
     wanted = parse_publication(read_text(publication, "publication"))
     with opened(node) as opened_node:
         if dry_run:
-            prepared = actions.preview(opened_node, by=opened_node.operator, publication=wanted)
+            with progress(f"Preparing {wanted.dataset}", quiet=as_json):
+                prepared = actions.preview(opened_node, by=opened_node.operator, publication=wanted)
             facts = dict(prepared.facts)
             lines = [f"Would publish {prepared.table.num_rows:,} rows of {wanted.dataset}."]
             lines += [text for text in (prepared.risk, prepared.suppression) if text]
             show(as_json, {"dataset": wanted.dataset, "rows": prepared.table.num_rows, **facts}, *lines)
             return
-        release = actions.publish(opened_node, by=opened_node.operator, publication=wanted)
+        with progress(f"Publishing {wanted.dataset}", quiet=as_json):
+            release = actions.publish(opened_node, by=opened_node.operator, publication=wanted)
     lines = [f"{release.dataset_id} version {release.version}: {release.rows:,} rows, sha256 {release.sha256[:16]}…"]
     lines += [text for text in (release.risk, release.suppression) if text]
     lines += [f"  {file.format:8} {file.bytes:>12,} bytes" for file in release.distributions]

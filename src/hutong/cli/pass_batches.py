@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from hutong.cli.keys import keys
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, require_place, show
 
 if TYPE_CHECKING:
     from hutong.passes.issuance.batch_actions import BatchPass, IssuedBatch
@@ -87,7 +87,7 @@ def batch(
 
     require_place(out, folder=pictures)
     named = [line.strip() for line in read_text(persons, "list", max_bytes=MAX_LIST_BYTES).splitlines()]
-    with opened(node) as opened_node:
+    with opened(node) as opened_node, progress("Issuing passes", quiet=as_json):
         issued = batch_actions.issue_batch(
             opened_node,
             by=opened_node.operator,
@@ -110,7 +110,7 @@ def reissue(
     from hutong.passes.issuance import batch_actions
 
     require_place(out, folder=pictures)
-    with opened(node) as opened_node:
+    with opened(node) as opened_node, progress("Issuing passes again", quiet=as_json):
         issued = batch_actions.reissue_passes(opened_node, by=opened_node.operator, key_id=key_id)
     _keep(issued, out, pictures, as_json)
 

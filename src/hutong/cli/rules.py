@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, show
+from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, progress, read_bytes, show
 
 if TYPE_CHECKING:
     from hutong.passes.draft.draft import Draft, Kind
@@ -126,7 +126,7 @@ def preview(
     from hutong.passes.documents import read_document
     from hutong.passes.draft import actions
 
-    with opened(node) as opened_node:
+    with opened(node) as opened_node, progress("Comparing with the rules in force", quiet=as_json):
         draft = actions.check_draft(
             opened_node, by=opened_node.operator, kind=_kind(kind), document=read_document(file)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,6 +53,30 @@ def show(as_json: bool, result: Any, *lines: str) -> None:
         return
     for line in lines:
         typer.echo(line)
+
+
+Tell = Callable[[int, int], None]
+"""What a bar is told: how many are done, and how many there are."""
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool, unit: str = "") -> Iterator[Tell]:
+    """A bar on the terminal's error stream while something takes long; nothing where nobody looks.
+
+    Without a unit nothing can be counted: it shows that work goes on, and for how long.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    counted = (BarColumn(), MofNCompleteColumn(), TextColumn(unit)) if unit else ()
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), *counted, TimeElapsedColumn())
+    # What is printed meanwhile goes where it was meant to, and not to the bar's stream.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def require_place(*paths: Path | None, folder: Path | None = None) -> None:

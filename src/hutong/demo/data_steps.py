@@ -24,7 +24,7 @@ def acquire(demo: Demo) -> None:
             node = demo.nodes[region]
             for table, mapping in line_list.mappings.items():
                 begun = time.monotonic()
-                with demo.report.bar(f"{region} {table}", None) as progress:
+                with demo.report.bar(f"{region} {table}", unit="rows") as progress:
                     receipt = acquisition.acquire(
                         node,
                         by=node.operator,
@@ -56,7 +56,8 @@ def acquire(demo: Demo) -> None:
             )
             facts[f"{region}_again"] = {"receipt": again.id, "repeated": again.repeated}
             begun = time.monotonic()
-            node.move_inbox()  # the rest: the region's own server moves batches too, as they come
+            with demo.report.bar(f"{region} to the lake"):
+                node.move_inbox()  # the rest: the region's own server moves batches too, as they come
             in_lake = {table: _rows(node, table) for table in line_list.mappings}
             moved = seconds_since(begun)
             facts[f"{region}_in_lake"], facts[f"{region}_moved_seconds"] = in_lake, moved
@@ -77,7 +78,8 @@ def assess(demo: Demo) -> None:
     with demo.report.step("quality", "3  Quality") as facts:
         for region, line_list in demo.lists.items():
             node = demo.nodes[region]
-            report = acquisition.assess_quality(node, by=node.operator, source_id=line_list.source.id)
+            with demo.report.bar(f"{region} by all rules"):
+                report = acquisition.assess_quality(node, by=node.operator, source_id=line_list.source.id)
             facts[region] = {**report.document(), "source": line_list.source.id}
             demo.report.say(f"{region}: {SHAPES.get(report.label, '?')} {report.label} ({report.score:.2f})")
             worst = sorted(report.wrong(), key=lambda result: -result.concerned)[:5]
@@ -94,7 +96,8 @@ def publish(demo: Demo) -> None:
             node = demo.nodes[region]
             for publication in line_list.publications:
                 begun = time.monotonic()
-                release = opening.publish(node, by=node.operator, publication=publication)
+                with demo.report.bar(f"{region} {publication.dataset}"):
+                    release = opening.publish(node, by=node.operator, publication=publication)
                 taken = seconds_since(begun)
                 facts[release.dataset_id] = {
                     "source": line_list.source.id,

@@ -140,7 +140,8 @@ def witness_and_check(demo: Demo) -> None:
         for name, node in demo.nodes.items():
             signed, failed = _ask_others(node, [other for other in demo.nodes if other != name])
             begun = time.monotonic()
-            checkpoint = node.log.check()
+            with demo.report.bar(f"{name} log", unit="entries") as progress:
+                checkpoint = node.log.check(progress)
             proved = checkpoint.size // 2
             node.log.prove(proved).verify(node.log.key)
             # Who signed an earlier tree is no witness of this one.

@@ -107,12 +107,13 @@ def _centres(node: Node, townships: Mapping[str, float]) -> dict[str, tuple[floa
 
 def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    population = write_population(
-        demo.folder / "population",
-        as_of=outbreak.as_of,
-        townships=outbreak.townships,
-        centres=_centres(giver, outbreak.townships),
-    )
+    with demo.report.bar("synthetic residents"):
+        population = write_population(
+            demo.folder / "population",
+            as_of=outbreak.as_of,
+            townships=outbreak.townships,
+            centres=_centres(giver, outbreak.townships),
+        )
     source = _population(giver, is_own=demo.lists[giver.id].is_own)
     facts["source"] = source.id
     acquisition.declare_source(giver, by=giver.operator, source=source)
@@ -122,15 +123,18 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
         ("stays", population.stays),
         ("tests", population.tests),
     ):
-        receipt = acquisition.acquire(
-            giver,
-            by=giver.operator,
-            source_id=source.id,
-            path=path,
-            mapping=(MAPPINGS / f"{mapping}.yaml").read_text("utf-8"),
-        )
+        with demo.report.bar(f"{giver.id} {mapping}", unit="rows") as progress:
+            receipt = acquisition.acquire(
+                giver,
+                by=giver.operator,
+                source_id=source.id,
+                path=path,
+                mapping=(MAPPINGS / f"{mapping}.yaml").read_text("utf-8"),
+                progress=progress,
+            )
         facts[mapping] = {"rows": receipt.rows, "accepted": receipt.accepted, "receipt": receipt.id}
-    giver.move_inbox()
+    with demo.report.bar(f"{giver.id} to the lake"):
+        giver.move_inbox()
     shutil.rmtree(demo.folder / "population")
     facts["population_seconds"] = seconds_since(begun)
     demo.report.say(
@@ -144,7 +148,8 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
 def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
     rule = shipped_rule()
-    found = insight.assess_risk_areas(giver, by=giver.operator, rule=rule, as_of=as_of)
+    with demo.report.bar(f"{giver.id} risk areas"):
+        found = insight.assess_risk_areas(giver, by=giver.operator, rule=rule, as_of=as_of)
     taken = seconds_since(begun)
     facts["risk_areas"] = {**found.document(), "window_days": rule.window_days, "seconds": taken}
     counts = ", ".join(f"{number} {level}" for level, number in found.areas.items())
@@ -173,7 +178,8 @@ def _publish_rules(node: Node, name: str) -> None:
 
 
 def _decide(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
-    run = level_actions.decide_levels(giver, by=giver.operator, rulebook_id="dengue-3", as_of=as_of)
+    with demo.report.bar(f"{giver.id} levels"):
+        run = level_actions.decide_levels(giver, by=giver.operator, rulebook_id="dengue-3", as_of=as_of)
     facts["levels"] = {
         "rulebook": f"{run.rulebook}@{run.version}",
         "persons": run.persons,

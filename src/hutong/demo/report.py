@@ -45,21 +45,16 @@ class Report:
         self.console.print(f"   {line}{took}", highlight=False, markup=False)
 
     @contextmanager
-    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """A progress bar of rows."""
+    def bar(self, label: str, *, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+        """A progress bar; without a unit nothing can be counted, and it shows that work goes on."""
         if not self.console.is_terminal:
-            yield lambda _rows: None
+            yield lambda _done, _total: None
             return
-        columns = (
-            SpinnerColumn(),
-            TextColumn("   {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
+        counted = (BarColumn(), MofNCompleteColumn(), TextColumn(unit)) if unit else ()
+        columns = (SpinnerColumn(), TextColumn("   {task.description}", markup=False), *counted, TimeElapsedColumn())
         with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(label, total=total)
-            yield lambda rows: progress.update(task, completed=rows)
+            task = progress.add_task(label, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
 
     def finish(self, path: Path | None) -> None:
         """Add the totals and write the JSON."""

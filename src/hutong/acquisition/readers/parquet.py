@@ -45,7 +45,7 @@ def open_parquet(path: Path, limits: TableLimits) -> TableReader:
             "Flatten or remove them.",
         )
     columns = checked_columns(list(schema.names), path.name, limits)
-    scan = sniff.Scan(sha256, size, has_quotes=False, ends_with_newline=True)
+    scan = sniff.Scan(sha256, size, meta.num_rows, has_quotes=False, ends_with_newline=True)
     return TableReader(path, TableFormat("parquet"), columns, scan, limits)
 
 

@@ -48,11 +48,12 @@ class Scan:
     """What one pass over the bytes of a text file tells.
 
     ``sha256`` is the hex digest of the whole file; where ``ends_with_newline`` is false it may have been cut
-    off.
+    off. ``rows`` is how many there are at most: a quoted value may hold line breaks.
     """
 
     sha256: str
     size_bytes: int
+    rows: int
     has_quotes: bool
     ends_with_newline: bool
 
@@ -156,7 +157,8 @@ def scan_text(path: Path, *, declared_encoding: str | None, size_bytes_max: int,
             has_quotes = has_quotes or b'"' in block
             last = block[-1:]
     decoder.check(b"", lines, final=True)
-    return Scan(digest.hexdigest(), size, has_quotes, last in (b"\n", b"\r"))
+    ends = last in (b"\n", b"\r")
+    return Scan(digest.hexdigest(), size, max(0, lines - ends), has_quotes, ends)
 
 
 class _Decoder:

@@ -6,7 +6,7 @@ The root is signed in the same transaction, so there is never an entry without a
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from hutong.trust.signing import canonical_json
 
 MAX_ENTRY_BYTES = 60_000
 PAGE = 500
+CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +238,10 @@ class Log:
             rows = connection.execute(query.order_by(log_cosignature.c.size)).all()
         return {row.witness: Cosigned(row.size, row.at) for row in rows}
 
-    def check(self) -> Checkpoint:
+    def check(self, progress: Callable[[int, int], None] | None = None) -> Checkpoint:
         """Recompute the whole tree from the entries and compare it with the signed checkpoint and every stored node.
+
+        ``progress`` is told now and then how many entries are done, of how many.
 
         Raises Tampered at the first difference, naming it.
         """
@@ -248,7 +251,9 @@ class Log:
             if not isinstance(note, str):
                 raise Tampered("The signed checkpoint was altered.", "Restore the records.")
             rows = connection.execute(
-                sa.select(log_entry.c.idx, log_entry.c.data).order_by(log_entry.c.idx).execution_options(yield_per=5000)
+                sa.select(log_entry.c.idx, log_entry.c.data)
+                .order_by(log_entry.c.idx)
+                .execution_options(yield_per=CHUNK)
             )
             nodes = connection.execute(sa.select(log_node.c.level, log_node.c.idx, log_node.c.hash)).all()
             stored = {(row.level, row.idx): row.hash for row in nodes}
@@ -259,6 +264,8 @@ class Log:
                 if any(stored.get((level, place)) != digest for level, place, digest in appended.nodes):
                     raise Tampered(f"Entry {row.idx} of the log was altered.", "Restore the records.")
                 frontier = appended.frontier
+                if progress is not None and frontier.size % CHUNK == 0:
+                    progress(frontier.size, expected)
         checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
         if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root) or expected != frontier.size:
             raise Tampered("The signed checkpoint is not of these entries.", "Restore the records.")
