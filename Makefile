@@ -7,7 +7,7 @@ RUN := .venv
 DEV := .venv-dev
 DEMO_FLAGS ?=
 
-.PHONY: demo test check spark compiled bench docs clean setup-run setup-dev chromium
+.PHONY: demo test check types style spark compiled bench docs clean setup-run setup-dev chromium
 
 demo: setup-run
 	$(RUN)/bin/hutong demo $(DEMO_FLAGS)
@@ -15,17 +15,22 @@ demo: setup-run
 # Tests are compiled once for all workers, and the program once for all commands, also where the environment forbids it.
 export PYTHONDONTWRITEBYTECODE =
 
-# What waits for the network, what checks, and what needs a single core stand beside one another.
+# What needs one core or waits for the network stands beside another; Spark, whose time is limited, stands alone.
 # Three workers on two cores: much of the time is spent waiting for a browser or another process.
 test:
 	$(MAKE) -j 2 setup-dev chromium
-	$(MAKE) -j 2 check spark compiled
+	$(MAKE) -j 2 types style compiled
 	$(DEV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not spark"
+	$(MAKE) spark
 
-check: setup-dev
+check: style types
+
+types: setup-dev
+	$(DEV)/bin/mypy
+
+style: setup-dev
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
-	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 	$(DEV)/bin/python -m hutong.web.i18n check
 
