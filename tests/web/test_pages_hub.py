@@ -55,6 +55,7 @@ def test_a_hub_shows_each_regions_curve_and_one_catalogue(regions: tuple[Node, N
     english = client.get("/en/").text
     assert "Cases rose" in english or "Cases doubled" in english
     assert "1 of 4 weeks, by the publisher" in english
+    assert "None of these weeks." in english
 
 
 def test_a_harvested_data_set_leads_home(regions: tuple[Node, Node, Node]) -> None:

@@ -81,9 +81,12 @@ def _draw(node: Node, series: JointSeries, source: JointSource, language: Langua
     }
     drawn = epidemic_curve(points, description=description, basis=Basis(basis, series.joined_at), words=words)
     withheld = sum(point.count is None for point in points)
-    note = words.ngettext(
-        "%(n)s of %(all)s week, by the publisher. Drawn hollow, not as zero.",
-        "%(n)s of %(all)s weeks, by the publisher. Drawn hollow, not as zero.",
-        len(points),
-    ) % {"n": words.number(withheld), "all": words.number(len(points))}
+    if not withheld:
+        note = words.gettext("None of these weeks.")
+    else:
+        note = words.ngettext(
+            "%(n)s of %(all)s week, by the publisher. Drawn hollow, not as zero.",
+            "%(n)s of %(all)s weeks, by the publisher. Drawn hollow, not as zero.",
+            len(points),
+        ) % {"n": words.number(withheld), "all": words.number(len(points))}
     return replace(drawn, suppression=note)
