@@ -417,6 +417,16 @@ def test_a_pass_of_another_region_is_converted(
     assert (made["level"], made["origin"]) == ("low", "tw dengue-3@1.1.0 low")
     assert hutong.ok("pass", "read", picture)["issuer"] == "pe"
     assert hutong.ok("pass", "verify", made["text"], "--scene", "workplace", "--node", partner)["answer"] == "accepted"
+    named = {"id": "nobody", "condition": {"===": [1, 2]}, "text": {"en": "Nobody enters.", "zh": "任何人不得进入。"}}
+    scenes = orjson.loads(documents(files, "dengue-four-levels")["scenes"].read_bytes())
+    closed = files.write("closed.json", orjson.dumps(scenes | {"scenes": {"workplace": [named]}}))
+    order_of = ("pass", "verify", made["text"], "--node", partner, "--rules")
+    refused = hutong.ok(*order_of, closed, "--scene", "workplace")
+    assert (refused["answer"], [one["rule_id"] for one in refused["reasons"]]) == ("refused", ["nobody"])
+    unknown = hutong.ok(*order_of, closed, "--scene", "school")  # the file's rules count in place of the node's
+    assert (unknown["answer"], [one["rule_id"] for one in unknown["reasons"]]) == ("unknown", ["no-rule-for-scene"])
+    no_rules = hutong(*order_of, files.write("none.json", "{}"), "--scene", "workplace")
+    assert (no_rules.code, no_rules.out, no_rules.err.count("\n")) == (errors.BadInput.exit_code, "", 1)
     anothers = hutong("pass", "convert", shown["text"], "--secret", "AAAAAAAAAAAAAAAAAAAAAA", *order)
     assert (anothers.code, anothers.err.count("\n")) == (errors.Refused.exit_code, 1)
 

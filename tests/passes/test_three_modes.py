@@ -20,6 +20,7 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions, key_actions
 from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.level import actions as level_actions
 from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import queries as recognition_queries
 from hutong.passes.recognition.conversion_actions import convert_pass
@@ -114,6 +115,54 @@ def test_two_convert_through_the_hub(hub: Hub, clock: Clock) -> None:
     assert (entry.event["origin"], entry.event["pass_id"]) == ("tw", made.pass_id)
     record = pass_queries.pass_record(hub.cn, made.pass_id)
     assert record.level == "low"
+
+
+FIVE = ("low", "watch", "medium", "high", "severe")
+"""Level codes of a rulebook of five, and each one's place on the common scale."""
+SCALE_OF = {"low": "low", "watch": "low", "medium": "medium", "high": "medium", "severe": "high"}
+BY_RULE = {"case-0-7": "severe", "test-0-7": "severe", "contact": "watch"}
+
+
+def five_levels() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The shipped rules of three levels spread over five, and their crosswalk."""
+    book = dict(shipped_document("dengue-three-levels", **PERIOD))
+    meaning = {"en": "A level.", "zh": "一个等级。"}
+    rules = [rule | {"level": BY_RULE.get(rule["id"], rule["level"])} for rule in book["rules"]]
+    tests = [
+        {"name": "a recent test", "facts": {"days_since_positive_test": 0}, "level": "severe", "rules": ["test-0-7"]},
+        {"name": "a case at home", "facts": {"contact_of_case": True}, "level": "watch", "rules": ["contact"]},
+    ]
+    levels = [{"code": code, "meaning": meaning} for code in FIVE]
+    book |= {"id": "dengue-5", "version": "1.0.0", "levels": levels, "rules": rules, "tests": tests}
+    walk = dict(shipped_document("crosswalks/dengue-three-levels", **PERIOD))
+    entries = [
+        {"code": code, "scale": SCALE_OF[code], "reasons": ["clinical", "area"], "meaning": meaning} for code in FIVE
+    ]
+    walk |= {"id": "dengue-5-crosswalk", "rulebook": "dengue-5", "levels": entries}
+    return book, walk | {"from_scale": {"low": "low", "medium": "medium", "high": "severe"}}
+
+
+def test_five_levels_are_issued_and_read_on_the_scale_of_three(hub: Hub, clock: Clock) -> None:
+    book, walk = five_levels()
+    rulebook_actions.publish_rulebook(hub.tw, by=LI, second=WANG, document=book)
+    recognition_actions.publish_crosswalk(hub.tw, by=LI, second=WANG, document=walk)
+    level_actions.decide_levels(hub.tw, by=LI, rulebook_id="dengue-5", as_of=regions.AS_OF)
+    hub.share(hub.tw, hub.cn, HU)
+    found = {}
+    for person in ("R2", "R8", "R1", "R5", "R6"):
+        issued = issue(hub, person)
+        checked = verify_pass(
+            issued.text, trust=bundle_queries.bundle_file(hub.cn), scene="transport", at=hub.cn.clock()
+        )
+        assert SCALE_OF[issued.level] == checked.scale and issued.severity == FIVE.index(issued.level)
+        found[person] = (issued.level, checked.answer, hub.convert(issued).level)
+    assert found == {
+        "R2": ("low", "accepted", "low"),
+        "R8": ("watch", "accepted", "low"),
+        "R1": ("medium", "accepted", "guarded"),
+        "R5": ("high", "accepted", "guarded"),
+        "R6": ("severe", "refused", "high"),
+    }
 
 
 def test_nothing_but_the_day_tells_two_passes_of_one_person(hub: Hub, clock: Clock) -> None:
