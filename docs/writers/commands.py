@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
-import typer
 from docs.writers.markdown import page, table
 
 from hutong.cli import main
@@ -21,10 +20,9 @@ WIDTH = 80
 
 def write() -> str:
     """The page."""
-    program = typer.main.get_command(main.app)
-    paths = list(_paths(program, ()))
+    paths = list(_paths(main.program(), ()))
     contents = "\n".join(f"- [`hutong {' '.join(path)}`](#{_anchor(path)})" for path in paths)
-    sections = [f"## hutong {' '.join(path)}\n\n```text\n{_help(program, path)}\n```" for path in paths]
+    sections = [f"## hutong {' '.join(path)}\n\n```text\n{_help(path)}\n```" for path in paths]
     return page("Command line", "the Typer application in src/hutong/cli", _INTRODUCTION, _codes(), contents, *sections)
 
 
@@ -58,11 +56,11 @@ def _paths(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _paths(child, (*path, name))
 
 
-def _help(program: Any, path: tuple[str, ...]) -> str:
-    """As a plain terminal shows it. Typer's own runner would build the whole program anew for each command."""
+def _help(path: tuple[str, ...]) -> str:
+    """As a plain terminal shows it. Not by Typer's own runner, which builds the whole program for each command."""
     shown = io.StringIO()
     with patch.dict(os.environ, {"NO_COLOR": "1", "TERM": "dumb"}), contextlib.redirect_stdout(shown):
-        code = program.main([*path, "--help"], prog_name="hutong", standalone_mode=False, terminal_width=WIDTH)
+        code = main.program().main([*path, "--help"], prog_name="hutong", standalone_mode=False, terminal_width=WIDTH)
     if code:
         raise RuntimeError(f"hutong {' '.join(path)} --help ended with {code}")
     return "\n".join(line.rstrip() for line in shown.getvalue().strip().splitlines())

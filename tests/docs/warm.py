@@ -72,8 +72,10 @@ def main(door: socket.socket) -> None:
             import_module(module.name)
     for library in LIBRARIES:
         import_module(library)
-    from hutong.cli.main import main as program
+    from hutong.cli.main import main as run
+    from hutong.cli.main import program
 
+    program()
     gc.freeze()  # or a copy that looks for garbage copies all that is loaded
     keepers: set[int] = set()
     while True:
@@ -87,7 +89,7 @@ def main(door: socket.socket) -> None:
         door.close()
         _become(caller)
         try:
-            program()
+            run()
         except SystemExit as ended:
             sys.stdout.flush()
             sys.stderr.flush()

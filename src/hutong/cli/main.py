@@ -14,10 +14,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import orjson
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from hutong.cli import (
@@ -69,12 +71,17 @@ for part in (
     part.add_to(app)
 
 
+@cache
+def program() -> TyperGroup:
+    """The commands as they are called: built once in a process, of the signatures of a hundred functions."""
+    return typer.main.get_group(app)
+
+
 def main() -> None:
     """Run a command; every error is one line that says what happened and what to do."""
     gc.set_threshold(GARBAGE_THRESHOLD)
-    command = typer.main.get_command(app)
     try:
-        ended = command.main(prog_name="hutong", standalone_mode=False) or 0
+        ended = program().main(prog_name="hutong", standalone_mode=False) or 0
         if ended == STOPPED:
             raise KeyboardInterrupt  # Typer has turned Ctrl-C into the exit code, and told nobody
         sys.exit(ended)
