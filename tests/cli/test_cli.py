@@ -19,6 +19,7 @@ from hutong.cli import main as door
 from hutong.demo.servers import READY, serving
 from hutong.node import open_node
 from hutong.passes.documents import shipped_document
+from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web import world
 
 from .conftest import CommandLine, Files, day, elements, emergency, init, prepare
@@ -340,6 +341,19 @@ def test_a_pass_altered_by_one_bit_is_never_accepted(hutong: CommandLine, issued
     assert answer["answer"] in ("refused", "unknown")
     nonsense = hutong.ok("pass", "verify", "HC1:nonsense", "--scene", "workplace", "--trust", issued.bundle)
     assert nonsense["answer"] in ("refused", "unknown")
+
+
+def test_a_bad_text_is_one_error_to_read_and_unknown_to_verify(hutong: CommandLine, issued: Pass) -> None:
+    for name, text in (BAD_TEXTS | BOMBS).items():
+        if name.startswith(("surrogate", "deep json object")):
+            continue  # no terminal hands such a text on; and what begins like a file's name is told as a file
+        read = hutong("pass", "read", text, "--json")
+        assert read.code in (errors.BadInput.exit_code, errors.LimitExceeded.exit_code), name
+        assert (set(read.json), read.err.count("\n")) == ({"error"}, 1), name
+        answer = hutong.ok("pass", "verify", text, "--scene", "workplace", "--trust", issued.bundle)
+        assert (answer["answer"], [one["rule_id"] for one in answer["reasons"]]) == ("unknown", ["not-understood"]), (
+            name
+        )
 
 
 def test_verifying_says_how_old_the_lists_are(hutong: CommandLine, issued: Pass) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,10 @@ import yaml
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.web.api.passes import MAX_TEXT
 from tests.kept import Kept
 from tests.passes import region
+from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.passes.region import FROM, LI, TO, WANG
 from tests.web.test_pages_passes import Doors, again, make
 
@@ -180,3 +183,16 @@ def test_a_proof_is_checked_and_witnesses_are_named(doors: Doors) -> None:
     wrong = post(doors, "/api/log/proof-check", {"proof": orjson.dumps(proof | {"index": 1}).decode()}, None)
     assert wrong.status_code == 422
     assert call.get("/api/log/witnesses").json() == []
+
+
+def test_a_bad_text_is_unknown_or_refused_as_a_request(doors: Doors) -> None:
+    """Whatever a scanner sends: an answer that accepts nothing, or one error; nothing is kept."""
+    before, client = doors.node.log.size(), doors.client()
+    for name, text in (BAD_TEXTS | BOMBS).items():
+        body = json.dumps({"text": text, "scene": "transport"})  # a lone surrogate is escaped, as JSON allows
+        said = client.post("/api/passes/verify", content=body, headers={"Content-Type": "application/json"})
+        if len(text) > MAX_TEXT or "surrogate" in name:
+            assert said.status_code in (400, 413, 422), name
+        else:
+            assert (said.status_code, said.json()["answer"]) == (200, "unknown"), name
+    assert doors.node.log.size() == before

@@ -29,11 +29,14 @@ from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import envelope
 from hutong.trust.signing import sign_document
+from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web.verifier import world
 from tests.web.verifier.world import Region, Site
 
 pytestmark = pytest.mark.browser
 
+OUTSIDE_ALONE = ("other json", "jws of something else", "deflate")
+"""Texts of other systems that the page knows by their beginning alone, and the node opens."""
 SCENES = [scene.value for scene in Scene]
 VERIFY = """async ({signed, key, cases}) => {
   const {readBundle} = await import('/static/verifier/bundle.js');
@@ -385,6 +388,19 @@ def test_a_fact_has_a_simple_value(module_page: Page, site: Site, value: Any, is
     answer, _ = one(module_page, site, text)
     wanted = verify_pass(text, trust=site.snapshot(site.signed), scene="public-place", at=site.now)
     assert answer == str(wanted.answer) == ("accepted" if is_one else "unknown")
+
+
+def test_bad_texts_are_unknown_and_for_the_reason_that_the_node_gives(module_page: Page, site: Site) -> None:
+    names = [name for name in BAD_TEXTS if not name.startswith("surrogate")]
+    texts = [BAD_TEXTS[name] for name in names] + list(BOMBS.values())
+    trust = site.snapshot(site.signed)
+    for name, text, found in zip(
+        [*names, *BOMBS], texts, verified(module_page, site, [case(text, site) for text in texts]), strict=True
+    ):
+        wanted = verify_pass(text, trust=trust, scene="public-place", at=site.now)
+        assert (found["answer"], wanted.answer) == ("unknown", "unknown"), name
+        if name not in OUTSIDE_ALONE:
+            assert found["reasons"] == [reason.rule_id for reason in wanted.reasons], name
 
 
 def test_bombs_nesting_and_headers_that_must_be_understood_are_unknown(module_page: Page, site: Site) -> None:
