@@ -124,6 +124,40 @@ def with_rule(condition: Any) -> bytes:
     return orjson.dumps(document)
 
 
+def nested(depth: int) -> Any:
+    expression: Any = True
+    for _ in range(depth):
+        expression = {"!": [expression]}
+    return expression
+
+
+def counting(items: int, step: Any) -> Any:
+    return {"reduce": [[0] * items, {"+": [{"var": "accumulator"}, step]}, 0]}
+
+
+RUNAWAY: dict[str, tuple[Any, type[errors.HutongError]]] = {
+    "nested without end": (nested(100), errors.LimitExceeded),
+    "counting without end": (counting(4000, counting(4000, 1)), errors.LimitExceeded),
+    "of an unknown operation": ({"frobnicate": [1]}, errors.BadInput),
+    "of two operations": ({"!": [1], "+": [1, 2]}, errors.BadInput),
+    "none": (None, errors.BadInput),
+}
+
+
+@pytest.mark.parametrize("name", RUNAWAY)
+def test_a_rule_that_runs_away_or_is_none_ends_in_one_error(name: str, hutong: CommandLine, files: Files) -> None:
+    expression, error = RUNAWAY[name]
+    if expression is not None:
+        require_refused(evaluated(hutong, files, expression), error)
+        good = {"Identifier": "B", "Logic": True}
+        result = evaluated(hutong, files, [{"Identifier": "A", "Logic": expression}, good])
+        assert (result.code, result.json["results"][1]) == (1, {"id": "B", "value": True})
+        assert "error" in result.json["results"][0]
+    checked = hutong("rules", "check", files.write("book.json", with_rule(expression)), "--json")
+    assert checked.code in (errors.BadInput.exit_code, errors.LimitExceeded.exit_code)
+    assert checked.err.count("\n") == 1
+
+
 RULEBOOKS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "a rule that can't run over a population": (
         with_rule({"===": [{"reduce": [[{"var": "residence_risk"}], {"var": "current"}, "x"]}, "x"]}),
