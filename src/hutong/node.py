@@ -133,6 +133,7 @@ class Node:
 
     def close(self) -> None:
         self.engine.close()
+        self.lake.close()
         self.records.close()
 
 

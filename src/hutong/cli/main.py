@@ -86,7 +86,9 @@ def main() -> None:
             raise KeyboardInterrupt  # Typer has turned Ctrl-C into the exit code, and told nobody
         sys.exit(ended)
     except HutongError as error:
-        _tell(error.what, error.do, error.code, error.policies if isinstance(error, Refused) else ())
+        because = f" ({error.because})" if isinstance(error, Unavailable) and error.because else ""
+        policies = error.policies if isinstance(error, Refused) else ()
+        _tell(error.what + because, error.do, error.code, policies)
         sys.exit(error.exit_code)
     except TyperException as error:
         context = getattr(error, "ctx", None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hutong.errors import NotFound, Tampered
-from hutong.storage.records import clear_disk_errors
+from hutong.storage.records import clear_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,14 +78,14 @@ class Lake:
                 from pyiceberg.catalog.sql import SqlCatalog
 
                 is_sqlite = self._database_url.startswith("sqlite")
-                with clear_disk_errors():
+                with clear_errors():
                     self._folder.mkdir(parents=True, exist_ok=True)
                     opened = SqlCatalog(
                         "hutong",
                         # The catalogue writes beside the records: it waits for them as long as they do for each other.
                         uri=f"{self._database_url}?timeout=30" if is_sqlite else self._database_url,
                         warehouse=f"{_SCHEME}{self._folder}",  # as it is: nothing that reads it undoes escapes
-                        **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
+                        **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO", "pool_pre_ping": str(not is_sqlite)},
                     )
                     opened.create_namespace_if_not_exists(_NAMESPACE)
                 self._opened = opened
@@ -93,7 +93,7 @@ class Lake:
 
     def create(self, table: str, schema: pa.Schema) -> None:
         """Create the table when it is not there."""
-        with clear_disk_errors():
+        with clear_errors():
             self._catalog.create_table_if_not_exists((_NAMESPACE, table), schema, properties=_PROPERTIES)
 
     def tables(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Lake:
 
         catalog = self._catalog
         own = (IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace == _NAMESPACE)
-        with catalog.engine.connect() as connection:
+        with clear_errors(), catalog.engine.connect() as connection:
             found = connection.execute(sa.select(IcebergTables.table_name, IcebergTables.metadata_location).where(*own))
             return {row.table_name: row.metadata_location for row in found}
 
@@ -119,7 +119,7 @@ class Lake:
         """
         self.create(table, rows.schema)
         loaded = self._load(table)
-        with clear_disk_errors(), loaded.transaction() as transaction:
+        with clear_errors(), loaded.transaction() as transaction:
             fitting = _fitting(transaction, rows)
             transaction.append(fitting, snapshot_properties={_HIGH_WATER: str(high_water)})
             transaction.set_properties({_HIGH_WATER: str(high_water), **(properties or {})})
@@ -131,7 +131,7 @@ class Lake:
         """
         self.create(table, rows.schema)
         loaded = self._load(table)
-        with clear_disk_errors(), loaded.transaction() as transaction:
+        with clear_errors(), loaded.transaction() as transaction:
             write = transaction.overwrite if loaded.current_snapshot() else transaction.append
             write(_fitting(transaction, rows))
 
@@ -240,7 +240,7 @@ class Lake:
         loaded = self._load(table)
         before = len(self.snapshot(table).files)
         if before > 1:
-            with clear_disk_errors():
+            with clear_errors():
                 loaded.overwrite(loaded.scan().to_arrow(), snapshot_properties={_COMPACTED: "true"})
         return before
 
@@ -251,7 +251,8 @@ class Lake:
         snapshots = sorted(loaded.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
         old = [s.snapshot_id for s in snapshots[: max(0, len(snapshots) - keep)] if s.snapshot_id not in held]
         if old:
-            loaded.maintenance.expire_snapshots().by_ids(old).commit()
+            with clear_errors():
+                loaded.maintenance.expire_snapshots().by_ids(old).commit()
         return len(old)
 
     def count_where(self, table: str, matches: Matches) -> int:
@@ -270,7 +271,7 @@ class Lake:
         """
         deleted = self.count_where(table, matches)
         if deleted:
-            with clear_disk_errors():
+            with clear_errors():
                 self._load(table).delete(_predicate(matches))
                 # An empty snapshot more: the one that deletes still tells what the deleted files held at the extremes.
                 loaded = self._load(table)
@@ -321,7 +322,15 @@ class Lake:
         return known
 
     def _load(self, table: str) -> IcebergTable:
-        return self._catalog.load_table((_NAMESPACE, table))
+        with clear_errors():
+            return self._catalog.load_table((_NAMESPACE, table))
+
+    def close(self) -> None:
+        """Let go of the catalogue's connections."""
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
 
 def _fitting(transaction: Transaction, rows: pa.Table) -> pa.Table:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +25,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITER_LOCK = 0x4875746F6E67  # "Hutong"
 _DISK_FULL = ("database or disk is full", "No space left on device", "could not extend file")
 _IO_ERROR = "disk I/O error"
+_PATIENCE_MILLISECONDS = 30_000  # for the lock of another writer, on both databases
+_CONNECT_SECONDS = 10
+_CONNECTIONS = 20  # at most, of the hundred that PostgreSQL gives by default; as many again are the lake's catalogue's
 _ROOM_BYTES = 2**17  # of SQLite's wal and shm files, which it makes when it opens the database
 
 
@@ -71,7 +73,9 @@ class Records:
             self.url,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
+            # What was kept open may be of a server that has been restarted since.
             pool_pre_ping=not self.url.startswith("sqlite"),
+            max_overflow=_CONNECTIONS - 5,
         )
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         database = self.engine.url.database
@@ -83,7 +87,7 @@ class Records:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the records."""
-        with _clear_errors(self._folder), self.engine.connect().execution_options(**self._one_snapshot) as connection:
+        with clear_errors(self._folder), self.engine.connect().execution_options(**self._one_snapshot) as connection:
             yield connection
 
     @property
@@ -95,20 +99,22 @@ class Records:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is durable on return, or nothing of it happened."""
         with (
-            _clear_errors(self._folder),
+            clear_errors(self._folder),
             self.engine.connect().execution_options(hutong_write=True) as connection,
             connection.begin(),
         ):
             if not self.is_sqlite:
                 # One writer at a time, as on SQLite: numbers (of log entries, of inbox batches) are given in the order
                 # in which they become visible, or a reader would pass over one that commits late.
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+                connection.exec_driver_sql(
+                    f"SET LOCAL lock_timeout = {_PATIENCE_MILLISECONDS}; SELECT pg_advisory_xact_lock({_WRITER_LOCK})"
+                )
             yield connection
 
     @contextmanager
     def rehearsing(self) -> Iterator[sa.Connection]:
         """A transaction that never commits: what it would change can be counted, and nothing changes."""
-        with _clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
+        with clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
             try:
                 yield connection
             finally:
@@ -125,7 +131,7 @@ class Records:
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
-        with _clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
+        with clear_errors(self._folder), self.engine.connect().execution_options(hutong_write=True) as connection:
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")
@@ -157,9 +163,10 @@ class Records:
         if self.is_sqlite:
             statements = ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]
         else:
-            statements = [f"VACUUM FULL {metadata.tables[name].name}" for name in sorted(tables)]
+            vacuum = (f"VACUUM FULL {metadata.tables[name].name}" for name in sorted(tables))
+            statements = [f"SET lock_timeout = {_PATIENCE_MILLISECONDS}", *vacuum, "RESET lock_timeout"]
         # Outside of the pool's own transactions: neither database does this inside of one.
-        with _clear_errors(self._folder), self.engine.connect() as connection:
+        with clear_errors(self._folder), self.engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None
             if not self.is_sqlite:
@@ -167,8 +174,8 @@ class Records:
             try:
                 for statement in statements:
                     raw.execute(statement).close()
-            except sqlite3.OperationalError as error:
-                raise Unavailable(f"The records could not be scrubbed: {error}.", "Try again.") from error
+            except self.engine.dialect.loaded_dbapi.OperationalError as error:  # not yet SQLAlchemy's
+                raise Unavailable("The records could not be scrubbed.", "Try again.", _said(error)) from error
             finally:
                 if not self.is_sqlite:
                     raw.autocommit = False
@@ -178,11 +185,17 @@ class Records:
 
 
 def _driver_url(url: str) -> str:
-    if url.startswith("postgresql://"):
-        return url.replace("postgresql://", "postgresql+psycopg://", 1)
-    if url.startswith(("sqlite:///", "postgresql+psycopg://")):
+    if url.startswith("sqlite:///"):
         return url
-    raise BadInput("The database address is not understood.", "Use sqlite:///FILE or postgresql://….")
+    if not url.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise BadInput("The database address is not understood.", "Use sqlite:///FILE or postgresql://….")
+    try:
+        given = sa.make_url(url).set(drivername="postgresql+psycopg")
+    except (exc.ArgumentError, ValueError) as error:
+        raise BadInput("The database address is not understood.", "Use sqlite:///FILE or postgresql://….") from error
+    # A server that is not there at all would be waited for for minutes.
+    patient = {"connect_timeout": str(_CONNECT_SECONDS), **given.query}
+    return given.set(query=patient).render_as_string(hide_password=False)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
@@ -193,7 +206,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={_PATIENCE_MILLISECONDS}",
         "secure_delete=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -205,18 +218,18 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _clear_errors(folder: Path | None) -> Iterator[None]:
+def clear_errors(folder: Path | None = None) -> Iterator[None]:
     """Turn what the database or the disk says into the tree of errors."""
     try:
         with clear_disk_errors(folder):
             yield
-    except exc.IntegrityError as error:
-        raise Conflict(
-            "Somebody else did the same at the same time; nothing was changed here.", "Look at it again."
-        ) from error
-    except exc.OperationalError as error:
-        raise Unavailable(
-            f"The records database did not answer: {error.orig}.", "Check that it runs and try again."
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        said = _said(getattr(error, "orig", error))
+        raise Unavailable("The records database did not answer.", "Check that it runs and try again.", said) from error
+    except exc.DataError as error:
+        # PostgreSQL keeps to the sizes of columns, and no text with a NUL in it; SQLite takes both.
+        raise BadInput(
+            "A value is too long, too large or of characters that can't be kept.", "Nothing was changed: shorten it."
         ) from error
     except exc.DatabaseError as error:
         if type(error) is not exc.DatabaseError:
@@ -225,6 +238,11 @@ def _clear_errors(folder: Path | None) -> Iterator[None]:
         raise Tampered(
             f"The records database is damaged: {error.orig}.", "Restore the records from a backup."
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    """What a database said itself: it names hosts and accounts, and has several lines, of which the first says most."""
+    return str(error).strip().partition("\n")[0]
 
 
 @contextmanager

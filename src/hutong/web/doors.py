@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -11,13 +12,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
+from hutong.errors import BadInput, HutongError, NotSignedIn, Refused, Unavailable
 from hutong.governance import actions, queries
 from hutong.governance.account import TOKEN_PREFIX, Session
 from hutong.node import Node
 from hutong.standard.element import LANGUAGES
 from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.web import uploads
+
+_logger = logging.getLogger(__name__)
 
 SESSION_COOKIE = uploads.SESSION_COOKIE
 PROBLEM = "application/problem+json"
@@ -166,6 +169,8 @@ def problem_response(status: int, code: str, what: str, do: str, refused: Refuse
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HutongError)
+    if isinstance(error, Unavailable) and error.because:
+        _logger.warning("%s %s", error.what, error.because)
     if wants_page(request):
         return error_page(request, error.status, error.what, error.do)
     refused = error if isinstance(error, Refused) else None

@@ -12,7 +12,7 @@ from fastapi import Depends, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hutong import __version__
-from hutong.errors import NotSignedIn, Refused
+from hutong.errors import NotSignedIn, Refused, Unavailable
 from hutong.governance import queries
 from hutong.governance.account import Session
 from hutong.node import Node
@@ -88,7 +88,11 @@ def error_text(request: Request, *, status: int, what: str, do: str) -> str:
         following = f"?next={quote(address, safe='/')}" if request.method == "GET" else ""
         context["way_out"] = [(f"/{language.code}/sign-in{following}", words.gettext("Sign in"))]
         context["headline"] = words.gettext("Sign in to go on")
-    return _text(request, language, "error.html", context)
+    try:
+        return _text(request, language, "error.html", context)
+    except Unavailable:
+        # The frame is of the records, too: without them the page says what is wrong and nothing else.
+        return render("error.html", language, path=request.url.path, **context)
 
 
 def words_of(language: Language) -> Translations:
