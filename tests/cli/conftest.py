@@ -73,6 +73,12 @@ def hutong() -> CommandLine:
     return CommandLine()
 
 
+@pytest.fixture(scope="module")
+def kind() -> str:
+    """The kind of the records of the region's nodes; a module may have another."""
+    return "sqlite"
+
+
 @dataclass(frozen=True)
 class Files:
     """The files that a steward writes before the first command; days are relative to today."""

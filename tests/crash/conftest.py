@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from hutong.acquisition.source import Source
 from hutong.governance import actions as governance
 from hutong.governance.emergency import Emergency
 from hutong.node import Node, init_node
+from tests import databases
+from tests.databases import Server
 
 from .ingest import SOURCE
 
@@ -95,8 +98,15 @@ def mapping_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kind() -> str:
+    """The kind of records of the template; a module may run on both."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, kind: str, server: Callable[[], Server]) -> Path:
     """Folder of a node in which nothing was taken in; tests copy it."""
     folder = tmp_path_factory.mktemp("template") / "node"
-    make_node(folder).close()
+    with databases.on(kind, server):
+        make_node(folder).close()
     return folder

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -25,13 +24,15 @@ from hutong.acquisition import actions, queries
 from hutong.errors import NotFound
 from hutong.node import Node, open_node
 from hutong.storage import inbox, schema
+from tests import databases
+from tests.databases import Server
 
 from .ingest import SOURCE
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20260301
-KILLS = 5
-"""Of each kind (at a point, after a time) and each way (action, command): 20 in all."""
+KILLS = {"sqlite": 5, "postgresql": 2}
+"""Of each kind (at a point, after a time) and each way (action, command): 20 in all, and eight on PostgreSQL."""
 PER_RUN = ("receipt_id", "known_at")
 """Columns that differ between two runs of the same files."""
 
@@ -86,11 +87,6 @@ class Whole:
     points: int
 
 
-def copied(template: Path, to: Path) -> Path:
-    shutil.copytree(template, to)
-    return to
-
-
 def lake_facts(node: Node) -> pa.Table | None:
     try:
         return node.engine.to_arrow(node.engine.table("case"))
@@ -111,6 +107,17 @@ def final_facts(node: Node) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
+def kind(records: str) -> str:
+    return records
+
+
+@pytest.fixture(scope="module")
+def copied(template: Path, server: Callable[[], Server]) -> Callable[[Path], Path]:
+    """Copies the template with its records to a folder."""
+    return lambda to: databases.copy(template, to, server)
+
+
+@pytest.fixture(scope="module")
 def ingests(lists: list[Path], mapping_file: Path) -> Iterator[Ingests]:
     started = Ingests(mapping_file, lists)
     yield started
@@ -118,8 +125,10 @@ def ingests(lists: list[Path], mapping_file: Path) -> Iterator[Ingests]:
 
 
 @pytest.fixture(scope="module")
-def whole(way: str, template: Path, ingests: Ingests, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    run = ingests.run(copied(template, tmp_path_factory.mktemp("whole") / "node"), way)
+def whole(
+    way: str, copied: Callable[[Path], Path], ingests: Ingests, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
+    run = ingests.run(copied(tmp_path_factory.mktemp("whole") / "node"), way)
     assert run.code == 0
     assert run.said[-1]["step"] == "finished"
     node = open_node(run.folder)
@@ -176,16 +185,18 @@ def finish_in(node: Node, mapping: Path, files: list[Path]) -> None:
     node.move_inbox()
 
 
-def killed_runs(way: str, whole: Whole, template: Path, ingests: Ingests, folder: Path) -> Iterator[tuple[str, Run]]:
+def killed_runs(
+    way: str, kills: int, whole: Whole, copied: Callable[[Path], Path], ingests: Ingests, folder: Path
+) -> Iterator[tuple[str, Run]]:
     """Runs that were killed: some after a time, some at a point, spread over the whole run."""
     chance = random.Random(f"{SEED}-{way}")
-    for number in range(KILLS):
-        share = (number + chance.random()) / KILLS
+    for number in range(kills):
+        share = (number + chance.random()) / kills
         kill_at = 1 + int(whole.points * share)
-        yield f"point {kill_at}", ingests.run(copied(template, folder / f"point-{number}"), way, kill_at=kill_at)
+        yield f"point {kill_at}", ingests.run(copied(folder / f"point-{number}"), way, kill_at=kill_at)
         kill_after = whole.seconds * share
         for attempt in count():
-            run = ingests.run(copied(template, folder / f"time-{number}-{attempt}"), way, kill_after=kill_after)
+            run = ingests.run(copied(folder / f"time-{number}-{attempt}"), way, kill_after=kill_after)
             if run.code != 0:
                 break
             kill_after /= 2  # it was quicker than the run that was measured
@@ -194,10 +205,17 @@ def killed_runs(way: str, whole: Whole, template: Path, ingests: Ingests, folder
 
 @pytest.mark.parametrize("way", ["action", "command"], scope="module")
 def test_kill_at_any_point(
-    way: str, whole: Whole, template: Path, ingests: Ingests, lists: list[Path], mapping_file: Path, tmp_path: Path
+    way: str,
+    records: str,
+    whole: Whole,
+    copied: Callable[[Path], Path],
+    ingests: Ingests,
+    lists: list[Path],
+    mapping_file: Path,
+    tmp_path: Path,
 ) -> None:
     killed = killed_later = 0
-    for where, run in killed_runs(way, whole, template, ingests, tmp_path):
+    for where, run in killed_runs(way, KILLS[records], whole, copied, ingests, tmp_path):
         assert run.code == -signal.SIGKILL, where
         killed += 1
         killed_later += any(line["step"] == "acknowledged" for line in run.said)
@@ -212,5 +230,5 @@ def test_kill_at_any_point(
             assert final_facts(node).equals(whole.facts), where
         finally:
             node.close()
-    assert killed == 2 * KILLS
+    assert killed == 2 * KILLS[records]
     assert killed_later > 0

@@ -36,7 +36,7 @@ def keep(node: Node) -> int | None:
     return fresh.number if fresh else None
 
 
-def test_the_issuer_signs_the_next_edition_in_time_and_others_fetch_it(two: Two, clock: Clock) -> None:
+def test_the_issuer_signs_the_next_edition_in_time_and_others_fetch_it(two: Two, clock: Clock, records: str) -> None:
     hub, tw = two
     sizes = hub.log.size(), tw.log.size()
     assert (keep(hub), keep(tw)) == (None, None)

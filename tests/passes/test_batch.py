@@ -49,7 +49,7 @@ def answer(node: Node, text: str) -> tuple[Answer, str]:
     return found.answer, found.reasons[0].rule_id
 
 
-def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clock) -> None:
+def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clock, records: str) -> None:
     change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", clock() + timedelta(days=7))
     correction_actions.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
     singly = {number: pass_actions.issue_pass(node, by=LI, person=number) for number in KNOWN}
@@ -79,7 +79,7 @@ def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clo
 
 
 def test_a_batch_of_thousands_has_its_own_positions(node: Node) -> None:
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         indexes = batch_actions._free_indexes(node, change, 3000)
     assert len(set(indexes)) == 3000
     assert sorted(indexes) != indexes
@@ -105,7 +105,7 @@ def test_batches_that_are_none(node: Node, clock: Clock) -> None:
         batch_actions.issue_batch(node, by=LI, persons=["R1"])
 
 
-def test_renewing_is_one_call_and_leaves_the_old_one(node: Node, clock: Clock) -> None:
+def test_renewing_is_one_call_and_leaves_the_old_one(node: Node, clock: Clock, records: str) -> None:
     old = pass_actions.issue_pass(node, by=resident("R2"), person="R2", hours=1)
     clock.advance(hours=17)
     assert answer(node, old.text) == (Answer.REFUSED, "expired")

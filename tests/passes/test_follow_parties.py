@@ -66,7 +66,7 @@ def keep(node: Node) -> tuple[str, ...]:
     return followed.news
 
 
-def test_a_revocation_reaches_the_other_region(two: Regions) -> None:
+def test_a_revocation_reaches_the_other_region(two: Regions, records: str) -> None:
     fake = two.issue()
     assert keep(two.pe) == ()
     pass_actions.revoke_pass(two.tw, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="sold")

@@ -93,7 +93,9 @@ def forged(node: Node, key: object, key_id: str, at: datetime) -> str:
     return issue(claims, key, bytes.fromhex(key_id))  # type: ignore[arg-type]
 
 
-def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(node: Node, clock: Clock) -> None:
+def test_a_compromised_key_stops_at_once_and_valid_passes_are_issued_again(
+    node: Node, clock: Clock, records: str
+) -> None:
     stolen, key_id = node.keys.passes, node.keys.pass_key_id
     good = [pass_actions.issue_pass(node, by=LI, person=number, hours=48) for number in ("R1", "R2")]
     short = pass_actions.issue_pass(node, by=LI, person="R3", hours=1)

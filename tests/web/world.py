@@ -182,15 +182,15 @@ def fill(node: Node, folder: Path) -> World:
     return World(node, receipts, people(node))
 
 
-def again(kept: Kept) -> World:
-    """A filled node that a test may change."""
+def again(kept: Kept, records: str = "sqlite") -> World:
+    """A filled node that a test may change, with its records in a database of that kind."""
 
     def full(folder: Path) -> tuple[tuple[Receipt, ...], dict[str, str]]:
         made = fill(make_node(folder), folder)
         made.node.close()
         return made.receipts, made.tokens
 
-    folder, (receipts, tokens) = kept("world", full)
+    folder, (receipts, tokens) = kept("world", full, records=records)
     return World(open_node(folder / "tw", clock=lambda: NOW), receipts, tokens)
 
 
