@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ HELD = (*STAGES, "trust", "standard")
 RULES = "Rules do no I/O: no database, network or web framework in them"
 WIRING = "Only node.py wires"
 
+PARTS_OF_A_NODE = frozenset(
+    {"Records", "Lake", "DuckDBEngine", "SparkEngine", "open_engine", "KeyFolder", "create_keys", "Log", "Peers"}
+)
+"""What ``node.py`` alone makes."""
 # Modules that are no actions and no queries, and yet read or write: why each is no rule.
 NO_RULE = {
     "acquisition.declarations": "actions: declares sources, areas and mappings",
@@ -99,3 +105,23 @@ def test_nobody_but_the_node_wires() -> None:
     parts = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     sources = {one.removeprefix("hutong.") for one in contracts()[WIRING]["source_modules"]}
     assert sources == parts - {"storage", "trust", "standard"}
+
+
+def calls(part: str) -> Iterator[tuple[str, str, ast.Call]]:
+    """Each call in a part: its module, the last word of what is called, and the call."""
+    for module in modules(part):
+        tree = ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                yield module, node.func.id if isinstance(node.func, ast.Name) else node.func.attr, node
+
+
+def test_nobody_but_the_node_makes_its_parts() -> None:
+    parts = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
+    made = {
+        (module, word)
+        for part in parts
+        for module, word, _ in calls(part)
+        if word in PARTS_OF_A_NODE and module not in {"storage.engines", "storage.records", "storage.lake"}
+    }
+    assert made == set()

@@ -26,6 +26,7 @@ from hutong.storage.engines import Engine, open_engine
 from hutong.storage.kept import Memory
 from hutong.storage.lake import Lake
 from hutong.storage.records import Records
+from hutong.storage.schema import REVISION
 from hutong.trust.authorisation import Actor, Decision, Policy, Resource
 from hutong.trust.keys import KeyFolder, NodeKeys, create_keys
 from hutong.trust.log.journal import Event, Log
@@ -182,6 +183,19 @@ def init_node(
         with node.change(node.operator) as change:
             change.event("node.initialised", node=node_id, territory=territory, standard=node.standard.version)
     return node
+
+
+def upgrade_node(path: str | Path | None = None) -> str:
+    """Bring the records of the node in ``path`` to this version of the software; their version then.
+
+    Raises ``NotFound`` when there is no node, ``Conflict`` when its records are of a newer version.
+    """
+    records = Records(load_settings(node_folder(path)).database_url)
+    try:
+        records.migrate()
+    finally:
+        records.close()
+    return REVISION
 
 
 @contextmanager

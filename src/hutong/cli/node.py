@@ -44,14 +44,10 @@ def init(
 
 def upgrade(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Bring the records to this version of the software."""
-    from hutong.settings import load_settings, node_folder
-    from hutong.storage.records import Records
-    from hutong.storage.schema import REVISION
+    from hutong.node import upgrade_node
 
-    records = Records(load_settings(node_folder(node)).database_url)
-    records.migrate()
-    records.close()
-    show(as_json, {"revision": REVISION}, f"The records are at version {REVISION}.")
+    revision = upgrade_node(node)
+    show(as_json, {"revision": revision}, f"The records are at version {revision}.")
 
 
 def serve(
