@@ -21,6 +21,14 @@ PARTS_OF_A_NODE = frozenset(
     {"Records", "Lake", "DuckDBEngine", "SparkEngine", "open_engine", "KeyFolder", "create_keys", "Log", "Peers"}
 )
 """What ``node.py`` alone makes."""
+UNLOGGED = {
+    "governance.actions": 6,  # witnesses, who signs in and out, assertions of parties
+    "passes.appeal.correction_actions": 1,  # uses of a grant, which the resident sees
+    "passes.exposure.actions": 2,  # codes and keys, whose times would tell on persons
+    "passes.trust_bundle.actions": 1,  # a bundle in which only times are new
+    "sharing.actions": 1,  # refused deliveries between those that are told
+}
+"""How many changes of a module may be no entry of the log; each says why where it is made."""
 # Modules that are no actions and no queries, and yet read or write: why each is no rule.
 NO_RULE = {
     "acquisition.declarations": "actions: declares sources, areas and mappings",
@@ -125,3 +133,16 @@ def test_nobody_but_the_node_makes_its_parts() -> None:
         if word in PARTS_OF_A_NODE and module not in {"storage.engines", "storage.records", "storage.lake"}
     }
     assert made == set()
+
+
+def test_records_are_written_by_changes_alone_and_those_without_an_event_are_few() -> None:
+    """Which change tells the log is held to where it is made: ``Node.change`` refuses one that does not."""
+    written, unlogged = set(), dict.fromkeys(UNLOGGED, 0)
+    for part in {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}:
+        for module, word, call in calls(part):
+            if word == "writing":
+                written.add(module)
+            if word == "change" and any(given.arg == "unlogged" for given in call.keywords):
+                unlogged[module] = unlogged.get(module, 0) + 1
+    assert written == {"storage.inbox"}
+    assert unlogged == UNLOGGED

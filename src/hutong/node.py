@@ -97,13 +97,20 @@ class Node:
         return SigningKey(f"{self.id}.hutong/witness", self.keys.signing, COSIGNATURE_V1)
 
     @contextmanager
-    def change(self, by: Actor) -> Iterator[Change]:
-        """One transaction with its log events; durable on return."""
+    def change(self, by: Actor, *, unlogged: str = "") -> Iterator[Change]:
+        """One transaction with its log events; durable on return.
+
+        Rows that are written without an event are a defect, and nothing of it happens: ``unlogged`` says why what is
+        written here may be no entry of the log.
+        """
         with self.records.writing() as connection:
+            written = _count_written(connection)
             change = Change(connection=connection, by=by, at=self.clock())
             yield change
             if change.events:
                 self.log.append(connection, change.events)
+            elif written and not unlogged:
+                raise RuntimeError(f"A change wrote to {', '.join(sorted(set(written)))} and told the log nothing.")
 
     def require(
         self,
@@ -136,6 +143,18 @@ class Node:
         self.engine.close()
         self.lake.close()
         self.records.close()
+
+
+def _count_written(connection: sa.Connection) -> list[str]:
+    """Names of the tables in which rows are written from now on, once for each statement that writes any."""
+    written: list[str] = []
+
+    def note(_connection: object, cursor: Any, _sql: object, _values: object, context: Any, _many: bool) -> None:
+        if (context.isinsert or context.isupdate or context.isdelete) and cursor.rowcount != 0:
+            written.append(str(context.compiled.statement.table.name))
+
+    sa.event.listen(connection, "after_cursor_execute", note)
+    return written
 
 
 def open_node(

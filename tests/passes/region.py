@@ -103,7 +103,7 @@ def fill_lake(node: Node) -> None:
         "contact",
         [{"index_pseudonym": names["R6"], "pseudonym": names["R8"], "kind": "household", "started": at}],
     )
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         vault.keep(node, change, [{"pseudonym": name, "name": f"Name of {number}"} for number, name in names.items()])
 
 

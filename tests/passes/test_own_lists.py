@@ -100,7 +100,7 @@ def test_no_list_begins_that_readers_would_not_take(node: Node, clock: Clock, mo
 
 
 def test_after_the_last_list_that_passes_can_name_none_is_issued(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         own_lists.keep_place(change, [(own_lists.LAST_NUMBER << 24, change.at + timedelta(hours=1))])
     issue(node, 1)
     assert listed(node) == [own_lists.LAST_NUMBER]
@@ -133,7 +133,9 @@ def test_a_bundle_that_readers_would_refuse_is_not_made_and_its_nearness_is_told
     issue(node, 1)
     told = client.get("/passes/trust-bundle")
     assert (told.status_code, "larger" in told.text) == (413, True)
-    assert bundle_queries.bundle_load(node).lists == 3, "the operator's page still tells it"
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_queries, "_draft", None)  # it was drafted once for the answer, and is not again
+        assert bundle_queries.bundle_load(node).lists == 3, "the operator's page still tells it"
 
 
 def test_a_list_is_the_same_bytes_until_something_changes(node: Node, clock: Clock) -> None:
@@ -254,7 +256,7 @@ def test_ten_million_passes_with_one_per_cent_revoked_are_served_in_150_kb(
 
     node = new_node("tw")
     regions.fill(node)
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         own_lists.keep_place(change, [(number << 24, change.at + timedelta(hours=9)) for number in range(10)])
     random = np.random.default_rng(1)
     revoked = {number: random.choice(own_lists.LIST_POSITIONS, 10_000, replace=False) for number in range(10)}

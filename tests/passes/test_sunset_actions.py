@@ -78,7 +78,7 @@ def collect(node: Node, number: str, *, receipt_id: str, boundary: str) -> None:
     columns = {"id", "source", "file_sha256", "mapping_sha256", "received_at", *counts}
     rows = fact(node, number, receipt_id, node.clock())
     held = {"receipt": receipt_id, "row_number": 2, "outcome": "held", "rule": "r", "element": "e", "reason": "late"}
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         values = {name: getattr(receipt, name) for name in columns}
         change.execute(schema.receipt.insert().values(**values, table_name="person", body=receipt.document()))
         change.execute(schema.receipt_item.insert().values(**held, raw={"id": number}))
@@ -396,7 +396,7 @@ def test_what_ends_when(new_node: NewNode, clock: Clock) -> None:
 def test_a_revoked_agreement_has_ended(node: Node, clock: Clock) -> None:
     known = {"request": "r", "dataset": "d", "provider": "tw", "recipient": "x", "signed": ""}
     later = clock() + timedelta(days=30)
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         for name, revoked in (("one", None), ("two", clock())):
             change.execute(
                 schema.agreement.insert().values(

@@ -183,10 +183,10 @@ def count_changes(node: Node) -> Iterator[list[Actor]]:
     changes: list[Actor] = []
     make = Node.change
 
-    def counted(self: Node, by: Actor) -> Any:
+    def counted(self: Node, by: Actor, **given: Any) -> Any:
         if self is node:
             changes.append(by)
-        return make(self, by)
+        return make(self, by, **given)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Node, "change", counted)

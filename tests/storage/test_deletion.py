@@ -104,16 +104,16 @@ def test_an_unknown_table_has_nothing_to_delete(node: Node) -> None:
 def test_deleted_records_leave_no_trace_in_the_database(new_node: NewNode, records: str) -> None:
     node = new_node()
     marks = [f"very-personal-{number}" for number in range(50)]
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         change.execute(schema.sign_in_attempt.insert(), [{"key": f"name:{mark}", "at": change.at} for mark in marks])
     if node.records.is_sqlite:
         assert files_with(node.settings.folder, "very-personal-")
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         change.execute(schema.sign_in_attempt.delete())
     node.records.scrub(["sign_in_attempt"])
     assert files_with(node.settings.folder, "very-personal-") == []
     # The connection is as it was: transactions work.
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         change.execute(schema.sign_in_attempt.insert().values(key="name:a", at=change.at))
     with node.records.reading() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.sign_in_attempt)).scalar() == 1

@@ -53,6 +53,24 @@ def test_a_failed_change_leaves_neither_rows_nor_event(new_node: NewNode, record
     assert node.log.checkpoint() == before
 
 
+def test_a_change_that_tells_the_log_nothing_does_not_happen(new_node: NewNode, records: str) -> None:
+    node = new_node()
+    insert = schema.source.insert().values(id="s", body={}, declared_at=node.clock())
+    with pytest.raises(RuntimeError, match="wrote to source and told"), node.change(node.operator) as change:
+        change.execute(insert)
+    with node.change(node.operator) as change:  # what writes no row needs no entry
+        assert change.execute(sa.select(schema.source.c.id)).all() == []
+        change.execute(schema.source.delete())
+    size = node.log.size()
+    with node.change(node.operator, unlogged="it is the test's own") as change:
+        change.execute(insert)
+    with pytest.raises(RuntimeError, match="source"), node.change(node.operator) as change:
+        change.connection.execute(schema.source.update().values(body={"a": 1}))
+    with node.records.reading() as connection:
+        assert connection.execute(sa.select(schema.source.c.id, schema.source.c.body)).all() == [("s", {})]
+    assert node.log.size() == size
+
+
 def test_the_migrations_make_exactly_the_declared_schema(new_node: NewNode, records: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -84,7 +102,7 @@ def test_batches_of_before_and_after_an_update_move_together(new_node: NewNode, 
 def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
     node = new_node()
     declare_source(node)
-    with node.change(node.operator) as change:
+    with node.change(node.operator, unlogged="a test's own") as change:
         put_receipt(change.connection, "r", change.at, rows=3)
         for part in ([1, 2], [3]):
             rows = pa.table({"a": pa.array(part, pa.int64())})
@@ -102,7 +120,7 @@ def test_a_folder_may_have_spaces_and_chinese_in_its_name(tmp_path: Path) -> Non
     node = init_node(folder, node_id="n", name={"en": "N", "zh": "N"}, territory="ZZ", url="http://127.0.0.1:1")
     declare_source(node)
     for name, part in (("r1", [1, 2]), ("r2", [3])):
-        with node.change(node.operator) as change:
+        with node.change(node.operator, unlogged="a test's own") as change:
             put_receipt(change.connection, name, change.at)
             rows = pa.table({"a": pa.array(part, pa.int64())})
             inbox.put(change.connection, table="t", receipt=name, rows=rows.num_rows, payload=inbox.pack(rows))

@@ -35,7 +35,7 @@ from hutong.storage.schema import (
     used_assertion,
     witnessed_log,
 )
-from hutong.trust.authorisation import Actor, Resource
+from hutong.trust.authorisation import PUBLIC, Actor, Resource
 from hutong.trust.log import witness
 from hutong.trust.log.checkpoint import parse_size
 from hutong.trust.log.note import parse_verifier_key
@@ -44,6 +44,7 @@ from hutong.trust.trust_list import Party, TrustList, read_trust_list, sign_trus
 
 TRUST_LIST_DAYS = 7
 WITNESS_TRIES = 4
+_WHO_SIGNS_IN = "the log tells nothing of who came when"
 
 
 def declare_emergency(node: Node, *, by: Actor, emergency_: Emergency) -> None:
@@ -159,7 +160,7 @@ def keep_trust_list(node: Node, *, by: Actor) -> TrustList | None:
 
 def answer_witness_request(node: Node, *, by: Actor, body: bytes) -> witness.Answer:
     """Witness another party's checkpoint (C2SP tlog-witness): cosign it when it continues what was seen before."""
-    with node.change(by) as change:
+    with node.change(by, unlogged="two nodes that witness each other would write entries for ever") as change:
 
         def known(origin: str) -> witness.KnownLog | None:
             keys = tuple(
@@ -199,10 +200,9 @@ def ask_witness(node: Node, *, by: Actor, party: Party) -> int:
         raise Conflict(
             f"{party.id} did not cosign: {reply.body.decode(errors='replace')[:200]}.", "Check its log page."
         )
-    # No event here: the entry would make a new, uncosigned tree.
-    with node.records.writing() as connection:
+    with node.change(by, unlogged="the entry would make a new, uncosigned tree") as change:
         return node.log.add_cosignature(
-            connection, message=checkpoint, answer=reply.body, witness=queries.cosigner_key(party), at=node.clock()
+            change.connection, message=checkpoint, answer=reply.body, witness=queries.cosigner_key(party), at=change.at
         )
 
 
@@ -259,35 +259,33 @@ def sign_in(node: Node, *, name: str, password: str, address: str) -> Session:
     now = node.clock()
     since = now - timedelta(seconds=limits.sign_in_window_seconds)
     keys = [f"name:{name}"[:120], f"address:{address}"[:120]]
-    with node.records.writing() as connection:
-        connection.execute(sign_in_attempt.delete().where(sign_in_attempt.c.at < since))
-        counted = connection.execute(
+    with node.change(PUBLIC, unlogged=_WHO_SIGNS_IN) as change:
+        change.execute(sign_in_attempt.delete().where(sign_in_attempt.c.at < since))
+        counted = change.execute(
             sa.select(sa.func.count()).where(sign_in_attempt.c.key.in_(keys)).group_by(sign_in_attempt.c.key)
         ).scalars()
         if max(counted, default=0) >= limits.sign_in_attempts:
             raise TooManyRequests("Too many tries to sign in.", "Wait five minutes and try again.")
-        connection.execute(sign_in_attempt.insert(), [{"key": key, "at": now} for key in keys])
-        row = connection.execute(sa.select(account).where(account.c.name == name)).one_or_none()
+        change.execute(sign_in_attempt.insert(), [{"key": key, "at": now} for key in keys])
+        row = change.execute(sa.select(account).where(account.c.name == name)).one_or_none()
     # The password is compared outside the transaction: Argon2 is slow on purpose.
     fits = password_fits(row.password_hash if row else hash_of_nobody(), password)
     if row is None or not fits or now >= row.expires_at:
         raise NotSignedIn("The name or the password is wrong.", "Try again, or ask the operator for a new password.")
     secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     expires = now + timedelta(seconds=limits.session_seconds)
-    with node.records.writing() as connection:
-        connection.execute(session.delete().where(session.c.expires_at < now))
-        connection.execute(sign_in_attempt.delete().where(sign_in_attempt.c.key.in_(keys)))
-        connection.execute(
-            session.insert().values(id_hash=token_hash(secret), account=name, csrf=csrf, expires_at=expires)
-        )
+    with node.change(PUBLIC, unlogged=_WHO_SIGNS_IN) as change:
+        change.execute(session.delete().where(session.c.expires_at < now))
+        change.execute(sign_in_attempt.delete().where(sign_in_attempt.c.key.in_(keys)))
+        change.execute(session.insert().values(id_hash=token_hash(secret), account=name, csrf=csrf, expires_at=expires))
     actor = Actor(id=name, kind="account", roles=frozenset(row.roles), represents=node.id)
     return Session(secret=secret, csrf=csrf, actor=actor, display_name=row.display_name, expires_at=expires)
 
 
 def sign_out(node: Node, *, secret: str) -> None:
     """End a session."""
-    with node.records.writing() as connection:
-        connection.execute(session.delete().where(session.c.id_hash == token_hash(secret)))
+    with node.change(PUBLIC, unlogged=_WHO_SIGNS_IN) as change:
+        change.execute(session.delete().where(session.c.id_hash == token_hash(secret)))
 
 
 def create_token(node: Node, *, by: Actor, account_name: str, label: str) -> str:
@@ -352,14 +350,14 @@ def admit_party(node: Node, *, token: str) -> Actor:
     except NotFound as error:
         raise NotSignedIn("The asking party is not in this node's trust list.", error.do) from error
     verified = verify_assertion(token, key=party.signing, audience=node.id, now=now)
-    with node.records.writing() as connection:
-        connection.execute(used_assertion.delete().where(used_assertion.c.expires_at < now))
+    with node.change(PUBLIC, unlogged="what the party does then is logged itself") as change:
+        change.execute(used_assertion.delete().where(used_assertion.c.expires_at < now))
         known = sa.select(used_assertion.c.id).where(
             used_assertion.c.id == f"{party.id}:{verified.get('jti', '')}"[:80]
         )
-        if connection.execute(known).scalar():
+        if change.execute(known).scalar():
             raise NotSignedIn("This assertion was used before.", "Make a new one for each call.")
-        connection.execute(
+        change.execute(
             used_assertion.insert().values(
                 id=f"{party.id}:{verified.get('jti', '')}"[:80], expires_at=now + timedelta(minutes=5)
             )

@@ -310,7 +310,7 @@ def _count_refusal(node: Node, *, by: Actor, agreement_id: str, purpose: Purpose
     more = refusals.count(node.clock())
     if not more:
         return
-    with node.change(by) as change:
+    with node.change(by, unlogged="told of the first, the tenth and so on") as change:
         row = (table.c.agreement == agreement_id, table.c.reason == reason, table.c.day == day)
         if not change.execute(table.update().where(*row).values(times=table.c.times + more)).rowcount:
             change.execute(table.insert().values(agreement=agreement_id, reason=reason, day=day, times=more))
