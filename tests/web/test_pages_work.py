@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser
 
 from hutong.governance import actions as governance
 from hutong.node import Node
+from hutong.opening import queries as opening
 from hutong.web.app import create_app
 from hutong.web.i18n import CHINESE, ENGLISH, translations
 from hutong.web.log_sentences import KINDS, kind_name, sentence
@@ -53,8 +55,8 @@ def person(world: World) -> Callable[[str], Person]:
 
 
 @pytest.fixture
-def changing(kept: Kept) -> Iterator[World]:
-    made = worlds.again(kept)
+def changing(kept: Kept, records_kind: str) -> Iterator[World]:
+    made = worlds.again(kept, records_kind)
     yield made
     made.node.close()
 
@@ -149,7 +151,7 @@ def test_quality_is_for_everyone_with_every_rule(client: TestClient) -> None:
     assert client.get("/en/steward/quality/none").status_code == 404
 
 
-def test_a_file_is_sent_assessed_and_published(changing: World) -> None:
+def test_a_file_is_sent_assessed_and_published(changing: World, records: str) -> None:
     steward = Person(changing.node, "steward")
     mapping = worlds.text_of("mappings/taiwan-case.yaml")
     form = {"csrf": steward.csrf, "source": "tw-dengue", "mapping": mapping}
@@ -163,12 +165,23 @@ def test_a_file_is_sent_assessed_and_published(changing: World) -> None:
     assert answer.status_code == 303
     assert steward.send("/en/steward/quality/tw-dengue")[0] == 303
     publication = worlds.text_of("publications/tw-weekly.yaml")
+    node, first = changing.node, opening.current_release(changing.node, "tw-dengue-weekly")
+    before = {path: path.read_bytes() for path in node.settings.releases_folder.rglob("*") if path.is_file()}
     status, text = steward.send("/en/steward/publish", publication=publication)
     assert (status, "This would be published" in text) == (200, True)
     assert steward.send("/en/steward/publish", publication=publication, step="publish") == (
         303,
         "/en/datasets/tw-dengue-weekly",
     )
+    assert before == {path: path.read_bytes() for path in before}, "what was published never changes"
+    assert first is not None
+    assert all(
+        hashlib.sha256(opening.release_file(node, first, file.format).read_bytes()).hexdigest() == file.sha256
+        for file in first.distributions
+    )
+    second = opening.current_release(node, "tw-dengue-weekly")
+    assert second is not None
+    assert (first.version, second.version, second.supersedes) == ("1", "2", "1")
     kinds = [entry.event["kind"] for entry in changing.node.log.entries(limit=4)]
     assert kinds == ["release.published", "quality.assessed", "receipt.issued", "receipt.issued"]
 
@@ -195,7 +208,7 @@ def test_a_form_from_elsewhere_does_nothing(changing: World, world: World) -> No
     assert changing.node.log.size() == size
 
 
-def test_from_the_question_to_the_revocation(changing: World) -> None:
+def test_from_the_question_to_the_revocation(changing: World, records: str) -> None:
     partner, authority = Person(changing.node, "partner"), Person(changing.node, "authority")
     question = {
         "dataset": "tw-dengue-records",

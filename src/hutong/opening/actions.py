@@ -19,7 +19,7 @@ from hutong.trust.authorisation import Actor, Resource
 from . import queries
 from .catalogue.catalogue import Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
 from .publication import Publication
-from .release import File, content_sha256, write_release
+from .release import File, content_sha256, drafted
 from .territory import territory_of
 
 if TYPE_CHECKING:
@@ -84,8 +84,10 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
     if current is not None and current.sha256 == content:
         return current
     version = int(current.version) + 1 if current else 1
-    files = write_release(node.settings.releases_folder, publication.dataset, version, prepared.table)
-    with node.change(by) as change:
+    folder = node.settings.releases_folder
+    with drafted(folder, publication.dataset, version, prepared.table) as draft, node.change(by) as change:
+        _require_unpublished(change, publication.dataset, version)
+        draft.put_in_place()
         release = Release(
             id=f"{publication.dataset}@{version}",
             dataset_id=publication.dataset,
@@ -98,10 +100,18 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
             risk=prepared.risk,
             suppression=prepared.suppression,
             as_of=prepared.as_of,
-            distributions=tuple(_distribution(node, publication, version, file) for file in files),
+            distributions=tuple(_distribution(node, publication, version, file) for file in draft.files),
         )
         _save(node, change, publication, prepared, release)
     return release
+
+
+def _require_unpublished(change: Change, dataset: str, version: int) -> None:
+    """Versions are numbered by what was there before; somebody else may have published since."""
+    table = schema.release
+    query = sa.select(table.c.version).where(table.c.dataset == dataset, table.c.version == version)
+    if change.execute(query).scalar() is not None:
+        raise Conflict("Somebody else did the same at the same time; nothing was changed here.", "Look at it again.")
 
 
 def prepare(node: Node, publication: Publication) -> Prepared:

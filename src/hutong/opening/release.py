@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("csv", "json", "parquet")
+DRAFT = ".draft-"
+OLD_DRAFT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +53,53 @@ def content_sha256(table: pa.Table) -> str:
     return hashlib.sha256(_csv(table)).hexdigest()
 
 
-def write_release(root: Path, dataset: str, version: int, table: pa.Table) -> tuple[File, ...]:
-    """Write all formats; they are durable and complete when this returns, or the folder is not there.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The files of a version that is not published yet, beside the place where they will be."""
+
+    folder: Path
+    place: Path
+    files: tuple[File, ...]
+
+    def put_in_place(self) -> None:
+        """Make these the files of the version.
+
+        The caller holds the lock of the records and has seen that they know no such version. A folder of it is then
+        what a crash left between here and its record: nobody was told of it, and it goes. One that is published stays:
+        whoever comes too late finds its record.
+        """
+        with clear_disk_errors():
+            shutil.rmtree(self.place, ignore_errors=True)
+            self.folder.rename(self.place)
+            _sync(self.place.parent)
+
+
+@contextmanager
+def drafted(root: Path, dataset: str, version: int, table: pa.Table) -> Iterator[Draft]:
+    """Write all formats, complete and durable; what is not put in place is gone afterwards.
 
     Raises ``Unavailable`` when the disk is full.
     """
-    folder = release_folder(root, dataset, version)
-    parts = folder.with_name(f".{folder.name}.writing")
+    place = release_folder(root, dataset, version)
     with clear_disk_errors():
-        # What a crash left before its record was written was never published.
-        for leftover in (parts, folder):
-            shutil.rmtree(leftover, ignore_errors=True)
-        parts.mkdir(parents=True)
-        files = tuple(_write(parts, dataset, version, format_, table) for format_ in FORMATS)
-        parts.rename(folder)
-        _sync(folder.parent)
-    return files
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _forget_old_drafts(place.parent)
+        folder = place.parent / f"{DRAFT}{os.getpid()}-{threading.get_ident()}"
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that had this number before
+        folder.mkdir()
+    try:
+        with clear_disk_errors():
+            files = tuple(_write(folder, dataset, version, format_, table) for format_ in FORMATS)
+        yield Draft(folder, place, files)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_old_drafts(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote."""
+    for draft in folder.glob(f"{DRAFT}*"):
+        if draft.stat().st_mtime < time.time() - OLD_DRAFT_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def as_format(table: pa.Table, format_: str) -> bytes:

@@ -1,0 +1,74 @@
+"""Versions of a release: one that is published never changes, and what an unfinished one left is known as that."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from hutong.errors import Conflict
+from hutong.opening import actions, queries
+from hutong.opening.publication import parse_publication
+from hutong.opening.release import DRAFT, drafted, release_folder
+from tests.kept import Kept
+from tests.web import world
+
+TABLE = pa.table({"a": [1, 2]})
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_not_put_in_place_is_gone(tmp_path: Path) -> None:
+    with drafted(tmp_path, "d", 1, TABLE) as draft:
+        draft.put_in_place()
+    with pytest.raises(ZeroDivisionError), drafted(tmp_path, "d", 2, TABLE):
+        raise ZeroDivisionError
+    assert names(tmp_path / "d") == ["v1"]
+    assert names(tmp_path / "d" / "v1") == ["d-v1.csv", "d-v1.json", "d-v1.parquet"]
+
+
+def test_what_a_killed_process_left_goes_when_it_is_a_day_old(tmp_path: Path) -> None:
+    for name, age_hours in (("new", 1), ("old", 25)):
+        left = tmp_path / "d" / f"{DRAFT}{name}"
+        left.mkdir(parents=True)
+        at = left.stat().st_mtime - age_hours * 3600
+        os.utime(left, (at, at))
+    with drafted(tmp_path, "d", 1, TABLE) as draft:
+        draft.put_in_place()
+    assert names(tmp_path / "d") == [f"{DRAFT}new", "v1"]
+
+
+def test_who_publishes_too_late_changes_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two publish the next version where locks of files don't hold; and a crash has left files without a record."""
+    monkeypatch.setattr(actions, "one_at_a_time", lambda _: nullcontext())
+    made = world.again(kept)
+    node = made.node
+    weekly = world.text_of("publications/tw-weekly.yaml")
+    first = parse_publication(weekly.replace("threshold: 5", "threshold: 6"))
+    second = parse_publication(weekly.replace("threshold: 5", "threshold: 7"))
+    place = release_folder(node.settings.releases_folder, first.dataset, 2)
+    place.mkdir()
+    (place / "half.csv").write_text("a\n")
+    taken: list[dict[str, bytes]] = []
+    draft = actions.drafted
+
+    def drafted_slowly(*given: object) -> object:
+        monkeypatch.setattr(actions, "drafted", draft)
+        actions.publish(node, by=node.operator, publication=first)
+        taken.append({path.name: path.read_bytes() for path in place.iterdir()})
+        return draft(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(actions, "drafted", drafted_slowly)
+    with pytest.raises(Conflict, match="did the same"):
+        actions.publish(node, by=node.operator, publication=second)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == taken[0]
+    assert "half.csv" not in taken[0]
+    newest = queries.current_release(node, first.dataset)
+    assert newest is not None
+    assert newest.version == "2"
+    node.close()
