@@ -62,11 +62,11 @@ setup-run: $(RUN)/.done
 setup-dev: $(DEV)/.done
 
 $(RUN)/.done: requirements/run.txt pyproject.toml
-	@sh requirements/install.sh $(PYTHON) $(RUN) requirements/run.txt
+	@sh requirements/install.sh "$(PYTHON)" $(RUN) requirements/run.txt
 	@touch $@
 
 $(DEV)/.done: requirements/dev.txt pyproject.toml
-	@sh requirements/install.sh $(PYTHON) $(DEV) requirements/dev.txt
+	@sh requirements/install.sh "$(PYTHON)" $(DEV) requirements/dev.txt
 	@touch $@
 
 clean:

@@ -1,5 +1,6 @@
 #!/bin/sh
 # install.sh PYTHON FOLDER REQUIREMENTS: a virtual environment with exactly the pinned, hashed packages, and this project.
+# It may be run again after it was interrupted.
 set -eu
 python=$1 folder=$2 requirements=$3
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -7,12 +8,26 @@ python=$1 folder=$2 requirements=$3
     exit 1
 }
 echo "Setting up $folder (once) …"
-[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-[ -x "$folder/bin/uv" ] || "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
+# Without pip in it what was begun was not finished: it is begun again.
+if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+    if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        "$python" -m venv --clear "$folder"
+    elif command -v uv >/dev/null 2>&1; then
+        uv venv --quiet --clear --seed --python "$python" "$folder"
+    elif "$python" -m virtualenv --version >/dev/null 2>&1; then
+        "$python" -m virtualenv --quiet --clear "$folder"
+    else
+        echo "make: this Python can't make virtual environments; install them (Debian, Ubuntu: apt install python3-venv)" \
+            "or uv, and try again" >&2
+        exit 1
+    fi
+fi
+"$folder/bin/python" -m uv --version >/dev/null 2>&1 ||
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
 # Compiled once here: where Python may not write (PYTHONDONTWRITEBYTECODE, a read-only folder) each command would compile
 # all that it imports again, which takes longer than most commands.
-"$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --compile-bytecode \
+"$folder/bin/python" -m uv pip install --quiet --python "$folder/bin/python" --compile-bytecode \
     --require-hashes --requirement "$requirements"
 # The build backend is among the pinned packages, so the project itself is built without fetching anything.
-"$folder/bin/uv" pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation --editable .
+"$folder/bin/python" -m uv pip install --quiet --python "$folder/bin/python" --no-deps --no-build-isolation --editable .
 "$folder/bin/python" -m compileall -q src
