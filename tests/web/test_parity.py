@@ -45,7 +45,6 @@ NOT_ON_THE_COMMAND_LINE = {
     "facts_to_carry": "`hutong pass issue --fact` says which there are",
     "require_renewable": "`hutong pass renew` is given no token of another person that a refusal must come before",
     "read_proof": "`hutong log prove` writes a proof that was checked",
-    "withdraw_appeal": "the resident's own act",
     "add_evidence": "the resident's own act",
 }
 

@@ -48,6 +48,16 @@ def waiting(node: NodeOption = None, as_json: JsonOption = False) -> None:
     show(as_json, [one.document() for one in found], *(_line(one) for one in found), f"{len(found)} wait")
 
 
+@appeals.command("withdraw")
+def withdraw(appeal_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
+    """Take an appeal back, as the resident asks for; only before it is decided."""
+    from hutong.passes.appeal import actions as appeal_actions
+
+    with opened(node) as opened_node:
+        found = appeal_actions.withdraw_appeal(opened_node, by=opened_node.operator, appeal_id=appeal_id)
+    _tell(as_json, found)
+
+
 @appeals.command("acknowledge")
 def acknowledge(appeal_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Say that the authority has read it."""
