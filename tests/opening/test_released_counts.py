@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import LimitExceeded
+from hutong.opening import released_counts
 from hutong.opening.preview import Wanted
 from hutong.opening.released_counts import AreaSum, ReleasedCounts, area_series, country_series, read_counts
 from hutong.opening.selection import Choices, choices, selected
@@ -98,7 +99,7 @@ def written(path: Path, figures: dict[tuple[str, int], int | None]) -> Path:
     return path
 
 
-def test_an_areas_weeks_are_those_listed_and_those_that_follow(tmp_path: Path) -> None:
+def test_an_areas_weeks_are_those_listed_and_those_that_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = {("X", 0): 9, ("X", 1): None, ("X", 2): 8, ("X", 3): 0, ("X-1", 0): 7, ("X-1", 2): None, ("X-1-A", 0): 6}
     path = written(tmp_path / "counts.parquet", figures)
     # Not listed: withheld where the area above is (week 1), and no case where it is published (week 3).
@@ -107,6 +108,9 @@ def test_an_areas_weeks_are_those_listed_and_those_that_follow(tmp_path: Path) -
     assert area_series(path, None, WEEKS[1], WEEKS[2]) == [(WEEKS[1], None), (WEEKS[2], 8)]
     assert area_series(path, "X") == country_series(path)
     assert area_series(path, "Y") == []
+    monkeypatch.setattr(released_counts, "MOST_ROWS", 3)
+    with pytest.raises(LimitExceeded, match="more than 3 rows"):
+        area_series(path, "X-1")
 
 
 def test_what_may_be_chosen_next_has_its_published_cases(tmp_path: Path) -> None:

@@ -13,11 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hutong.errors import LimitExceeded
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("area_code", "area_name", "level", "parent_code", "period_start", "value", "status")
 ROOT_LEVEL = "country"
+MOST_ROWS = 5_000_000
+"""Of a release of which one area's series is made; its columns then take about half a gigabyte."""
 UNPLACED = "~"
 
 
@@ -143,12 +147,17 @@ def area_series(
 ) -> list[tuple[date, int | None]]:
     """An area's count of each week within days, listed or not, oldest first; without an area, the country's.
 
-    Empty when the release holds no weekly counts, or none of this area.
+    Empty when the release holds no weekly counts, or none of this area. Raises LimitExceeded past five million rows.
     """
     import pyarrow.parquet as pq
 
     if not is_counts(pq.read_schema(path).names):
         return []
+    if pq.read_metadata(path).num_rows > MOST_ROWS:
+        raise LimitExceeded(
+            f"The release has more than {MOST_ROWS:,} rows: no series of one area is made of it here.",
+            "Download its Parquet file.",
+        )
     table = pq.read_table(path, columns=["area_code", "parent_code", "level", "period_start", "value", "status"])
     chain, roots = _chain(table, area)
     if not chain:
