@@ -315,3 +315,11 @@ def test_what_is_wrong_with_a_real_list(name: str, standard: Standard, wide: Bou
     assert {r.id: r.concerned for r in report.wrong()} == wrong
     assert report.label == label
     assert all(r.sentence("en") and r.sentence("zh") for r in report.results)
+
+
+@pytest.mark.parametrize(
+    ("unit", "checked", "said"), [("lists", 1, "1 of 1 list"), ("lists", 2, "1 of 2 lists"), ("rows", 1, "1 of 1 row")]
+)
+def test_one_is_told_as_one(unit: str, checked: int, said: str) -> None:
+    result = RuleResult("r", "timeliness", {"en": "Old", "zh": "过期"}, checked, 1, unit, 1.0)
+    assert result.sentence() == f"Old: {said}"

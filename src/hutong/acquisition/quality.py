@@ -88,7 +88,13 @@ class RuleResult:
         if language == "zh":
             unit = {"rows": "行", "cells": "个单元格", "lists": "份名单"}[self.unit]
             return f"{title}：{self.checked:,} {unit}中有 {self.concerned:,} {unit}"
-        return f"{title}: {self.concerned:,} of {self.checked:,} {self.unit}"
+        return f"{title}: {self.found}"
+
+    @property
+    def found(self) -> str:
+        """The counts in English: "2 of 900 rows", "1 of 1 list"."""
+        unit = self.unit.removesuffix("s") if self.checked == 1 else self.unit
+        return f"{self.concerned:,} of {self.checked:,} {unit}"
 
 
 @dataclass(frozen=True, slots=True)

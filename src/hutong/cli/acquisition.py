@@ -140,7 +140,7 @@ def quality(
         score = "not assessed" if dimension.score is None else f"{dimension.score:.3f}"
         lines.append(f"  {dimension.dimension:13} {score}")
         lines += [
-            f"      {result.concerned:>9,} of {result.checked:,} {result.unit}: {result.title['en']} [{result.id}]"
+            f"      {result.found}: {result.title['en']} [{result.id}]"
             for result in report.results
             if result.dimension == dimension.dimension and result.concerned
         ]

@@ -22,7 +22,7 @@ from hutong.opening.publication import parse_publication
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
-from hutong.web.i18n import N_, Language, Translations
+from hutong.web.i18n import Language, Translations
 from hutong.web.page_words import DIMENSIONS
 from hutong.web.portal import collection
 from hutong.web.portal import receipts as receipts_pages
@@ -37,7 +37,6 @@ router.include_router(collection.router)
 RECEIPTS_ON_A_PAGE = 50
 MOST_PAGES = 1_000_000
 WORST_REASONS = 8
-UNITS = {"rows": N_("rows"), "cells": N_("cells"), "lists": N_("lists")}
 MAX_FORM_CHARACTERS = 600_000
 
 
@@ -269,7 +268,7 @@ def _rule(result: RuleResult, language: Language) -> SimpleNamespace:
         dimension=words.gettext(DIMENSIONS[result.dimension]),
         checked=result.checked,
         concerned=result.concerned,
-        unit=words.gettext(UNITS[result.unit]),
+        unit=_unit(result, words),
         score=result.score,
         weight=result.weight,
     )
@@ -277,3 +276,12 @@ def _rule(result: RuleResult, language: Language) -> SimpleNamespace:
 
 def _right(report: QualityReport) -> list[RuleResult]:
     return [result for result in report.results if not result.concerned]
+
+
+def _unit(result: RuleResult, words: Translations) -> str:
+    """What a rule counts, in the form that goes with the number that it checked."""
+    if result.unit == "cells":
+        return words.ngettext("cell", "cells", result.checked)
+    if result.unit == "lists":
+        return words.ngettext("list", "lists", result.checked)
+    return words.ngettext("row", "rows", result.checked)
