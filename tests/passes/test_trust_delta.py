@@ -249,6 +249,23 @@ def test_a_revocation_takes_effect_within_a_period(
         poller.stop()
 
 
+def test_what_is_too_much_for_a_delta_is_fetched_whole(
+    region: Node, clock: Clock, served: tuple[str, uvicorn.Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poller = TrustPoller(served[0], region.keys.public["signing"], clock=clock)
+    assert poller.poll()
+    governance.end_emergency(region, by=region.operator, emergency_id="dengue-2015")
+    monkeypatch.setattr(trust_delta.envelope, "MAX_SIGNED_BYTES", 10)  # of what was signed before, nothing is again
+    monkeypatch.setattr(bundle_queries, "pass_bundle", lambda node, since: newest if since is None else "")
+    with monkeypatch.context() as patch:
+        patch.setattr(trust_delta.envelope, "MAX_SIGNED_BYTES", 2**22)
+        newest = bundle_queries.bundle_edition(region).text
+    asked = {"since": 1, "lists_since": clock().isoformat()}
+    assert httpx.get(served[0], params=asked, trust_env=False).status_code == 413
+    assert poller.poll()
+    assert poller.signed == newest
+
+
 def test_without_a_network_it_keeps_what_it_has_until_that_is_too_old(
     region: Node, clock: Clock, served: tuple[str, uvicorn.Server]
 ) -> None:

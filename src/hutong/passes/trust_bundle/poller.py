@@ -116,6 +116,8 @@ class TrustPoller:
                 body = _bounded(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"The trust bundle was not fetched: {error}.", "Check the network.") from error
+        if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE and held is not None:
+            raise Conflict("What changed is too much for a delta.", "Fetch the whole bundle.")
         if response.status_code != httpx.codes.OK:
             raise Unavailable(f"The node answered with status {response.status_code}.", "Check the address.")
         signed = body.decode("ascii", errors="replace")

@@ -95,7 +95,7 @@ def bundle_edition(node: Node) -> Edition:
 
 
 def _make_edition(node: Node, tag: str) -> Edition:
-    payload, new_since, composed = _draft(node)
+    payload, new_since, composed = _draft_of(node, tag)
     signed = _signed(node, KIND, envelope.named(payload))
     text = envelope.join(signed, envelope.lists_of(payload).values())
     # What was signed here just now needs no check; what it holds was read as every reader reads it.
@@ -121,7 +121,7 @@ def bundle_load(node: Node) -> BundleLoad:
     try:
         edition = bundle_edition(node)
     except LimitExceeded:
-        payload, _, composed = _draft(node)
+        payload, _, composed = _draft_of(node, bundle_tag(node))
         load = composed.load
         return BundleLoad(
             lists=len(payload[LISTS][node.id]),
@@ -146,6 +146,11 @@ def pass_payload(node: Node) -> dict[str, Any]:
     node whose rulebook has lost its emergency is left out: its levels mean nothing any more.
     """
     return _draft(node)[0]
+
+
+def _draft_of(node: Node, tag: str) -> tuple[dict[str, Any], dict[str, datetime], Composition]:
+    """The draft of the edition of that tag; one that readers would not take is measured without being made again."""
+    return node.memory.store("bundle-drafts", most=1).get(tag, lambda: _draft(node))  # type: ignore[no-any-return]
 
 
 def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition]:

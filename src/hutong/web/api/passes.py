@@ -303,7 +303,7 @@ def get_recognition_matrix(node: CurrentNode, scene: Scene = Scene.TRANSPORT) ->
     responses={
         200: {"content": {"application/jose": {}}},
         304: {"description": "You have the newest edition"},
-        **problems(422),
+        **problems(413, 422),
     },
 )
 def get_trust_bundle(
@@ -319,7 +319,7 @@ def get_trust_bundle(
 
     A compact JWS, and behind it, each after a `~`, the status lists that it names by their hash. With `lists_since`
     without those that have not changed. With `since` a signed delta: all parts of the newest edition by their hash, and
-    those that changed since that one.
+    those that changed since that one. Where those are too much for one (status 413), ask without `since`.
     """
     edition = bundle_queries.bundle_edition(node)
     headers = {"ETag": edition.tag, "Cache-Control": f"public, max-age={BUNDLE_CACHE_SECONDS}"}
