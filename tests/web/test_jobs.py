@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 import pytest
@@ -157,6 +158,28 @@ def test_a_job_that_fails_is_not_hurried_by_its_look(node: Node, caplog: pytest.
 
 def failing_look(_node: Node) -> None:
     raise Unavailable("The disk is full.", "Free some space.")
+
+
+def test_the_end_waits_for_a_job_and_not_for_one_that_hangs(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over, ended = Event(), Event(), Event()
+
+    def hang(node: Node, by: Actor) -> None:
+        begun.set()
+        over.wait(30)
+
+    def end_soon(node: Node, by: Actor) -> None:
+        begun.wait(30)
+        time.sleep(0.3)
+        ended.set()
+
+    monkeypatch.setattr(jobs, "JOBS", (Job("hanging", 0.02, hang), Job("fine", 0.02, end_soon)))
+    monkeypatch.setattr(jobs, "GRACE_SECONDS", 1.0)
+    with TestClient(create_app(node)):
+        assert begun.wait(30)
+        before = time.monotonic()
+    assert 0.9 < time.monotonic() - before < 10
+    assert ended.is_set()
+    over.set()
 
 
 def test_one_job_that_fails_does_not_stop_another(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,10 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from threading import Thread
 from typing import Final
 
 from fastapi import FastAPI
@@ -35,6 +37,8 @@ from hutong.trust.authorisation import Actor
 
 LONGEST_PAUSE_FACTOR: Final = 20
 """A job that keeps failing waits at most this many periods."""
+GRACE_SECONDS = 3.0
+"""So long the end of the server waits for a job that is under way; what it breaks off there is whole or not there."""
 
 LOOK_SECONDS: Final = 0.2
 """Between two looks for work. After its work a job rests as long as that took, so that it never takes all of a core."""
@@ -142,6 +146,28 @@ def actor(job: Job, node: Node) -> Actor:
     return Actor(id=f"job-{job.name}", kind="job", roles=frozenset({"operator"}), represents=node.id)
 
 
+async def _in_a_thread(job: Job, node: Node, by: Actor) -> None:
+    """Do a job in a thread that holds up nobody for long: not the server's end, as a pool's would, nor requests."""
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            job.run(node, by)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the job is waited for
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    Thread(target=run, name=f"job-{job.name}", daemon=True).start()
+    work = asyncio.wrap_future(done)
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work], timeout=GRACE_SECONDS)
+        raise
+
+
 async def keep_doing(job: Job, node: Node) -> None:
     """Do a job now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
     failed = ""
@@ -155,7 +181,7 @@ async def keep_doing(job: Job, node: Node) -> None:
                 await _until_work(job, node, seen, rest_seconds=took)
             started = time.monotonic()
             seen = await run_in_threadpool(job.look, node) if job.look else None
-            await run_in_threadpool(job.run, node, by)
+            await _in_a_thread(job, node, by)
             took = time.monotonic() - started
         except Exception as error:
             if type(error).__name__ != failed:
