@@ -37,6 +37,7 @@ NO_RULE = {
     "passes.issuance.held_pass": "reads what the node issued, for the holder who brings it back",
     "passes.issuance.own_lists": "signs and keeps the node's status lists",
     "passes.issuance.pass_facts": "reads what the node knows of a person, for the pass",
+    "passes.issuance.told_passes": "compares the records of passes with the log",
     "passes.issuance.printable": "draws the page of an issued pass",
     "passes.level.planned": "the queries that an update runs, by name",
     "passes.powers": "what the emergencies in force allow",

@@ -7,6 +7,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from hutong.errors import NotFound, Refused, Tampered
 from hutong.governance import actions as governance
@@ -22,6 +23,7 @@ from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.trust_bundle import Part, TrustSnapshot, read_party
+from hutong.storage import schema
 from hutong.trust.authorisation import PUBLIC, Actor
 from tests.conftest import Clock, NewNode
 from tests.passes import region
@@ -37,6 +39,47 @@ def shown(node: Node, text: str, bundle: TrustSnapshot | None = None) -> tuple[A
     bundle = bundle or bundle_queries.trust_snapshot(node)
     found = verify_pass(text, trust=bundle, scene="workplace", at=node.clock())
     return found.answer, found.reasons[0].rule_id
+
+
+def test_what_the_log_does_not_tell_of_is_not_issued_again(node: Node, records: str, clock: Clock) -> None:
+    """Rows written, moved and altered by hand, of single passes and of a batch, beside true ones."""
+    single = {number: pass_actions.issue_pass(node, by=LI, person=number, hours=48) for number in ("R1", "R2", "R6")}
+    batch = batch_actions.issue_batch(node, by=LI, persons=["R3", "R7", "R8"], hours=48).passes
+    table = schema.issued_pass
+    kept = dict(zip(("R3", "R7", "R8"), batch, strict=True))
+    with node.records.writing() as connection:
+        true = connection.execute(sa.select(table).where(table.c.id == single["R1"].pass_id)).mappings().one()
+        connection.execute(table.insert().values(**{**true, "id": "0badc0de0badc0de", "status_index": 5}))
+        for one, values in (
+            (single["R6"].pass_id, {"level": "low"}),
+            (kept["R3"].pass_id, {"level": "low"}),
+            (kept["R7"].pass_id, {"pseudonym": region.pseudonym(node, "R6")}),
+        ):
+            connection.execute(table.update().where(table.c.id == one).values(**values))
+    key_id = node.keys.pass_key_id
+    key_actions.end_pass_key(node, by=LI, second=WANG, key_id=key_id)
+    again = batch_actions.reissue_passes(node, by=LI, key_id=key_id)
+    assert {one.person: one.level for one in again.passes} == {
+        region.pseudonym(node, number): level for number, level in (("R1", "medium"), ("R2", "low"), ("R8", "medium"))
+    }
+    assert len(again.refused) == 4 and again.left == 0
+    told = " ".join(why for _, why in again.refused)
+    for pass_id in ("0badc0de0badc0de", single["R6"].pass_id, kept["R3"].pass_id, kept["R7"].pass_id):
+        assert f"no such pass {pass_id}" in told
+    (event,) = (entry.event for entry in node.log.entries(kind="passes.reissued"))
+    assert (event["passes"], event["refused"]) == (3, 4)
+    once = batch_actions.reissue_passes(node, by=LI, key_id=key_id)
+    assert (once.passes, once.refused, once.left) == ((), (), 0)
+
+    # What was issued again is told of as a batch: altered, it counts for none of them.
+    with node.records.writing() as connection:
+        packed = connection.execute(sa.select(schema.pass_batch.c.passes)).scalars().all()
+        assert len(packed) == 2
+        connection.execute(schema.pass_batch.update().values(passes=b"x" * 72))
+    key_id = node.keys.pass_key_id
+    key_actions.end_pass_key(node, by=LI, second=WANG, key_id=key_id)
+    altered = batch_actions.reissue_passes(node, by=LI, key_id=key_id)
+    assert (altered.passes, len(altered.refused)) == ((), 3)
 
 
 def private_files(node: Node) -> list[str]:

@@ -32,7 +32,7 @@ from hutong.storage.schema_sharing import harvested_dataset as harvested_dataset
 from hutong.storage.schema_sharing import refused_delivery as refused_delivery
 from hutong.storage.schema_sharing import request as request
 
-REVISION = "0003"
+REVISION = "0004"
 _REVOKED = sa.text("revoked_at IS NOT NULL")
 
 # --- trust: the log -------------------------------------------------------------------------------------------------
@@ -286,6 +286,13 @@ issued_pass = Table(
     Column("revoked_by_rule", String(80)),
     Column("revoked_because", Text),
     Index("ix_issued_pass_revoked", "status_index", sqlite_where=_REVOKED, postgresql_where=_REVOKED),
+)
+pass_batch = Table(
+    "pass_batch",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("ends_at", Instant, nullable=False),
+    Column("passes", Bytes, nullable=False),
 )
 status_list = Table(
     "status_list",

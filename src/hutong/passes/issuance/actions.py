@@ -22,7 +22,7 @@ from ..credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, d
 from ..documents import Reason, Texts
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN
-from . import own_lists, pass_facts, pass_times
+from . import own_lists, pass_facts, pass_times, told_passes
 from . import queries as pass_queries
 from .pass_times import MAX_HOURS
 
@@ -126,20 +126,20 @@ def issue_pass(
             digests=digests_of(carried),
         )
         text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
-        change.execute(
-            schema.issued_pass.insert().values(
-                id=pass_id.hex(),
-                pseudonym=pseudonym,
-                status_index=claims.status_index,
-                level=claims.level,
-                rulebook=f"{rulebook.id}@{rulebook.version}",
-                key_id=keys.pass_key_id,
-                issued_at=now,
-                expires_at=expires_at,
-            )
-        )
+        row = {
+            "id": pass_id.hex(),
+            "pseudonym": pseudonym,
+            "status_index": claims.status_index,
+            "level": claims.level,
+            "rulebook": f"{rulebook.id}@{rulebook.version}",
+            "key_id": keys.pass_key_id,
+            "issued_at": now,
+            "expires_at": expires_at,
+        }
+        change.execute(schema.issued_pass.insert().values(**row))
         own_lists.keep_place(change, [(claims.status_index, expires_at)])
-        change.event("pass.issued", pass_id=pass_id.hex(), rulebook=rulebook.id, version=rulebook.version)
+        told = {"pass_id": pass_id.hex(), "mark": told_passes.mark(node, row)}
+        change.event("pass.issued", **told, rulebook=rulebook.id, version=rulebook.version)
     return _issued(claims, text, encode_base64url(secret), found, carried)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Unavailable
+from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.node import Change, Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
@@ -29,7 +29,7 @@ from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, comm
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
-from . import own_lists, pass_facts, pass_times
+from . import own_lists, pass_facts, pass_times, told_passes
 from . import queries as pass_queries
 from .actions import DEFAULT_HOURS, IssuedPass
 from .pass_times import MAX_HOURS
@@ -37,6 +37,7 @@ from .pass_times import MAX_HOURS
 MAX_BATCH = 100_000
 KEY_COMPROMISED = "key-compromised"
 REISSUED = "Issued again, signed by another key."
+NOT_TOLD = "Not issued again: the log tells of no such pass."
 _ROUNDS = 32
 _CHUNK = 500
 
@@ -190,8 +191,8 @@ def issue_batch(
     if not wanted:
         return IssuedBatch((), tuple(refused))
     with node.change(by) as change:
-        issued = _issue_all(node, change, wanted, now)
-        change.event("passes.issued", **_told(issued, wanted), refused=len(refused))
+        issued, digest = _issue_all(node, change, wanted, now)
+        change.event("passes.issued", **_told(issued, wanted), passes_sha256=digest, refused=len(refused))
     return IssuedBatch(issued, tuple(refused))
 
 
@@ -200,9 +201,9 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
 
     A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
     rulebook or emergency is over, and those issued again before, are left out. At most 100,000 at a time: ``left`` says
-    how many wait for another call.
+    how many wait for another call. A row that the log does not tell of, or of another level or person, is refused.
 
-    Raises NotFound (no such compromised key), Refused (the policy).
+    Raises NotFound (no such compromised key), Refused (the policy), Tampered (the log is not whole).
     """
     node.require(by, "issue_pass", owned(node, by, ""))
     if key_id not in {one.key_id for one in node.keys.pass_keys if one.state == "compromised"}:
@@ -217,21 +218,34 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         table.c.pseudonym != "",
         table.c.rulebook.in_(in_force),
     )
+    with node.records.reading() as connection:
+        first = connection.execute(sa.select(sa.func.min(table.c.issued_at)).where(due)).scalar()
+    told = told_passes.told_since(node, first) if first is not None else {}
     with node.change(by) as change:
         waiting = change.execute(sa.select(sa.func.count()).select_from(table).where(due)).scalar_one()
-        kept = change.execute(sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)).all()
-        wanted = [_wanted_again(row, in_force[row.rulebook], ends) for row in kept]
-        issued = _issue_all(node, change, wanted, now)
-        for part in _chunks([row.id for row in kept]):
-            change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=REISSUED))
-        if issued:
-            change.event("passes.reissued", key=key_id, **_told(issued, wanted))
-    return IssuedBatch(issued, left=waiting - len(issued))
+        query = sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)
+        rows = [dict(row) for row in change.execute(query).mappings()]
+        kept = [row for row in rows if told.get(row["id"]) == told_passes.mark(node, row)]
+        strange = [row for row in rows if told.get(row["id"]) != told_passes.mark(node, row)]
+        wanted = [_wanted_again(row, in_force[row["rulebook"]], ends) for row in kept]
+        issued, digest = _issue_all(node, change, wanted, now)
+        for found, because in ((kept, REISSUED), (strange, NOT_TOLD)):
+            for part in _chunks([row["id"] for row in found]):
+                change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=because))
+        if rows:
+            counts = {"passes_sha256": digest, "refused": len(strange)}
+            change.event("passes.reissued", key=key_id, **_told(issued, wanted), **counts)
+    refused = tuple((row["pseudonym"], _not_told(row["id"]).what) for row in strange)
+    return IssuedBatch(issued, refused, left=waiting - len(rows))
 
 
-def _wanted_again(row: Any, rulebook: Rulebook, ends: _Ends) -> Wanted:
-    end = pass_times.end_of_again(row.expires_at, ends.limits(rulebook))
-    return Wanted(row.pseudonym, row.pseudonym, row.level, rulebook.id, rulebook.version, end)
+def _not_told(pass_id: str) -> Tampered:
+    return Tampered(f"The log tells of no such pass {pass_id}: it was written or altered by hand.", "Issue a new one.")
+
+
+def _wanted_again(row: Mapping[str, Any], rulebook: Rulebook, ends: _Ends) -> Wanted:
+    end = pass_times.end_of_again(row["expires_at"], ends.limits(rulebook))
+    return Wanted(row["pseudonym"], row["pseudonym"], row["level"], rulebook.id, rulebook.version, end)
 
 
 def _versions_in_force(node: Node) -> dict[str, Rulebook]:
@@ -277,8 +291,10 @@ class _Ends:
         return self._known[rulebook.hash]
 
 
-def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: datetime) -> tuple[BatchPass, ...]:
-    """Sign and keep them in the caller's transaction."""
+def _issue_all(
+    node: Node, change: Change, wanted: Sequence[Wanted], now: datetime
+) -> tuple[tuple[BatchPass, ...], str]:
+    """Sign and keep them in the caller's transaction; them, and the hash for the log."""
     keys = node.keys  # once: another process may rotate them meanwhile
     key_id = keys.pass_key_id
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
@@ -303,7 +319,7 @@ def _issue_all(node: Node, change: Change, wanted: Sequence[Wanted], now: dateti
     if rows:
         change.execute(schema.issued_pass.insert(), rows)
         own_lists.keep_place(change, ((row["status_index"], row["expires_at"]) for row in rows))
-    return issued
+    return issued, told_passes.keep_batch(node, change, rows) if rows else ""
 
 
 def sign_all(
