@@ -333,7 +333,7 @@ def test_spark_gives_the_same(new_node: NewNode, clock: Clock, monkeypatch: pyte
         states.append(
             {
                 numbers[one.pseudonym]: (one.level, one.rule_ids, one.facts, one.evidence_dates)
-                for one in level_queries.person_statuses(node, list(numbers))
+                for one in level_queries.person_statuses(node, list(numbers)).statuses.values()
             }
         )
         histories.append([change.level for change in status_history(node, pseudonym(node, "R2"))])
