@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from hutong.errors import Unavailable
+from hutong.errors import NotSignedIn, TooManyRequests, Unavailable
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.trust.authorisation import Actor
@@ -79,6 +79,24 @@ def test_an_emergency_that_was_ended_is_cleared_up(node: Node) -> None:
     once(by_name("sunset"), node)
     once(by_name("sunset"), node)
     assert len(node.log.entries(kind="status-data.destroyed")) == 1
+
+
+def test_every_job_can_be_repeated_after_the_last_emergency_and_forgets_no_try_to_sign_in(
+    node: Node,
+) -> None:
+    declare(node)
+    governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
+    for job in JOBS:
+        once(job, node)
+    before = node.log.size()
+    for _ in range(node.settings.limits.sign_in_attempts):
+        with pytest.raises(NotSignedIn):
+            governance.sign_in(node, name="li", password="guessed", address="192.0.2.7")
+        for job in JOBS:
+            once(job, node)
+    with pytest.raises(TooManyRequests):
+        governance.sign_in(node, name="li", password="guessed", address="192.0.2.7")
+    assert node.log.size() == before
 
 
 def run_for(seconds: float, job: Job, node: Any) -> None:

@@ -129,7 +129,7 @@ def _end_records(change: Change, remain: Remains, gone: list[str] | None) -> dic
             _delete(change, table, table.c.receipt.in_(part)) for part in _parts(sorted(remain.receipts))
         )
     if remain.is_last:
-        counts["account"] = _end_accounts(change)
+        counts["account"] = _end_accounts(change, tries_too=remain.known.destroyed_at is None)
     return counts
 
 
@@ -167,8 +167,12 @@ def _empty_appeals(change: Change, emergency_id: str) -> int:
     return len(forgotten)
 
 
-def _end_accounts(change: Change) -> int:
-    """Accounts that are residents' and nothing else, with their sessions, tokens and tries to sign in."""
+def _end_accounts(change: Change, *, tries_too: bool) -> int:
+    """Accounts that are residents' and nothing else, with their sessions, tokens and tries to sign in.
+
+    Later tries, which are of accounts that stay, are counted against guessing: each time that somebody signs in, those
+    that are too old to count go.
+    """
     account = schema.account
     rows = change.execute(sa.select(account.c.name, account.c.roles)).all()
     residents = [row.name for row in rows if row.roles == ["resident"]]
@@ -176,7 +180,8 @@ def _end_accounts(change: Change) -> int:
         change.execute(schema.session.delete().where(schema.session.c.account.in_(part)))
         change.execute(schema.api_token.delete().where(schema.api_token.c.account.in_(part)))
         change.execute(account.delete().where(account.c.name.in_(part)))
-    change.execute(schema.sign_in_attempt.delete())
+    if residents or tries_too:
+        change.execute(schema.sign_in_attempt.delete())
     return len(residents)
 
 
