@@ -244,7 +244,10 @@ def test_the_pass_is_read_from_its_picture_and_has_no_name_on_it(demo: Demonstra
     assert json.loads(Path(demo.facts["passes"]["trust_bundle"]).read_text())["signed"]
     answers = {scene: answer["answer"] for scene, answer in demo.facts["passes"]["verified_by_pe"].items()}
     assert set(answers.values()) == {"accepted", "refused", "unknown"}
-    assert demo.facts["passes"]["altered"]["answer"] == "unknown"
+    altered = demo.facts["passes"]["altered"]
+    assert altered["answer"] == "refused"
+    assert [reason["rule_id"] for reason in altered["reasons"]] == ["signature-invalid"]
+    assert re.search(r"one bit altered: ■ refused: .+ \[signature-invalid\]", demo.told)
     recognised = demo.facts["passes"]["recognition"]
     assert {name: len(answers) for name, answers in recognised.items()} == {"tw in pe": 3, "pe in tw": 4}
     assert all(set(answers.values()) == {"accepted", "refused"} for answers in recognised.values())
