@@ -131,3 +131,9 @@ def fill(node: Node) -> None:
     rules(node)
     assess_risk_areas(node, by=LI, rule=shipped_rule(), as_of=AS_OF)
     level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
+
+
+def tested_negative(node: Node, number: str, at: datetime) -> None:
+    """Let one negative test of a resident be all that the lake knows of tests."""
+    row = {"pseudonym": pseudonym(node, number), "disease": "dengue", "kind": "pcr", "result": "negative"}
+    _put(node, "test", [{**row, "sampled_at": at}])

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hutong.errors import BadInput
+from hutong.passes.certlogic.validate import data_accesses
 from hutong.passes.documents import shipped_document
+from hutong.passes.issuance.pass_facts import all_meanings
 from hutong.passes.recognition.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk
 from hutong.passes.recognition.recognition import (
     AcceptanceRules,
@@ -51,7 +53,7 @@ def test_shipped_crosswalks_cover_the_levels_of_their_rulebooks(name: str) -> No
     assert (crosswalk.rulebook, crosswalk.major) == (rulebook.id, int(rulebook.version.split(".", maxsplit=1)[0]))
 
 
-def test_the_deployed_lists_are_eight_and_their_one_means_four_things() -> None:
+def test_the_deployed_lists_are_eight_and_their_one_means_low_or_high() -> None:
     crosswalks = {name: parse_crosswalk(crosswalk_document(name)) for name in LISTS}
     assert len(crosswalks) == 8
     one = {name: crosswalk.to_scale(1) for name, crosswalk in crosswalks.items() if crosswalk.find(1)}
@@ -160,16 +162,45 @@ def test_the_same_pass_at_every_scene_of_the_other_region() -> None:
     }
 
 
-def test_a_disclosed_fact_and_the_age_of_the_pass_decide_at_the_border() -> None:
+def test_a_fact_that_is_not_shown_and_the_age_of_the_pass_refuse_at_the_border() -> None:
     rules = SCENES[NAMES[1]]
     bare = judge(shown("medium"), THREE, rules, Scene.BORDER, AT)
     assert (bare.answer, ids(bare), bare.scale) == (Answer.REFUSED, ["border-negative-test"], "medium")
     assert set(bare.reasons[0].texts) == {"en", "zh"}
-    tested = shown("medium", facts={"days_since_negative_test": 0})
-    assert judge(tested, THREE, rules, "border", AT).answer is Answer.ACCEPTED
-    assert ids(judge(tested, THREE, rules, "border", AT + timedelta(hours=73))) == ["border-age-72h"]
-    both = judge(shown("high"), THREE, rules, "border", AT + timedelta(hours=73))
-    assert ids(both) == ["border-level", "border-age-72h"]
+    both = judge(shown("high"), THREE, rules, "border", AT + timedelta(days=4))
+    assert ids(both) == ["border-level", "border-age-3d"]
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        *[(day, "accepted") for day in ("2015-09-15", "2015-09-12")],
+        *[(day, "refused") for day in ("2015-09-11", "2015-09-16", "", 0, False)],
+        *[(day, "unknown") for day in ("yesterday", 3, True, ["2015-09-15"])],
+    ],
+)
+def test_a_negative_test_counts_on_its_day_and_the_three_after(said: Any, answer: str) -> None:
+    tested = shown("medium", facts={"test-negative-on": said})
+    assert judge(tested, THREE, SCENES[NAMES[1]], "border", AT).answer == answer
+    if answer == "accepted":
+        midnight = datetime(2015, 9, int(said[-2:]), tzinfo=UTC)
+        ends = [judge(tested, THREE, SCENES[NAMES[1]], "border", midnight + timedelta(days=days)) for days in (0, 4)]
+        assert (ends[0].answer, ids(ends[1])) == ("accepted", ["border-negative-test"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenes_read_only_facts_that_passes_carry(name: str) -> None:
+    books = [parse_rulebook(shipped_document(book)) for book in NAMES]
+    carried = all_meanings(one for book in books for one in book.evidence)
+    read = {
+        path.removeprefix("pass.facts.")
+        for rules in SCENES[name].scenes.values()
+        for rule in rules
+        for path in data_accesses(rule.condition)
+        if path.startswith("pass.facts.")
+    }
+    assert read <= carried.keys()
+    assert read == ({"test-negative-on"} if name == NAMES[1] else set())
 
 
 @pytest.mark.parametrize(
@@ -240,7 +271,7 @@ PAYLOADS = st.fixed_dictionaries(
     optional={
         "level": SCALARS | st.sampled_from(["low", "guarded", "medium", "high"]),
         "issued_at": SCALARS,
-        "facts": SCALARS | st.dictionaries(st.just("days_since_negative_test"), SCALARS),
+        "facts": SCALARS | st.dictionaries(st.just("test-negative-on"), SCALARS | st.just("2015-09-14")),
         "scale": st.just("low"),
         "reasons": st.just(["nothing-found"]),
     },

@@ -24,11 +24,16 @@ from hutong.passes.credential import base45, cose, hcert
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.passes.documents import shipped_document
+from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import recognition, verification
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import envelope
+from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.signing import sign_document
+from tests.conftest import Clock, NewNode
+from tests.passes import region as regions
 from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web.verifier import world
 from tests.web.verifier.world import Region, Site
@@ -167,7 +172,10 @@ def test_rules_that_run_away_or_are_unknown_end_in_an_error_of_their_own(module_
 def _passes(site: Site) -> list[str]:
     """Passes of every kind of fate, of both regions."""
     tw, pe, now = site.regions["tw"], site.regions["pe"], site.now.replace(microsecond=0)
-    facts = [Fact("days_since_negative_test", 1, bytes(range(16))), Fact("name", "not asked", bytes(range(1, 17)))]
+    facts = [
+        Fact("test-negative-on", f"{site.now:%Y-%m-%d}", bytes(range(16))),
+        Fact("name", "not asked", bytes(range(1, 17))),
+    ]
     digests = digests_of(facts)
     tested = pe.issue(now, level="guarded", digests=digests)
     texts = [tw.issue(now, level=level) for level in ("low", "medium", "high", "purple")]
@@ -178,7 +186,7 @@ def _passes(site: Site) -> list[str]:
         disclose(tested, facts[:1]),
         disclose(tested, facts),
         disclose(tested, [facts[0], facts[0]]),
-        disclose(tested, [Fact("days_since_negative_test", 0, bytes(16))]),
+        disclose(tested, [Fact("test-negative-on", f"{site.now:%Y-%m-%d}", bytes(16))]),
         tw.issue(now, status_index=7),
         tw.issue(now, status_index=POSITIONS_PAST),
         tw.issue(now, status_index=1 << 24),
@@ -226,6 +234,30 @@ def test_the_page_never_disagrees_with_the_node(module_page: Page, site: Site) -
         seen |= {got["answer"], *got["reasons"]}
     assert {"accepted", "refused", "unknown"} <= seen
     assert len(seen) > 18
+
+
+def test_the_page_takes_a_fact_that_was_issued_and_shown(module_page: Page, new_region: NewNode, clock: Clock) -> None:
+    """A negative test, from the node's records to the border of the region that asks for it."""
+    node = new_region()
+    regions.tested_negative(node, "R1", clock())
+    days = {"valid_from": regions.FROM, "valid_to": regions.TO}
+    rules = shipped_document("scenes/dengue-four-levels", **days)
+    recognition_actions.publish_acceptance(node, by=regions.LI, second=regions.WANG, document=rules)
+    issued = pass_actions.issue_pass(node, by=regions.LI, person="R1", hours=168, facts=["test-negative-on"])
+    texts = [issued.text, disclose(issued.text, [issued.disclosures["test-negative-on"]])]
+    answers = []
+    for ahead in (0, 3, 4):
+        clock.advance(days=ahead)
+        signed, at = bundle_queries.pass_bundle(node), clock().timestamp() * 1000
+        given = {"signed": signed, "key": dict(node.keys.public["signing"])}
+        given["cases"] = [{"text": text, "scene": "border", "at": at} for text in texts]
+        got = [(one["answer"], one["reasons"]) for one in module_page.evaluate(VERIFY, given)]
+        trust = bundle_queries.trust_snapshot(node)
+        wanted = [verify_pass(text, trust=trust, scene="border", at=clock()) for text in texts]
+        assert got == [(str(one.answer), [reason.rule_id for reason in one.reasons]) for one in wanted]
+        answers.append([answer for answer, _ in got])
+        clock.advance(days=-ahead)
+    assert answers == [["refused", "accepted"], ["refused", "accepted"], ["refused", "refused"]]
 
 
 def test_one_flipped_bit_is_never_accepted(module_page: Page, site: Site) -> None:
