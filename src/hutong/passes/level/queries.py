@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from hutong.errors import NotFound, Tampered
@@ -31,6 +32,10 @@ WITHHELD_BELOW = 10
 
 
 """Times of fewer changes would tell of persons."""
+
+
+ALWAYS = ("level", "rule_ids", "rulebook", "version", "as_of", "decided_at", "run")
+"""Columns of a status that no run leaves empty."""
 
 
 FEW = 50
@@ -88,10 +93,15 @@ def _asked(pseudonyms: Sequence[str]) -> pa.Table:
 
 
 def _altered(node: Node, rows: pa.Table) -> frozenset[str]:
-    """Whose stored level the rules that it names don't give: of a few one by one, of many in a query a rulebook."""
+    """Whose stored level lacks what every run writes, or isn't what the rules that it names give.
+
+    A few are looked at one by one, many in a query a rulebook.
+    """
     import pyarrow.compute as pc
 
-    wrong: set[str] = set()
+    lacking = reduce(pc.or_, (pc.is_null(rows[name]) for name in ALWAYS))
+    wrong: set[str] = set(rows.filter(lacking)["pseudonym"].to_pylist())
+    rows = rows.filter(pc.invert(lacking))
     for name in rows.group_by(["rulebook", "version"]).aggregate([]).to_pylist():
         of_it = rows.filter((pc.field("rulebook") == name["rulebook"]) & (pc.field("version") == name["version"]))
         try:
