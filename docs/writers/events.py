@@ -45,7 +45,8 @@ _HEAD = ("Kind", "Facts", "The action", "Where")
 _INTRODUCTION = """
 Each entry of a node's log is JSON with sorted keys: `kind`, `by` (the account, party or job that acted), `at` (UTC) and
 the facts of its kind: ids, counts, hashes and dates. Never personal data, and never a plain hash of them. An entry is
-written in the same transaction as the change that it tells of. *and more* stands for facts that depend on the case.
+written in the same transaction as the change of records that it tells of; that of levels or risk areas right after
+the lake's commit, and by the next run where a crash came between. *and more* stands for facts that depend on the case.
 """
 
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from hutong.acquisition.declarations import HealthStatement, declare
 from hutong.governance import actions as governance
+from hutong.insight import actions as insight_actions
+from hutong.insight import queries as insight_queries
 from hutong.insight.actions import assess_risk_areas
 from hutong.insight.risk_area import shipped_rule
 from hutong.node import Node, open_node
 from hutong.passes.documents import shipped_document
+from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.actions import follow_evidence
 from hutong.passes.level.update import HISTORY
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.storage import engines, inbox
+from hutong.storage.lake import Lake
 from hutong.trust.authorisation import Actor
+from hutong.trust.log.journal import Log
 from hutong.web import jobs
 from hutong.web.app import create_app
 from tests.acquisition.test_declarations import bound
@@ -58,6 +64,44 @@ def test_it_follows_what_is_new_and_rests_otherwise(region: Node, clock: Clock) 
     assert follow(region) is None
     assert level_queries.update_latency(region, "dengue-3").median_seconds == 4
     assert level_queries.update_latency(region, "another").changes == 0
+
+
+def power_cut(*_: Any, **__: Any) -> None:
+    raise OSError("the power went out")
+
+
+def test_a_run_of_which_the_log_was_not_told_is_repeated_and_told(region: Node) -> None:
+    (first,) = region.log.entries(kind="levels.decided")
+    assert first.event["run"] == 1
+    for run, (owner, name) in ((2, (Log, "append")), (4, (Lake, "replace"))):
+        positive(region, "R2" if run == 2 else "R7")
+        with pytest.MonkeyPatch.context() as broken, pytest.raises(OSError, match="power"):
+            if run == 4:  # a full run, killed between the history and the state
+                broken.setattr(level_actions.updates, "lacks_facts", lambda _: True)
+            broken.setattr(owner, name, power_cut)
+            follow(region)
+        size = region.log.size()
+        assert follow(region) == (True, len(regions.RESIDENTS))
+        (told,) = region.log.entries(kind="levels.decided", limit=1)
+        assert (told.event["run"], told.event["repeats_untold_run"], region.log.size()) == (run + 1, run, size + 1)
+        assert follow(region) is None
+    assert (level(region, "R2"), level(region, "R7")) == ("high", "high")
+
+
+def test_an_assessment_of_which_the_log_was_not_told_is_told(region: Node, clock: Clock) -> None:
+    clock.advance(hours=1)
+    size = region.log.size()
+    with pytest.MonkeyPatch.context() as broken, pytest.raises(OSError, match="power"):
+        broken.setattr(Log, "append", power_cut)
+        assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF - timedelta(days=1))
+    assert region.log.size() == size
+    JOB.run(region, jobs.actor(JOB, region))
+    (told,) = region.log.entries(kind="risk-areas.assessed", limit=1)
+    newest, at = insight_queries.newest_assessment(region)
+    assert (told.event["assessment"], told.event["as_of"]) == (newest.id, "2026-02-27")
+    assert (newest.as_of, at) == (AS_OF - timedelta(days=1), clock.now)
+    assert level_queries.person_status(region, regions.pseudonym(region, "R1")).as_of == newest.as_of
+    assert insight_actions.tell_assessment(region, by=LI) is None
 
 
 def test_it_follows_a_new_assessment_of_the_areas(region: Node, clock: Clock) -> None:

@@ -311,7 +311,7 @@ def test_the_log_tells_how_many_and_not_which_levels(region: Node) -> None:
     positive(region, "R2")
     update(region)
     (entry,) = region.log.entries(kind="levels.updated", limit=5)
-    assert set(entry.event) == {"kind", "by", "at", "rulebook", "version", "as_of", "persons"}
+    assert set(entry.event) == {"kind", "by", "at", "run", "rulebook", "version", "as_of", "persons"}
     assert entry.event["persons"] == 1
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
+
+import orjson
+import sqlalchemy as sa
 
 from hutong.errors import BadInput, Refused
 from hutong.governance import queries as governance
-from hutong.insight.risk_area import TABLE, RiskAssessment, RiskRule, cases_in_window, risk_areas
+from hutong.insight.risk_area import TABLE, RiskAssessment, RiskRule, cases_in_window, parse_assessment, risk_areas
 from hutong.node import Node
-from hutong.storage import schema
+from hutong.storage import inbox, schema
 from hutong.trust.authorisation import Actor, Resource
+
+_LOCK: Final = "risk-areas.lock"
+_NEWEST: Final = "hutong.assessment"
+"""Property of the lake's table, in the same commit: which assessment its areas are of."""
 
 
 def assess_risk_areas(node: Node, *, by: Actor, rule: RiskRule, as_of: date) -> RiskAssessment:
@@ -49,21 +57,41 @@ def assess_risk_areas(node: Node, *, by: Actor, rule: RiskRule, as_of: date) -> 
         cases=counted,
         cases_elsewhere=in_window - counted,
     )
-    node.lake.replace(TABLE, assessed)
+    with inbox.one_at_a_time(node.settings.folder / _LOCK):
+        _tell_if_untold(node, by)
+        node.lake.replace(TABLE, assessed, properties={_NEWEST: orjson.dumps(assessment.document()).decode()})
+        _tell_if_untold(node, by)
+    return assessment
+
+
+def tell_assessment(node: Node, *, by: Actor) -> RiskAssessment | None:
+    """Record and log the assessment whose areas are in the lake, where a crash kept it from both; else None.
+
+    Raises Refused (the policy).
+    """
+    node.require(by, "assess_risk")
+    with inbox.one_at_a_time(node.settings.folder / _LOCK):
+        return _tell_if_untold(node, by)
+
+
+def _tell_if_untold(node: Node, by: Actor) -> RiskAssessment | None:
+    found = node.lake.properties(TABLE).get(_NEWEST)
+    if not found:
+        return None
+    made, table = parse_assessment(orjson.loads(found)), schema.risk_assessment
+    with node.records.reading() as connection:
+        if connection.execute(sa.select(table.c.id).where(table.c.id == made.id)).scalar():
+            return None
     with node.change(by) as change:
-        change.execute(
-            schema.risk_assessment.insert().values(
-                id=assessment.id, as_of=as_of, body=assessment.document(), assessed_at=change.at
-            )
-        )
+        change.execute(table.insert().values(id=made.id, as_of=made.as_of, body=made.document(), assessed_at=change.at))
         change.event(
             "risk-areas.assessed",
-            assessment=assessment.id,
-            as_of=as_of.isoformat(),
-            rule=rule.id,
-            version=rule.version,
-            hash=rule.hash,
-            emergency=emergency.id,
-            areas=dict(assessment.areas),
+            assessment=made.id,
+            as_of=made.as_of.isoformat(),
+            rule=made.rule,
+            version=made.version,
+            hash=made.hash,
+            emergency=made.emergency,
+            areas=dict(made.areas),
         )
-    return assessment
+    return made

@@ -124,16 +124,18 @@ class Lake:
             transaction.append(fitting, snapshot_properties={_HIGH_WATER: str(high_water)})
             transaction.set_properties({_HIGH_WATER: str(high_water), **(properties or {})})
 
-    def replace(self, table: str, rows: pa.Table) -> None:
+    def replace(self, table: str, rows: pa.Table, *, properties: Mapping[str, str] | None = None) -> None:
         """Replace a *derived* table (never facts) by its newest computation; earlier states stay as snapshots.
 
-        The table gains the columns that the rows bring in the same commit.
+        The table gains the columns that the rows bring, and ``properties`` are set, in the same commit.
         """
         self.create(table, rows.schema)
         loaded = self._load(table)
         with clear_errors(), loaded.transaction() as transaction:
             write = transaction.overwrite if loaded.current_snapshot() else transaction.append
             write(_fitting(transaction, rows))
+            if properties:
+                transaction.set_properties(dict(properties))
 
     def sync(self, table: str) -> None:
         """Write a table's newest files through to the disk, so that a power cut can't take what is forgotten elsewhere.

@@ -3,7 +3,7 @@
 Some jobs are awaited: they also look, a few times in a second, at one number that tells whether there is work. It is in
 the database, so that work counts whichever process brought it: this server, a command, another server.
 
-No job decides anything: each calls one action, which refuses, repeats harmlessly, and tells the log.
+No job decides anything: each calls actions, which refuse, repeat harmlessly, and tell the log.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from starlette.concurrency import run_in_threadpool
 from hutong.errors import HutongError
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
+from hutong.insight import actions as insight_actions
 from hutong.node import Node
 from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.level import actions as level_actions
@@ -74,6 +75,8 @@ def _move_inbox(node: Node, _by: Actor) -> None:
 
 
 def _follow_evidence(node: Node, by: Actor) -> None:
+    # Levels rest on the areas of which the log tells.
+    insight_actions.tell_assessment(node, by=by)
     level_actions.follow_evidence(node, by=by)
 
 

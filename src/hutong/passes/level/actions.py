@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -34,16 +34,21 @@ MOST_NEW_ROWS = 2_000_000
 """With more new rows of one table than this an update is a full run."""
 
 _MARKS = "hutong.levels"
+_TOLD = ("levels.decided", "levels.updated")
 
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What a run rests on: rulebook, day, and which snapshot of each table it read (0: none)."""
+    """What a run rests on: rulebook, day, and which snapshot of each table it read (0: none).
+
+    ``run`` is the newest run of which the log has to tell; 0 where an earlier release wrote this.
+    """
 
     rulebook: str
     version: str
     as_of: str
     snapshots: Mapping[str, int]
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class _Run:
     snapshots: Mapping[str, int]
     started: float
 
-    def marks(self) -> dict[str, str]:
-        """For the next run: what this one rests on."""
-        basis = _Basis(self.rulebook.id, self.rulebook.version, self.as_of.isoformat(), dict(self.snapshots))
+    def marks(self, number: int) -> dict[str, str]:
+        """For the next run: what this one rests on, and its number where the log is going to tell of it."""
+        basis = _Basis(self.rulebook.id, self.rulebook.version, self.as_of.isoformat(), dict(self.snapshots), number)
         return {_MARKS: orjson.dumps(basis).decode()}
 
 
@@ -86,8 +91,8 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
 
     That is: the person of a new row; for a test or a case the person's contacts too; for an area whose risk level
     changed its residents and visitors. It is a full run when the rulebook has a new version, the areas were assessed
-    for a new day, the last run computed fewer facts, or the lake can't tell what is new (rows were rewritten or
-    deleted, or too many came).
+    for a new day, the last run computed fewer facts or ended before the log told of it, or the lake can't tell what is
+    new (rows were rewritten or deleted, or too many came).
 
     Raises as :func:`decide_levels`; Conflict also when levels were never decided.
     """
@@ -100,10 +105,10 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
             raise Conflict("Levels were never decided here.", "Decide them once with: hutong levels decide")
         run = _begin(node, by, rulebook, as_of)
         same = (basis.rulebook, basis.version, basis.as_of) == (rulebook.id, rulebook.version, as_of.isoformat())
-        if same and not _lacks_facts(node):
+        if same and not _lacks_facts(node) and not _untold_run(node):
             known = _known_since(run, basis)
             if known is not None:
-                return _update(run, known)
+                return _update(run, known, basis)
         return _full_run(run, basis)
 
 
@@ -127,7 +132,8 @@ def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
         return None
     node.move_inbox()
     unchanged = (basis.version, basis.as_of) == (rulebook.version, as_of.isoformat())
-    if unchanged and _snapshots(node, frozenset(node.lake.tables())) == basis.snapshots and not _lacks_facts(node):
+    unchanged = unchanged and _snapshots(node, frozenset(node.lake.tables())) == basis.snapshots
+    if unchanged and not _lacks_facts(node) and not _untold_run(node):
         run = _begin(node, by, rulebook, as_of)
         node.memory.store("level-update", most=1).get((rulebook.hash, as_of, run.there), lambda: _rehearse(run))
         return None
@@ -164,17 +170,17 @@ def _snapshots(node: Node, there: frozenset[str]) -> dict[str, int]:
 
 
 def _full_run(run: _Run, basis: _Basis | None) -> LevelRun:
-    node = run.node
+    node, untold = run.node, _untold_run(run.node)
     known = _known_since(run, basis) if basis is not None else None
     decided = node.engine.run(planned.levels(run.rulebook, run.as_of, run.there, of_some=False))
     changed = _changes(run, decided, known, of_some=False)
     number, decided_at = node.lake.high_water(HISTORY) + 1, node.clock()
     # First what changed, then the state: after a crash between them the newest row of each person is right, too.
     rows = _stamped(changed, decided_at, number)
-    node.lake.append(HISTORY, rows, high_water=number, properties=run.marks())
+    node.lake.append(HISTORY, rows, high_water=number, properties=run.marks(number))
     state = _stamped(decided.drop_columns(["failed"]), decided_at, number)
     node.lake.replace(status.TABLE, state.select(updates.STATUS_COLUMNS))
-    return _told(run, decided, changed.num_rows, full=True)
+    return _told(run, decided, changed.num_rows, number, full=True, untold=untold)
 
 
 def _rehearse(run: _Run) -> None:
@@ -198,14 +204,17 @@ def _decided_of_some(run: _Run, known: pa.Table) -> tuple[pa.Table, pa.Table]:
     return decided, _changes(run, decided, known, of_some=True)
 
 
-def _update(run: _Run, known: pa.Table) -> LevelRun:
+def _update(run: _Run, known: pa.Table, basis: _Basis) -> LevelRun:
     import pyarrow.compute as pc
 
     node = run.node
     decided, rows = _decided_of_some(run, known)
-    number = node.lake.high_water(HISTORY) + 1
-    node.lake.append(HISTORY, _stamped(rows, node.clock(), number), high_water=number, properties=run.marks())
-    return _told(run, decided, pc.sum(rows["changed"]).as_py() or 0, full=False)
+    last = node.lake.high_water(HISTORY)
+    # A run for nobody has no number: the log does not tell of it.
+    number, owed = (last + 1, last + 1) if decided.num_rows else (last, basis.run)
+    stamped = _stamped(rows, node.clock(), number)
+    node.lake.append(HISTORY, stamped, high_water=number, properties=run.marks(owed))
+    return _told(run, decided, pc.sum(rows["changed"]).as_py() or 0, number, full=False)
 
 
 def _changes(run: _Run, decided: pa.Table, known: pa.Table | None, *, of_some: bool) -> pa.Table:
@@ -216,7 +225,8 @@ def _changes(run: _Run, decided: pa.Table, known: pa.Table | None, *, of_some: b
     return run.node.engine.run(planned.changes(run.there, since=known is not None, of_some=of_some), rows)
 
 
-def _told(run: _Run, decided: pa.Table, changed: int, *, full: bool) -> LevelRun:
+def _told(run: _Run, decided: pa.Table, changed: int, number: int, *, full: bool, untold: int = 0) -> LevelRun:
+    """Tell the log. What the lake holds by now and the entry are two transactions: see :func:`_untold_run`."""
     import pyarrow.compute as pc
 
     counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
@@ -235,14 +245,17 @@ def _told(run: _Run, decided: pa.Table, changed: int, *, full: bool) -> LevelRun
     if full or told.persons:
         with run.node.change(run.by) as change:
             # Of an update only how many: levels of a handful of people would tell who they are.
-            levels = {"levels": dict(told.levels), "failed": told.failed} if full else {}
+            more: dict[str, Any] = {"levels": dict(told.levels), "failed": told.failed} if full else {}
+            if untold:
+                more["repeats_untold_run"] = untold
             change.event(
                 "levels.decided" if full else "levels.updated",
+                run=number,
                 rulebook=told.rulebook,
                 version=told.version,
                 as_of=told.as_of.isoformat(),
                 persons=told.persons,
-                **levels,
+                **more,
             )
     return told
 
@@ -309,6 +322,15 @@ def _changed_areas(node: Node, basis: _Basis) -> pa.Table | None:
 def _last_basis(node: Node) -> _Basis | None:
     found = node.lake.properties(HISTORY).get(_MARKS)
     return _Basis(**orjson.loads(found)) if found and node.lake.exists(status.TABLE) else None
+
+
+def _untold_run(node: Node) -> int:
+    """Number of the newest run if it ended before the log told of it; else 0."""
+    found = node.lake.properties(HISTORY).get(_MARKS)
+    newest = orjson.loads(found).get("run", 0) if found else 0
+    entries = [entry for kind in _TOLD for entry in node.log.entries(kind=kind, limit=1)] if newest else []
+    told = max((entry.event.get("run", 0) for entry in entries), default=0)
+    return int(newest) if newest > told else 0
 
 
 def _lacks_facts(node: Node) -> bool:
