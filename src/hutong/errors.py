@@ -45,7 +45,12 @@ class NotFound(HutongError):
 
 
 class Refused(HutongError):
-    """The policy says no; the reasons are part of the message and of ``reasons``, ``policies`` are the ids of whose."""
+    """A policy or a rule says no.
+
+    Attributes:
+        reasons: sentences, which the message holds too.
+        policies: ids of the policies or rules that say so.
+    """
 
     code = "refused"
     status = 403

@@ -103,7 +103,9 @@ def test_boundary_refuses(mapper: Map, tables: dict[str, set[str]], until: date,
     frozen = {name: frozenset(elements) for name, elements in tables.items()}
     with pytest.raises(Refused, match=words) as caught:
         mapper(CASE, HEADER, boundary=Boundary("b", "e", "p", frozen, until))
-    assert caught.value.reasons
+    assert not caught.value.reasons
+    assert all(policy.startswith("boundary:b:") for policy in caught.value.policies)
+    assert caught.value.policies
 
 
 PERSON = """

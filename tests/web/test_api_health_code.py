@@ -230,6 +230,8 @@ def test_recolouring_by_hand_is_impossible_over_http(here: Region) -> None:
     for who, given, expected in wrong:
         assert here.call(who, "POST", "/api/level-overrides", json=given)[0] == expected, (who, given)
     assert len(wrong) == 15
+    _, told = here.call("li", "POST", "/api/level-overrides", json=order | {"second_token": here.tokens["li"]})
+    assert (told["reasons"], told["policies"]) == ([], ["two-persons"])
     assert here.call("R2", "GET", "/api/health-code/health")[1]["level"] == "low"
     assert here.call("li", "PUT", "/api/health-code/health", json={"level": "high"})[0] == 405
     status, made = here.call("li", "POST", "/api/level-overrides", json=order)

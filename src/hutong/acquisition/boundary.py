@@ -44,13 +44,13 @@ class Boundary:
             raise Refused(
                 f"The boundary {self.id} ended on {self.valid_until.isoformat()}.",
                 "Nothing may be collected under it; the authority can declare a new one.",
-                (f"boundary:{self.id}:ended",),
+                policies=(f"boundary:{self.id}:ended",),
             )
         if table not in self.tables:
             raise Refused(
                 f"The boundary {self.id} does not allow the table {table}.",
                 f"It allows: {', '.join(sorted(self.tables))}.",
-                (f"boundary:{self.id}:table:{table}",),
+                policies=(f"boundary:{self.id}:table:{table}",),
             )
         asked = tuple(elements)
         allowed = tuple(e for e in asked if e in self.tables[table])

@@ -102,7 +102,7 @@ def plan_mapping(
             f"The boundary {boundary.id} keeps out {', '.join(kept_out)}, without which no row of "
             f"{mapping.table.name} is complete.",
             "Ask the authority for a wider boundary, or don't collect this table.",
-            tuple(f"boundary:{boundary.id}:{name}" for name in kept_out),
+            policies=tuple(f"boundary:{boundary.id}:{name}" for name in kept_out),
         )
     if pseudonymise is None and any(rule.origin.vault for rule in mapping.rules):
         raise BadInput(f"The mapping {mapping.id} needs a vault for its pseudonyms.", "Open the node's vault first.")

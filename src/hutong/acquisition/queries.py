@@ -77,7 +77,7 @@ def boundary_in_force(node: Node, table: str, *, on: date) -> Boundary:
     raise Refused(
         f"No boundary in force allows collecting {table}.",
         "An authority can set one under a declared emergency.",
-        ("boundary:none",),
+        policies=("boundary:none",),
     )
 
 

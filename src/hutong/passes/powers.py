@@ -23,7 +23,7 @@ def require_two(node: Node, by: Actor, second: Actor, action: str, resource: Res
         raise Refused(
             "This needs two persons, and both are the same.",
             "Have another authority of this node confirm it.",
-            ("two-persons",),
+            policies=("two-persons",),
         )
 
 
@@ -46,7 +46,7 @@ def require_any_emergency(node: Node) -> None:
         raise Refused(
             "No emergency is in force (each has ended, or none was declared): no pass is issued or renewed.",
             "Nothing needs to be shown; data about persons are destroyed when an emergency ends.",
-            ("no-emergency",),
+            policies=("no-emergency",),
         )
 
 

@@ -152,7 +152,7 @@ def override(
         Conflict: the level is this one already.
     """
     if not by or not second or by == second:
-        raise Refused("This needs two persons.", "Have another authority confirm it.", ("two-persons",))
+        raise Refused("This needs two persons.", "Have another authority confirm it.", policies=("two-persons",))
     if change.level in RESERVED_LEVELS or change.level not in _codes(rulebook):
         raise BadInput(f"The rulebook {rulebook.id} has no such level.", f"Use one of: {', '.join(_codes(rulebook))}.")
     if change.level == against:
@@ -210,7 +210,7 @@ def _require_rule(rulebook: Rulebook, rule_id: str, level: str, *, raises: bool)
         raise Refused(
             "A published ground can only lower a level.",
             f"To raise it, name the rule of {rulebook.id} that gives this level.",
-            ("raised-without-rule",),
+            policies=("raised-without-rule",),
         )
 
 

@@ -59,7 +59,9 @@ def make_override(
 ) -> LevelOverride:
     """Make and save an override in the caller's transaction, with its event. Who may do so is the caller's to ask."""
     if "authority" not in second.roles:
-        raise Refused("The second person must be an authority.", "Have another authority confirm it.", ("two-persons",))
+        raise Refused(
+            "The second person must be an authority.", "Have another authority confirm it.", policies=("two-persons",)
+        )
     emergency = powers.require_rulebook(node, found.rulebook)
     made = correction.override(
         found.rulebook,
@@ -102,7 +104,9 @@ def end_override(node: Node, *, by: Actor, second: Actor, override_id: str) -> L
 def require_others_matter(node: Node, pseudonym: str, *persons: Actor) -> None:
     """``Refused`` when one of them would decide in their own matter."""
     if any(pseudonym_of(node, one.id) == pseudonym for one in persons):
-        raise Refused("Nobody decides about their own level.", "Have other authorities do it.", ("own-matter",))
+        raise Refused(
+            "Nobody decides about their own level.", "Have other authorities do it.", policies=("own-matter",)
+        )
 
 
 def grant_access(
