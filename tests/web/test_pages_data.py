@@ -20,6 +20,7 @@ from hutong.node import Node
 from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import ACCESS_RIGHTS
 from hutong.sharing import catalogue
+from hutong.trust.authorisation import PUBLIC, Resource
 from hutong.trust.log.note import parse_verifier_key
 from hutong.web import released_figures
 from hutong.web.app import create_app
@@ -302,6 +303,45 @@ def test_choices_lead_on_and_back(client: TestClient) -> None:
     # Python reads more forms of ISO 8601 than the files' addresses, which would then be refused.
     for other in ("yesterday", "20150719", "2015-W30-1"):
         assert client.get(f"/en/datasets/{WEEKLY}?from={other}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "code"),
+    [
+        ("en", "The address of this page gives 'page' a value that it can't have.", "tell us this name: bad-input"),
+        ("zh", "本页地址中 'page' 的值无效。", "请把此名称告诉我们：bad-input"),
+    ],
+)
+def test_a_wrong_query_is_told_in_one_sentence(client: TestClient, language: str, said: str, code: str) -> None:
+    for wrong in ("zzz", "0", "1e3"):
+        answer = client.get(f"/{language}/catalogue?page={wrong}")
+        told = text_of(answer.text)
+        assert (answer.status_code, said in told, code in told) == (422, True, True)
+        assert "integer" not in told
+
+
+@pytest.mark.parametrize(
+    ("language", "headline", "by"),
+    [("en", "This is not open to visitors", "Refused by:"), ("zh", "访客无权进行此操作", "拒绝依据：")],
+)
+def test_a_visitor_is_told_whose_refusal_it_is_and_how_to_sign_in(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, language: str, headline: str, by: str
+) -> None:
+    registered = Resource("Release", "r", {"grade": 1})
+    monkeypatch.setattr(catalogue, "catalogue", lambda node: node.require(PUBLIC, "download", registered))
+    answer = client.get(f"/{language}/catalogue?q=a")
+    assert answer.status_code == 403
+    assert f"<h1>{headline}</h1>" in answer.text
+    assert f"{by} <code>sign-in-needed</code>" in " ".join(answer.text.split())
+    assert f'<ul><li><a href="/{language}/sign-in?next=/{language}/catalogue%3Fq%3Da">' in answer.text.replace("\n", "")
+    assert 'lang="en"' not in answer.text[answer.text.index("<h1>") : answer.text.index("</main>")]
+
+
+def test_what_no_policy_decided_is_not_said_to_be_the_accounts(client: TestClient) -> None:
+    forged = client.post("/en/sign-in", data={"name": "a", "password": "b", "form": "c"})
+    assert forged.status_code == 403
+    assert "<h1>This was refused</h1>" in forged.text
+    assert "Refused by" not in forged.text
 
 
 def test_names_that_no_source_gives_in_chinese_are_not_invented(client: TestClient) -> None:

@@ -112,7 +112,10 @@ class Policy:
             reasons = tuple(reason["en"] for reason in decision.reasons) or (
                 f"No policy lets {actor.id} ({roles}) {action.replace('_', ' ')}.",
             )
-            raise Refused(" ".join(reasons), "Ask an authority of this node.", reasons, decision.policies)
+            do = "Ask an authority of this node."
+            if actor == PUBLIC:
+                do = "Sign in, or send the token of an account."
+            raise Refused(" ".join(reasons), do, reasons, decision.policies)
         return decision
 
     def told(self, policies: Iterable[str]) -> list[dict[str, Any]]:

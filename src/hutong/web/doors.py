@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from hutong.errors import BadInput, HutongError, NotSignedIn, Refused, Unavailable
+from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused, Unavailable
 from hutong.governance import actions, queries
 from hutong.governance.account import TOKEN_PREFIX, Session
 from hutong.node import Node
@@ -144,8 +144,9 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
     chunked = "transfer-encoding" in request.headers
     if chunked or not length.isdecimal() or int(length) > limit:
         what, do = "The request is too large or does not say its size.", f"At most {limit} bytes."
+        code = "limit-exceeded"
         is_page = wants_page(request)
-        response = error_page(request, 413, what, do) if is_page else problem_response(413, "limit-exceeded", what, do)
+        response = error_page(request, 413, what, do, code) if is_page else problem_response(413, code, what, do)
     else:
         response = await call_next(request)
     for name, value in SECURITY_HEADERS.items():
@@ -171,9 +172,9 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HutongError)
     if isinstance(error, Unavailable) and error.because:
         _logger.warning("%s %s", error.what, error.because)
-    if wants_page(request):
-        return error_page(request, error.status, error.what, error.do)
     refused = error if isinstance(error, Refused) else None
+    if wants_page(request):
+        return error_page(request, error.status, error.what, error.do, error.code, refused=refused)
     response = problem_response(error.status, error.code, error.what, error.do, refused)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -183,22 +184,33 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    if wants_page(request) and first["loc"][0] == "path":
-        # A person has no use for the schema: an address that can't be one is that of nothing.
-        return error_page(request, 404, "There is no such page here.", "Check the address, or search for the thing.")
+    if wants_page(request):
+        return _invalid_page(request, first["loc"])
     place = ".".join(str(part) for part in first["loc"])
     what = f"{place}: {first['msg']}."
-    do = "See the API's description at /api/docs for what is expected."
-    if wants_page(request):
-        return error_page(request, 422, what, do)
-    return problem_response(422, "bad-input", what, do)
+    return problem_response(422, "bad-input", what, "See the API's description at /api/docs for what is expected.")
+
+
+def _invalid_page(request: Request, place: tuple[str | int, ...]) -> Response:
+    """A person has no use for the schema: the page names what is wrong, and the way out."""
+    if place[0] == "path":
+        # An address that can't be one is that of nothing.
+        what, do = "There is no such page here.", "Check the address, or search for the thing."
+        return error_page(request, 404, what, do, NotFound.code)
+    name = str(place[1])[:60] if len(place) > 1 else str(place[0])
+    if place[0] == "query":
+        what = f"The address of this page gives {name!r} a value that it can't have."
+        do = "Take that part out of the address, or begin again from the home page."
+        return error_page(request, 422, what, do, BadInput.code)
+    what = f"The field {name!r} of the form is missing, or has a value that it can't have."
+    return error_page(request, 422, what, "Go back to the form, fill it in and send it again.", BadInput.code)
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     what = _MEANINGS.get(error.status_code, str(error.detail)) + "."
     if wants_page(request):
-        return error_page(request, error.status_code, what, "Start again from the home page.")
+        return error_page(request, error.status_code, what, "Start again from the home page.", "http")
     response = problem_response(error.status_code, "http", what, "See /api/docs for what is here.")
     response.headers.update(error.headers or {})
     return response
@@ -208,7 +220,7 @@ async def _answer_defect(request: Request, error: Exception) -> Response:  # noq
     what = "Something went wrong on this node; it is a defect of the program."
     do = "Try again; if it stays, tell the people who run this node."
     if wants_page(request):
-        return error_page(request, 500, what, do)
+        return error_page(request, 500, what, do, "defect")
     return problem_response(500, "defect", what, do)
 
 
@@ -217,8 +229,11 @@ def wants_page(request: Request) -> bool:
     return request.url.path.split("/", 2)[1] in LANGUAGES
 
 
-def error_page(request: Request, status: int, what: str, do: str) -> HTMLResponse:
+def error_page(
+    request: Request, status: int, what: str, do: str, code: str, *, refused: Refused | None = None
+) -> HTMLResponse:
     """An error as a page."""
     from hutong.web.portal.page import error_text
 
-    return HTMLResponse(error_text(request, status=status, what=what, do=do), status_code=status)
+    text = error_text(request, status=status, code=code, what=what, do=do, refused=refused)
+    return HTMLResponse(text, status_code=status)

@@ -74,25 +74,46 @@ def redirect(language: Language, path: str) -> RedirectResponse:
     return RedirectResponse(f"/{language.code}{path}", status_code=303)
 
 
-def error_text(request: Request, *, status: int, what: str, do: str) -> str:
-    """The error page."""
-    code = request.url.path.split("/", 2)[1]
-    language = language_of(code) if code in ("en", "zh") else ENGLISH
-    context: dict[str, Any] = {"status": status, "code": status, "what": what, "do": do}
+def error_text(request: Request, *, status: int, code: str, what: str, do: str, refused: Refused | None) -> str:
+    """The error page. ``code`` is the error's stable name; ``refused`` has who refused, and why."""
+    first = request.url.path.split("/", 2)[1]
+    language = language_of(first) if first in ("en", "zh") else ENGLISH
     words = translations(language)
-    if status == 403:
-        context["headline"] = words.gettext("Your account may not do this")
+    context: dict[str, Any] = {"status": status, "code": code, "what": what, "do": do}
+    sign_in = _sign_in(request, language), words.gettext("Sign in")
     if status == 401:
-        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        # The sign-in page checks the address again. What a form was sent to has no page to come back to.
-        following = f"?next={quote(address, safe='/')}" if request.method == "GET" else ""
-        context["way_out"] = [(f"/{language.code}/sign-in{following}", words.gettext("Sign in"))]
+        context["way_out"] = [sign_in]
         context["headline"] = words.gettext("Sign in to go on")
     try:
+        if refused:
+            is_visitor = get_session(request, get_node(request)) is None
+            context |= _refusal(refused, language, is_visitor=is_visitor)
+            context["way_in"] = [sign_in] if is_visitor else []
         return _text(request, language, "error.html", context)
     except Unavailable:
         # The frame is of the records, too: without them the page says what is wrong and nothing else.
         return render("error.html", language, path=request.url.path, **context)
+
+
+def _sign_in(request: Request, language: Language) -> str:
+    """The page to sign in on, and from there back to this one."""
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # The sign-in page checks the address again. What a form was sent to has no page to come back to.
+    following = f"?next={quote(address, safe='/')}" if request.method == "GET" else ""
+    return f"/{language.code}/sign-in{following}"
+
+
+def _refusal(refused: Refused, language: Language, *, is_visitor: bool) -> dict[str, Any]:
+    """What the error page says of a refusal: whom it concerns, the reasons that its sentence lacks, whose they are."""
+    words = translations(language)
+    if not (refused.reasons or refused.policies):
+        headline = words.gettext("This was refused")
+    elif is_visitor:
+        headline = words.gettext("This is not open to visitors")
+    else:
+        headline = words.gettext("Your account may not do this")
+    more = [reason for reason in refused.reasons if reason not in refused.what]
+    return {"headline": headline, "reasons": more, "policies": refused.policies}
 
 
 def words_of(language: Language) -> Translations:
