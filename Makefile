@@ -15,11 +15,14 @@ demo: setup-run
 # Tests are compiled once for all workers, and the program once for all commands, also where the environment forbids it.
 export PYTHONDONTWRITEBYTECODE =
 
+# What one says stands together, where this make can do so.
+UNMIXED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 # What needs one core or waits for the network stands beside another; Spark, whose time is limited, stands alone.
 # Three workers on two cores: much of the time is spent waiting for a browser or another process.
 test:
 	$(MAKE) -j 2 setup-dev chromium
-	$(MAKE) -j 2 types style compiled
+	$(MAKE) -j 2 $(UNMIXED) types style compiled
 	$(DEV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not spark"
 	$(MAKE) spark
 
@@ -48,24 +51,27 @@ docs: setup-dev
 	$(DEV)/bin/python -m docs.generate
 
 # The browser is Debian's: Playwright's own can't be had everywhere. Its absence is a failure in CI (see tests/conftest.py).
-# Its headless shell, where it can be had, looks at most pages in a third of the time (see tests/chromium.py).
+# Its headless shell, where it can be had, looks at most pages in a third of the time (see tests/chromium.py). Where it
+# can't, that is asked once.
 chromium:
-	@command -v chromium >/dev/null 2>&1 && command -v chromium-headless-shell >/dev/null 2>&1 || { \
+	@command -v chromium >/dev/null 2>&1 \
+	  && { command -v chromium-headless-shell >/dev/null 2>&1 || test -e $(DEV)/.chromium-asked; } || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
 	    apt-get install -y -qq chromium chromium-headless-shell fonts-noto-cjk >/dev/null \
-	      || apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; fi; \
+	      || apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
+	    touch $(DEV)/.chromium-asked 2>/dev/null; fi; \
 	  command -v chromium >/dev/null 2>&1 \
 	    || echo "make: Chromium is missing and could not be installed (only root can): the browser tests will NOT run" >&2; }
 
 setup-run: $(RUN)/.done
 setup-dev: $(DEV)/.done
 
-$(RUN)/.done: requirements/run.txt pyproject.toml
+$(RUN)/.done: requirements/run.txt requirements/install.sh pyproject.toml
 	@sh requirements/install.sh "$(PYTHON)" $(RUN) requirements/run.txt
 	@touch $@
 
-$(DEV)/.done: requirements/dev.txt pyproject.toml
+$(DEV)/.done: requirements/dev.txt requirements/install.sh pyproject.toml
 	@sh requirements/install.sh "$(PYTHON)" $(DEV) requirements/dev.txt
 	@touch $@
 
