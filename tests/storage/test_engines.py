@@ -12,6 +12,7 @@ import pytest
 
 from hutong.errors import NotFound
 from hutong.node import Node
+from hutong.storage.engines import MOST_BOUND
 from hutong.storage.query import Query
 from tests.conftest import NewNode
 
@@ -52,6 +53,19 @@ def test_each_run_reads_the_newest_rows(node: Node) -> None:
     node.lake.replace("seen", rows())
     assert found(node, counted.query, "a") == {}
     assert counted.built == 1
+
+
+def test_of_a_table_that_grows_few_snapshots_stay_bound_and_what_was_built_before_still_runs(node: Node) -> None:
+    query = Counted("bound").query
+    for number in range(1, 21):
+        node.lake.append("seen", rows("a"), high_water=number)
+        built = node.engine.table("seen")
+        if number == 15:
+            earlier = built
+        assert found(node, query, "a") == {"a": number}
+    assert node.engine.to_arrow(earlier).num_rows == 15
+    views = node.engine._backend.con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()  # type: ignore[attr-defined]
+    assert len([name for (name,) in views if name.startswith("seen_")]) == MOST_BOUND
 
 
 def test_a_table_that_gains_columns_is_another_query(node: Node) -> None:

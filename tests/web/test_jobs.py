@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Event
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
 from hutong.errors import NotSignedIn, TooManyRequests, Unavailable
 from hutong.governance import actions as governance
 from hutong.node import Node
+from hutong.storage.query import Query
 from hutong.trust.authorisation import Actor
 from hutong.web import jobs
 from hutong.web.app import create_app
@@ -166,12 +168,49 @@ def test_a_job_that_is_awaited_is_done_at_its_period_too_and_rests_after_work(no
     assert all(after - before >= 0.6 for before, after in pairwise(work))
 
 
-def test_a_job_that_fails_is_not_hurried_by_its_look(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_rests_no_longer_than_its_period(node: Node) -> None:
+    work: list[float] = []
+
+    def long(_node: Node, _by: Actor) -> None:
+        work.append(time.monotonic())
+        time.sleep(0.6)
+
+    run_for(1.6, Job("long", 0.1, long, lambda _: time.monotonic()), node)
+    gaps = [after - before for before, after in pairwise(work)]
+    assert gaps and all(0.7 <= gap < 1.2 for gap in gaps)
+
+
+def test_what_keeps_coming_is_gathered(node: Node) -> None:
+    times: list[float] = []
+    run_for(2.6, Job("flooded", 3600, failing(times, lambda _: False), lambda _: time.monotonic()), node)
+    assert 2 <= len(times) <= 3
+    assert all(after - before >= jobs.GATHER_SECONDS for before, after in pairwise(times))
+
+
+def test_after_a_failure_new_work_is_tried_a_period_later_and_the_same_more_slowly(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
     times: list[float] = []
     run_for(1.0, Job("broken", 0.3, failing(times, lambda _: True), lambda _: time.monotonic()), node)
+    assert 2 <= len(times) <= 4
+    assert all(after - before >= 0.3 for before, after in pairwise(times))
+    times.clear()
+    run_for(1.0, Job("stuck", 0.3, failing(times, lambda _: True), lambda _: 7), node)
     assert len(times) <= 2
     run_for(0.5, Job("blind", 0.02, failing([], lambda _: False), failing_look), node)
     assert "The job blind failed" in caplog.text
+
+
+def test_a_job_that_would_end_the_server_is_a_failure(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    times: list[float] = []
+
+    def leave(_node: Node, _by: Actor) -> None:
+        times.append(time.monotonic())
+        raise SystemExit(3) if len(times) == 1 else asyncio.CancelledError
+
+    run_for(0.6, Job("leaving", 0.02, leave), node)
+    assert len(times) > 2
+    assert "The job leaving failed: SystemExit: 3" in caplog.text
 
 
 def failing_look(_node: Node) -> None:
@@ -197,6 +236,44 @@ def test_the_end_waits_for_a_job_and_not_for_one_that_hangs(node: Node, monkeypa
         before = time.monotonic()
     assert 0.9 < time.monotonic() - before < 10
     assert ended.is_set()
+    over.set()
+
+
+def test_neither_a_long_query_nor_a_look_that_hangs_holds_up_the_end(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, looking, over, failed = Event(), Event(), Event(), Event()
+    many = pa.table({"number": list(range(10_000))})
+
+    def endless(tables: Mapping[str, Any]) -> Any:
+        one, two, three = (tables["many"].select(**{name: "number"}) for name in ("one", "two", "three"))
+        all_ = one.cross_join(two).cross_join(three)
+        return all_.agg(total=(all_.one * all_.two + all_.three).sum())
+
+    def ask(node: Node, by: Actor) -> None:
+        begun.set()
+        try:
+            node.engine.run(Query(("endless",), (), endless), {"many": many})
+        except Exception:
+            failed.set()
+            raise
+
+    def hang(_node: Node) -> None:
+        looking.set()
+        over.wait(30)
+
+    idle = failing([], lambda _: False)
+    monkeypatch.setattr(jobs, "JOBS", (Job("asking", 0.02, ask), Job("looking", 0.5, idle, hang)))
+    monkeypatch.setattr(jobs, "GRACE_SECONDS", 0.5)
+    with TestClient(create_app(node)):
+        assert begun.wait(30) and looking.wait(30)
+        time.sleep(0.5)
+        before = time.monotonic()
+    node.close()
+    assert time.monotonic() - before < 5
+    assert failed.wait(5)
+    with pytest.raises(Unavailable, match="closed"):
+        node.engine.to_arrow(node.engine.bind(many))
     over.set()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -26,6 +27,12 @@ _NONE: Mapping[str, pa.Table] = MappingProxyType({})
 
 MOST_TRANSLATED = 64
 """Queries whose translation is kept; beyond it the one that was used longest ago is translated again."""
+
+MOST_BOUND = 8
+"""Snapshots of one table that stay bound: an expression may be run when newer ones were bound since it was built."""
+
+CLOSING_SECONDS = 5.0
+"""So long the end waits for a query to notice that it is interrupted."""
 
 
 class Engine(Protocol):
@@ -61,11 +68,14 @@ class DuckDBEngine:
         # One DuckDB connection must not run two statements at once.
         self._lock = threading.RLock()
         self._opened: Any = None
-        self._bound: dict[str, Any] = {}
+        self._bound: dict[str, dict[str, Any]] = {}
         self._viewed: dict[str, Any] = {}
+        self._closed = False
 
     @property
     def _backend(self) -> Any:
+        if self._closed:
+            raise Unavailable("The node was closed.", "Open it again.")
         if self._opened is None:
             import ibis
 
@@ -79,10 +89,13 @@ class DuckDBEngine:
     def table(self, name: str) -> ibis.Table:
         snapshot = self._lake.snapshot(name)
         with self._lock:
-            bound = f"{name}_{snapshot.id}"
-            if bound not in self._bound:
-                self._bound[bound] = self._bind_snapshot(bound, snapshot)
-            return self._bound[bound]
+            bound, known = f"{name}_{snapshot.id}", self._bound.setdefault(name, {})
+            if bound not in known:
+                known[bound] = self._bind_snapshot(bound, snapshot)
+                for old in list(known)[:-MOST_BOUND]:
+                    del known[old]
+                    self._backend.con.execute(f'DROP VIEW IF EXISTS "{old}"')
+            return known[bound]
 
     def _bind_snapshot(self, bound: str, snapshot: Snapshot) -> ibis.Table:
         import ibis
@@ -130,12 +143,23 @@ class DuckDBEngine:
         return newest.schema()
 
     def close(self) -> None:
-        with self._lock:
+        """For ever: a query that is under way is interrupted, and whoever asks later is refused."""
+        self._closed = True
+        until = time.monotonic() + CLOSING_SECONDS
+        while not self._lock.acquire(timeout=0.05):
+            # Again and again, since a query that has not begun yet would not notice it.
+            if self._opened is not None:
+                self._opened.con.interrupt()
+            if time.monotonic() > until:
+                return
+        try:
             if self._opened is not None:
                 self._opened.disconnect()
                 self._opened = None
                 self._bound.clear()
                 self._viewed.clear()
+        finally:
+            self._lock.release()
 
 
 @lru_cache(maxsize=MOST_TRANSLATED)

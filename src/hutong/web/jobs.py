@@ -17,10 +17,9 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Thread
-from typing import Final
+from typing import Final, TypeVar
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 
 from hutong.errors import HutongError
 from hutong.governance import actions as governance_actions
@@ -36,13 +35,18 @@ from hutong.passes.trust_bundle import following
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor
 
+T = TypeVar("T")
+
 LONGEST_PAUSE_FACTOR: Final = 20
 """A job that keeps failing waits at most this many periods."""
 GRACE_SECONDS = 3.0
 """So long the end of the server waits for a job that is under way; what it breaks off there is whole or not there."""
 
 LOOK_SECONDS: Final = 0.2
-"""Between two looks for work. After its work a job rests as long as that took, so that it never takes all of a core."""
+"""Between two looks for work. After its work a job rests as long as that took, but no longer than its period."""
+
+GATHER_SECONDS: Final = 1.0
+"""From one beginning of a job to the next at least, or its period: what keeps coming goes to the lake together."""
 
 _logger = logging.getLogger(__name__)
 
@@ -149,58 +153,64 @@ def actor(job: Job, node: Node) -> Actor:
     return Actor(id=f"job-{job.name}", kind="job", roles=frozenset({"operator"}), represents=node.id)
 
 
-async def _in_a_thread(job: Job, node: Node, by: Actor) -> None:
-    """Do a job in a thread that holds up nobody for long: not the server's end, as a pool's would, nor requests."""
-    done: Future[None] = Future()
+async def _in_a_thread(name: str, call: Callable[[], T], *, grace_seconds: float) -> T:
+    """Call it in a thread that holds up nobody for long: not the server's end, as a pool's would, nor requests."""
+    done: Future[T] = Future()
     done.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            job.run(node, by)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the job is waited for
-            done.set_exception(error)
-        else:
-            done.set_result(None)
+            done.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the call is waited for
+            # What is no Exception would end the server there, or the job for ever.
+            usual = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
+            done.set_exception(usual)
 
-    Thread(target=run, name=f"job-{job.name}", daemon=True).start()
+    Thread(target=run, name=name, daemon=True).start()
     work = asyncio.wrap_future(done)
     try:
-        await asyncio.shield(work)
+        return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait([work], timeout=GRACE_SECONDS)
+        await asyncio.wait([work], timeout=grace_seconds)
         raise
+
+
+async def _look(job: Job, node: Node) -> Hashable:
+    look = job.look
+    return await _in_a_thread(f"look-{job.name}", lambda: look(node), grace_seconds=0) if look else None
 
 
 async def keep_doing(job: Job, node: Node) -> None:
     """Do a job now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
     failed = ""
-    pause, took, seen = job.period_seconds, 0.0, None
+    pause, rest, seen = job.period_seconds, 0.0, None
     by = actor(job, node)
     while True:
         try:
-            if failed or job.look is None:
-                await asyncio.sleep(pause)
-            else:
-                await _until_work(job, node, seen, rest_seconds=took)
+            await _until_work(job, node, seen, rest_seconds=rest, pause_seconds=pause)
             started = time.monotonic()
-            seen = await run_in_threadpool(job.look, node) if job.look else None
-            await _in_a_thread(job, node, by)
-            took = time.monotonic() - started
+            seen = await _look(job, node)
+            await _in_a_thread(f"job-{job.name}", lambda: job.run(node, by), grace_seconds=GRACE_SECONDS)
         except Exception as error:
             if type(error).__name__ != failed:
                 failed = type(error).__name__
                 _logger.warning("The job %s failed: %s", job.name, error, exc_info=not isinstance(error, HutongError))
             pause = min(pause * 2, job.period_seconds * LONGEST_PAUSE_FACTOR)
+            rest = job.period_seconds  # then new work is a reason to try before the pause is over
         else:
+            took = time.monotonic() - started
             failed, pause = "", job.period_seconds
+            rest = min(max(took, GATHER_SECONDS - took), job.period_seconds)
 
 
-async def _until_work(job: Job, node: Node, seen: Hashable, *, rest_seconds: float) -> None:
-    """Wait until the look gives something new, or the period is over; but rest first."""
-    assert job.look is not None
-    until = time.monotonic() + job.period_seconds
-    await asyncio.sleep(min(rest_seconds, job.period_seconds))
+async def _until_work(job: Job, node: Node, seen: Hashable, *, rest_seconds: float, pause_seconds: float) -> None:
+    """Wait until the look gives something new, or the pause is over; but rest first."""
+    if job.look is None:
+        await asyncio.sleep(pause_seconds)
+        return
+    until = time.monotonic() + pause_seconds
+    await asyncio.sleep(rest_seconds)
     while (left := until - time.monotonic()) > 0:
-        if await run_in_threadpool(job.look, node) not in (None, seen):
+        if await _look(job, node) not in (None, seen):
             return
         await asyncio.sleep(min(LOOK_SECONDS, left))
