@@ -357,6 +357,19 @@ def test_a_log_whose_entry_was_changed(hutong: CommandLine, copy: Path) -> None:
     require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered)
 
 
+def test_a_log_whose_entry_stands_under_another_kind_or_time(hutong: CommandLine, copy: Path) -> None:
+    import sqlite3
+
+    for change in ("kind = 'hidden'", "at = '2020-01-01 00:00:00.000000'", "at = 'never'"):
+        with sqlite3.connect(copy / "records.sqlite") as database:
+            (before,) = database.execute("SELECT kind, at FROM log_entry WHERE idx = 1")
+            database.execute(f"UPDATE log_entry SET {change} WHERE idx = 1")
+        require_refused(hutong("log", "check", "--node", copy, "--json"), errors.Tampered)
+        with sqlite3.connect(copy / "records.sqlite") as database:
+            database.execute("UPDATE log_entry SET kind = ?, at = ? WHERE idx = 1", before)
+    assert hutong("log", "check", "--node", copy, "--json").code == 0
+
+
 def test_a_log_whose_entry_became_text_or_no_json(hutong: CommandLine, copy: Path) -> None:
     """SQLite keeps no types: what is bytes by the schema can be text in the file."""
     import sqlite3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from hutong.node import Node
 from hutong.passes.appeal import actions as appeals
 from hutong.passes.appeal import correction_actions as corrections
 from hutong.passes.appeal import queries as appeal_queries
+from hutong.passes.appeal import told_queries
 from hutong.passes.appeal.appeal import Subject
 from hutong.passes.appeal.correction import LevelChange, LevelOverride
 from hutong.passes.issuance import actions as pass_actions
@@ -24,7 +25,9 @@ from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.status import TABLE
 from hutong.passes.level.update import HISTORY
+from hutong.rights.person import mark_of
 from hutong.storage import schema
+from hutong.storage.kept import Memory
 from hutong.trust.authorisation import Actor
 from hutong.trust.signing import canonical_json
 from tests.cli.conftest import CommandLine
@@ -109,10 +112,16 @@ def with_an_entry(node: Node) -> None:
         connection.execute(schema.log_entry.insert().values(**entry))
 
 
+def lowered(node: Node, person: str, ends_at: datetime | None = None) -> LevelOverride:
+    """A true override."""
+    ends_at = ends_at or node.clock() + timedelta(days=7)
+    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", ends_at)
+    return corrections.override_level(node, by=LI, second=WANG, person=person, change_to=change)
+
+
 def of_another(node: Node) -> None:
     """A true override, moved to somebody else."""
-    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", node.clock() + timedelta(days=7))
-    corrections.override_level(node, by=LI, second=WANG, person="R6", change_to=change)
+    lowered(node, "R6")
     to = region.pseudonym(node, "R5")
     with node.records.writing() as connection:
         connection.execute(schema.level_override.update().values(pseudonym=to))
@@ -120,8 +129,7 @@ def of_another(node: Node) -> None:
 
 def revived(node: Node) -> None:
     """A true override that was ended, as if it had not been."""
-    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", node.clock() + timedelta(days=7))
-    made = corrections.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
+    made = lowered(node, "R5")
     corrections.end_override(node, by=LI, second=WANG, override_id=made.id)
     with node.records.writing() as connection:
         connection.execute(schema.level_override.update().values(ended_at=None))
@@ -137,6 +145,26 @@ def replaced_override(node: Node) -> None:
     with node.records.writing() as connection:
         connection.execute(table.delete().where(table.c.level == "medium"))
         connection.execute(table.update().values(ended_at=None))
+
+
+def true_override(**values: Any) -> Hand:
+    """A true override, altered in the records; without values its row is deleted."""
+
+    def write(node: Node) -> None:
+        made, table = lowered(node, "R5"), schema.level_override
+        mine = table.c.id == made.id
+        with node.records.writing() as connection:
+            connection.execute(table.update().where(mine).values(**values) if values else table.delete().where(mine))
+
+    return write
+
+
+def closed_appeal(node: Node) -> None:
+    """A true appeal that waits, as if it had been taken back."""
+    filed = appeals.file_appeal(node, by=R5, person="R5", subject=Subject.LEVEL, statement="I had no fever at all.")
+    table = schema.appeal
+    with node.records.writing() as connection:
+        connection.execute(table.update().where(table.c.id == filed.id).values(state="withdrawn", due_at=None))
 
 
 def late_appeal(node: Node) -> None:
@@ -173,12 +201,21 @@ HANDS: dict[str, Hand] = {
     "another's override": of_another,
     "an override that was ended": revived,
     "an override that was replaced": replaced_override,
+    "an override that nobody ended": true_override(ended_at=datetime.fromisoformat("2026-02-27T00:00:00+00:00")),
+    "an override that was deleted": true_override(),
+    "an override of another reach": true_override(against="low"),
     "an appeal that nobody filed": late_appeal,
+    "an appeal that nobody took back": closed_appeal,
 }
 
 
 def undone(node: Node, levels: pa.Table, history: pa.Table) -> None:
-    """Records and lake as they were; what the actions said in the log stays."""
+    """Records and lake as they were. What the actions said stays in the log, and that it is over."""
+    with node.change(LI) as change:
+        for entry in node.log.entries(kind="level.overridden"):
+            change.event("level.override-ended", override=entry.event["override"])
+        for entry in node.log.entries(kind="appeal.filed"):
+            change.event("appeal.withdrawn", appeal=entry.event["appeal"], state="withdrawn", due=None)
     with node.records.writing() as connection:
         connection.execute(sa.delete(schema.level_override))
         connection.execute(sa.delete(schema.appeal))
@@ -226,6 +263,37 @@ def test_what_was_written_by_hand_is_undone_by_the_remedy_that_is_told(new_regio
     with pytest.raises(Tampered, match="End it with two persons"):
         level(node, "R5")
     corrections.end_override(node, by=LI, second=WANG, override_id="byhand")
+    assert level(node, "R5") == "high"
+
+
+def test_what_two_persons_did_is_not_taken_for_by_hand(new_region: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = new_region()
+    first = lowered(node, "R5", (node.clock() + timedelta(days=7)).astimezone(timezone(timedelta(hours=8))))
+    assert level(node, "R5") == "low" and first.ends_at.utcoffset() == timedelta()
+    with node.change(LI) as change:  # an earlier release told the end as it was given
+        change.event("level.override-ended", override=first.id)
+        told = first.event() | {"ends_at": first.ends_at.astimezone(timezone(timedelta(hours=8))).isoformat()}
+        change.event("level.overridden", **told, whose=mark_of(node, first.pseudonym, first.id))
+        change.execute(schema.level_override.update().values(made_at=change.at))
+    assert level(node, "R5") == "low"
+    second = lowered(node, "R5", node.clock() + timedelta(days=6))
+    (ended,) = node.log.entries(kind="level.overridden", limit=1)[0].event["ended"]
+    assert len(ended) == 32 and ended not in (first.id, second.id)  # nobody can tell that both are one person's
+    assert level(node, "R5") == "low"
+    with node.records.writing() as connection:  # another's entry can't be read any more
+        (last,) = node.log.entries(kind="level.overridden", limit=1)
+        other = {"idx": last.index - 1, "kind": "level.overridden", "data": b"{}"}
+        connection.execute(schema.log_entry.update().where(schema.log_entry.c.idx == other["idx"]).values(**other))
+    object.__setattr__(node, "memory", Memory())
+    assert level(node, "R5") == "low"
+    true = told_queries.told_of
+
+    def after_the_end(*args: Any) -> Any:
+        monkeypatch.setattr(told_queries, "told_of", true)
+        corrections.end_override(node, by=LI, second=WANG, override_id=second.id)
+        return true(*args)
+
+    monkeypatch.setattr(told_queries, "told_of", after_the_end)
     assert level(node, "R5") == "high"
 
 

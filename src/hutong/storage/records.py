@@ -32,7 +32,10 @@ _ROOM_BYTES = 2**17  # of SQLite's wal and shm files, which it makes when it ope
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An instant, kept in UTC without its zone (SQLite has none) and given back aware."""
+    """An instant, kept in UTC without its zone (SQLite has none) and given back aware.
+
+    ``Tampered`` where SQLite, which keeps no types, holds anything else.
+    """
 
     impl = sa.DateTime
     cache_ok = True
@@ -46,6 +49,17 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError):
+                raise Tampered("The records hold something else in place of a time.", "Restore the records.") from None
+
+        return process
 
 
 class Bytes(sa.types.TypeDecorator[bytes]):

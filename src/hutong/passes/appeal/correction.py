@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hutong.errors import BadInput, Conflict, HutongError, Refused
 
@@ -177,7 +177,7 @@ def override(
         actor=by,
         second=second,
         made_at=at,
-        ends_at=ends_at,
+        ends_at=ends_at.astimezone(UTC),
         appeal=appeal,
     )
 

@@ -15,7 +15,7 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
 from .. import powers
-from . import correction
+from . import correction, told_queries
 from . import queries as appeal_queries
 from .appeal import checked_text
 from .correction import LevelChange, LevelOverride
@@ -77,7 +77,9 @@ def make_override(
     )
     table = schema.level_override
     still = (table.c.pseudonym == made.pseudonym, table.c.ended_at.is_(None), table.c.ends_at > change.at)
-    ended = list(change.execute(sa.select(table.c.id).where(*still)).scalars())
+    ended = [
+        told_queries.end_mark(node, name) for name in change.execute(sa.select(table.c.id).where(*still)).scalars()
+    ]
     change.execute(table.update().where(*still).values(ended_at=change.at))
     change.execute(table.insert().values(**asdict(made)))
     change.event("level.overridden", **made.event(), whose=mark_of(node, made.pseudonym, made.id), ended=ended)

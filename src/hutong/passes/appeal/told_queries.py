@@ -1,65 +1,145 @@
-"""Whether the log tells of what changes a level beside its rules. What it does not tell of was written by hand."""
+"""Whether records and log say the same of what changes a level beside its rules. What does not was written by hand."""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
 
 from hutong.errors import NotFound, Tampered
 from hutong.node import Node
 from hutong.rights.person import mark_of
+from hutong.storage import schema
 
+from ..level.status import PersonStatus
 from ..rulebook import queries as rulebook_queries
+from ..rulebook.rulebook import Rulebook
 from .appeal import Appeal
 from .correction import LevelOverride
+from .told import KINDS, Mark, Matter, ToldAppeal, ToldMatters, ToldOverride
 
-MADE, ENDED, FILED = "level.overridden", "level.override-ended", "appeal.filed"
-STEPS = (
-    *(FILED, "appeal.acknowledged", "appeal.evidence-taken", "appeal.evidence-added"),
-    *("appeal.withdrawn", "appeal.decided", "appeal.notified"),
-)
+_CHUNK = 500
 
 
-def require_told(node: Node, found: LevelOverride) -> None:
-    """Refuse an override unless the actions could have made it, the log tells of it, and of no end.
+@dataclass(slots=True)
+class _Kept:
+    matters: ToldMatters = field(default_factory=ToldMatters)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def told_of(node: Node, pseudonyms: Sequence[str]) -> dict[str, list[Matter]]:
+    """The overrides that stand and the appeals that are open by the log, of each of these persons who has any.
+
+    What was read of the log stays in memory, so that only what was added since is read.
+    """
+    kept: _Kept = node.memory.store("told-matters", most=1).get_once("told", _Kept)
+    with kept.lock:
+        size = node.log.size()
+        if size < kept.matters.size:
+            kept.matters = ToldMatters()
+        matters = kept.matters
+        if size > matters.size:
+            added = node.log.added(KINDS, range(matters.size, size))
+            matters.read(added, size, lambda name: end_mark(node, name), node.clock())
+            _learn(node, matters)
+        return {name: found for name in pseudonyms if (found := matters.of(name, _mark(node)))}
+
+
+def end_mark(node: Node, override_id: str) -> str:
+    """How the log names an override in whose place another one comes, so that nobody can tell that they are one's."""
+    return mark_of(node, override_id, "ended")
+
+
+def _mark(node: Node) -> Mark:
+    return lambda pseudonym, name: mark_of(node, pseudonym, name)
+
+
+def _learn(node: Node, matters: ToldMatters) -> None:
+    """Whose the new ones are by the records, where the marks say so too; of others each person is tried."""
+    names = matters.unowned()
+    with node.records.reading() as connection:
+        for table in (schema.level_override, schema.appeal):
+            for start in range(0, len(names), _CHUNK):
+                query = sa.select(table.c.id, table.c.pseudonym).where(table.c.id.in_(names[start : start + _CHUNK]))
+                for row in connection.execute(query):
+                    matters.learn(row.id, row.pseudonym, _mark(node))
+
+
+def require_kept(node: Node, told: Sequence[Matter], status: PersonStatus, rows: Sequence[LevelOverride]) -> None:
+    """Refuse when an override that is in force by the log does not stand so in the records. Raises Tampered.
+
+    Args:
+        told: what the log tells of the person.
+        rows: the person's overrides.
+    """
+    book, now, known = _rulebook(node, status.rulebook), node.clock(), {row.id: row for row in rows}
+    for one in told:
+        if not isinstance(one, ToldOverride) or one.whose is None or book is None:
+            continue
+        of = _rulebook(node, *_parts(one.override.rulebook))
+        # What an emergency leaves in the records goes at its sunset; the log keeps telling of it.
+        same = of is not None and of.emergency == book.emergency
+        if same and one.override.stands(book, status.level, now):
+            row = known.get(one.override.id)
+            if row is None or not one.is_of(row):
+                raise Tampered(
+                    "An override of this level was ended or altered by hand: by the log it is in force.",
+                    f"Restore the records (override {one.override.id}).",
+                )
+
+
+def require_told(node: Node, told: Sequence[Matter], found: LevelOverride) -> None:
+    """Refuse an override unless the actions could have made it, and the log tells of it and of no end.
 
     Raises Tampered. An override of an earlier release has no mark of whose it is in the log; it ends within 14 days.
     """
-    entries = node.log.since((MADE, ENDED), found.made_at)
-    events = [entry.event for entry in entries]
-    told = found.event() | {"by": found.actor}
-    mark = mark_of(node, found.pseudonym, found.id)
-    made = [
-        entry
-        for entry, event in zip(entries, events, strict=True)
-        if event["kind"] == MADE and told.items() <= event.items() and event.get("whose", mark) == mark
-    ]
-    over = any(
-        found.id in event.get("ended", ()) or (event["kind"] == ENDED and event.get("override") == found.id)
-        for event in events
-    )
-    if not made or over or not _allowed(node, found):
+    one = next((one for one in told if isinstance(one, ToldOverride) and one.override.id == found.id), None)
+    if one is None or not one.is_of(found) or not _allowed(node, found):
         raise Tampered(
             "An override of this level was written by hand: the log does not tell of it, or tells of its end.",
             f"End it with two persons, or restore the records (override {found.id}).",
         )
-    node.log.require_covered(made[0])
+    node.log.require_covered(one.place)
+
+
+def require_filed(node: Node, told: Sequence[Matter], rulebook: Rulebook, rows: Sequence[Appeal]) -> None:
+    """Refuse when the log does not tell of an open appeal that is late, or of another state or date than the records.
+
+    Raises Tampered.
+
+    Args:
+        told: what the log tells of the person.
+        rulebook: the one that gives the level.
+        rows: the person's open appeals.
+    """
+    known = {row.id: row for row in rows}
+    by_log = {one.id: one for one in told if isinstance(one, ToldAppeal)}
+    wrong = [row.id for row in rows if row.under_review(node.clock()) and row.id not in by_log]
+    for one in by_log.values():
+        must = one.whose is not None and one.emergency == rulebook.emergency
+        if not one.is_of(known[one.id]) if one.id in known else must:
+            wrong.append(one.id)
+    if wrong:
+        raise Tampered(
+            "An appeal was written by hand: the log does not tell of it, or of another state.",
+            f"Restore the records (appeal {wrong[0]}).",
+        )
 
 
 def _allowed(node: Node, found: LevelOverride) -> bool:
-    name, _, version = found.rulebook.partition("@")
+    book = _rulebook(node, *_parts(found.rulebook))
+    return book is not None and found.is_allowed(book)
+
+
+def _parts(rulebook: str) -> tuple[str, str]:
+    name, _, version = rulebook.partition("@")
+    return name, version
+
+
+def _rulebook(node: Node, name: str, version: str | None = None) -> Rulebook | None:
     try:
-        return found.is_allowed(rulebook_queries.rulebook(node, name, version))
+        return rulebook_queries.rulebook(node, name, version)
     except NotFound:
-        return False
-
-
-def require_filed(node: Node, found: Appeal) -> None:
-    """Refuse an appeal that the log does not tell of, or not in this state. Raises Tampered."""
-    entries = [entry for entry in node.log.since(STEPS, found.filed_at) if entry.event.get("appeal") == found.id]
-    mark = mark_of(node, found.pseudonym, found.id)
-    events = [entry.event for entry in entries]
-    filed = bool(events) and events[0]["kind"] == FILED and events[0].get("whose", mark) == mark
-    if not filed or events[-1]["state"] != str(found.state):
-        raise Tampered(
-            "An appeal was written by hand: the log does not tell of it, or of another state.",
-            f"Restore the records (appeal {found.id}).",
-        )
-    node.log.require_covered(entries[-1])
+        return None

@@ -6,7 +6,7 @@ The root is signed in the same transaction, so there is never an entry without a
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -169,13 +169,19 @@ class Log:
         with self._records.reading() as connection:
             return [Entry(row.idx, row.data) for row in connection.execute(query)]
 
-    def require_covered(self, entry: Entry) -> None:
-        """Refuse an entry that the signed checkpoint does not cover: it was written past the log. Raises Tampered."""
+    def added(self, kinds: Collection[str], span: range) -> Iterator[Entry]:
+        """Entries of some kinds with an index in ``span``, the oldest first."""
+        wanted = (log_entry.c.kind.in_(kinds), log_entry.c.idx >= span.start, log_entry.c.idx < span.stop)
+        query = sa.select(log_entry.c.idx, log_entry.c.data).where(*wanted).order_by(log_entry.c.idx)
         with self._records.reading() as connection:
-            covered = connection.execute(sa.select(log_head.c.size)).scalar_one()
-        if not 0 <= entry.index < covered:
-            raise Tampered(f"Entry {entry.index} of the log was altered.", "Restore the records.")
-        self.prove(entry.index).verify(self.key)
+            for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+                yield Entry(row.idx, row.data)
+
+    def require_covered(self, index: int) -> None:
+        """Refuse an entry that the signed checkpoint does not cover: it was written past the log. Raises Tampered."""
+        if not 0 <= index < self.size():
+            raise Tampered(f"Entry {index} of the log was altered.", "Restore the records.")
+        self.prove(index).verify(self.key)
 
     def kinds(self) -> dict[str, int]:
         """How many entries of each kind there are."""
@@ -251,7 +257,7 @@ class Log:
             if not isinstance(note, str):
                 raise Tampered("The signed checkpoint was altered.", "Restore the records.")
             rows = connection.execute(
-                sa.select(log_entry.c.idx, log_entry.c.data)
+                sa.select(log_entry.c.idx, log_entry.c.kind, log_entry.c.at, log_entry.c.data)
                 .order_by(log_entry.c.idx)
                 .execution_options(yield_per=CHUNK)
             )
@@ -261,7 +267,8 @@ class Log:
                 if row.idx != frontier.size:
                     raise Tampered(f"Entry {frontier.size} of the log is missing.", "Restore the records.")
                 appended = merkle.append(frontier, [leaf_hash(row.data)])
-                if any(stored.get((level, place)) != digest for level, place, digest in appended.nodes):
+                altered = any(stored.get((level, place)) != digest for level, place, digest in appended.nodes)
+                if altered or not _is_filed_right(row):
                     raise Tampered(f"Entry {row.idx} of the log was altered.", "Restore the records.")
                 frontier = appended.frontier
                 if progress is not None and frontier.size % CHUNK == 0:
@@ -280,6 +287,15 @@ def _event(data: bytes, index: int) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise Tampered(f"Entry {index} of the log was altered.", "Restore the records.")
     return event
+
+
+def _is_filed_right(row: Any) -> bool:
+    """Whether an entry is found under the kind and the time that its signed data say."""
+    event = _event(row.data, row.idx)
+    try:
+        return bool(event["kind"] == row.kind and datetime.fromisoformat(event["at"]) == row.at)
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _reader(connection: sa.Connection) -> NodeReader:
