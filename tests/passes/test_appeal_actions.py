@@ -131,7 +131,7 @@ def test_the_level_is_under_review_while_the_authority_is_late(node: Node, clock
     for scene, expected in shipped.items():
         assert verify_pass(issued.text, trust=trust, scene=scene, at=clock()).answer == expected
 
-    scenes = shipped_document("scenes/dengue-three-levels", version="1.1.0", valid_from=FROM, valid_to=TO)
+    scenes = shipped_document("scenes/dengue-three-levels", version="1.2.0", valid_from=FROM, valid_to=TO)
     named = {
         "id": "work-review",
         "condition": {"in": [{"var": "pass.scale"}, ["low", "under-review"]]},
