@@ -32,6 +32,15 @@ def test_what_is_not_put_in_place_is_gone(tmp_path: Path) -> None:
     assert names(tmp_path / "d" / "v1") == ["d-v1.csv", "d-v1.json", "d-v1.parquet"]
 
 
+def test_two_drafts_of_one_version_do_not_meet(tmp_path: Path) -> None:
+    """Two machines on one folder may have processes and threads of the same numbers."""
+    with drafted(tmp_path, "d", 1, TABLE) as one, drafted(tmp_path, "d", 1, TABLE) as other:
+        assert one.folder != other.folder
+        assert len(names(one.folder)) == len(names(other.folder)) == 3
+        one.put_in_place()
+    assert names(tmp_path / "d") == ["v1"]
+
+
 def test_what_a_killed_process_left_goes_when_it_is_a_day_old(tmp_path: Path) -> None:
     for name, age_hours in (("new", 1), ("old", 25)):
         left = tmp_path / "d" / f"{DRAFT}{name}"

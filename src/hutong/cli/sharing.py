@@ -74,12 +74,14 @@ def request(
         as_json,
         {**filed.document(), "permitted_by": permitted},
         f"Request {filed.id} is filed with {provider}; it decides by {filed.decide_by:%Y-%m-%d %H:%M}.",
-        *_permitted(permitted),
+        *_permitted(permitted, told_by=provider),
     )
 
 
-def _permitted(policies: list[dict[str, Any]]) -> list[str]:
-    return [f"Permitted by {one['policy']}: {one['reason']['en']}" for one in policies]
+def _permitted(policies: list[dict[str, Any]], *, told_by: str = "") -> list[str]:
+    """``told_by``: the party whose policies these are. It tells their ids; the words are of ours of the same id."""
+    by = f", as told by {told_by}" if told_by else ""
+    return [f"Permitted by {one['policy']}{by}: {one['reason']['en']}" for one in policies]
 
 
 def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
@@ -110,7 +112,7 @@ def follow(request_id: str, node: NodeOption = None, as_json: JsonOption = False
         as_json,
         {**found.document(), "permitted_by": permitted},
         f"Request {found.id} is {found.state}.{agreement}",
-        *_permitted(permitted),
+        *_permitted(permitted, told_by=found.provider),
     )
 
 
@@ -188,7 +190,7 @@ def deliver(
         as_json,
         {**received.delivery.document(), "path": str(received.path), "permitted_by": permitted},
         f"Received {received.delivery.rows:,} rows: {received.path} (sha256 {received.delivery.sha256[:16]}… is right)",
-        *_permitted(permitted),
+        *_permitted(permitted, told_by=provider),
     )
 
 

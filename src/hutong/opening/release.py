@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,8 +84,8 @@ def drafted(root: Path, dataset: str, version: int, table: pa.Table) -> Iterator
     with clear_disk_errors():
         place.parent.mkdir(parents=True, exist_ok=True)
         _forget_old_drafts(place.parent)
-        folder = place.parent / f"{DRAFT}{os.getpid()}-{threading.get_ident()}"
-        shutil.rmtree(folder, ignore_errors=True)  # of a process that had this number before
+        # A random name: processes on two machines may have the same number, and both may draft this version.
+        folder = place.parent / f"{DRAFT}{secrets.token_hex(10)}"
         folder.mkdir()
     try:
         with clear_disk_errors():

@@ -30,6 +30,7 @@ CONNECT_SECONDS = 10.0
 """A node that is there answers the connection at once, however long it then works on the answer."""
 
 MOST_REASONS = 20
+MOST_CHARACTERS = 2000
 
 _ERRORS: dict[int, type[HutongError]] = {
     401: NotSignedIn,
@@ -153,8 +154,8 @@ def _remote_error(url: str, reply: Reply) -> HutongError:
         problem = reply.json()
     except BadInput:
         problem = {}
-    what = str(problem.get("title") or f"{url} answered {reply.status}")
-    do = str(problem.get("detail") or "Check the address and what this node may ask for.")
+    what = _line(problem.get("title") or "") or f"{url} answered {reply.status}"
+    do = _line(problem.get("detail") or "") or "Check the address and what this node may ask for."
     error = _ERRORS.get(reply.status, Unavailable)(what, do)
     if isinstance(error, Refused):
         error.reasons, error.policies = _texts(problem.get("reasons")), _texts(problem.get("policies"))
@@ -163,4 +164,10 @@ def _remote_error(url: str, reply: Reply) -> HutongError:
 
 def _texts(told: Any) -> tuple[str, ...]:
     """What another node lists of its reasons, within bounds."""
-    return tuple(str(text)[:200] for text in told[:MOST_REASONS]) if isinstance(told, list) else ()
+    return tuple(_line(text)[:200] for text in told[:MOST_REASONS]) if isinstance(told, list) else ()
+
+
+def _line(told: Any) -> str:
+    """What another node says, as one line that steers no terminal: it is printed as it is."""
+    words = str(told)[:MOST_CHARACTERS].split()
+    return " ".join("".join(letter for letter in word if letter.isprintable()) for word in words)
