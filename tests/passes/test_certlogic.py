@@ -371,6 +371,10 @@ def test_a_document_of_rules_gives_each_its_value_or_its_error() -> None:
         ({"EngineVersion": 1}, "is no version"),
         ({"EngineVersion": "newest"}, "is no version"),
         ({"Engine": "OPA", "EngineVersion": "1.0.0"}, "an engine that is not known"),
+        ({"engine": "CERTLOGIC", "engineVersion": "1.0.0"}, None),
+        ({"engine": "OPA"}, "an engine that is not known"),
+        ({"engineVersion": "9.9.9"}, "version 9.9.9 of CertLogic"),
+        ({"Engine": "CERTLOGIC", "engine": "OPA"}, "an engine that is not known"),
     ],
 )
 def test_a_rule_for_another_engine_or_a_newer_version_gives_no_value(

@@ -50,14 +50,19 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
 def require_engine(rule: Any) -> None:
     """Refuse a rule that is written for an engine that this one is not (EU DCC rules, ``Engine``, ``EngineVersion``).
 
-    A rule for a newer version may mean something that is read otherwise here; it is no answer rather than a wrong one.
+    The names may begin with a small letter, as that of the logic may. A rule for a newer version may mean something
+    that is read otherwise here; it is no answer rather than a wrong one.
 
     Raises:
         BadInput: another engine, a newer version of CertLogic than 1.3.3, or a version that is none.
     """
     if not isinstance(rule, dict):
         return
-    engine, version = rule.get("Engine", ENGINE), rule.get("EngineVersion", "0.0.0")
+    for engine, version in (("Engine", "EngineVersion"), ("engine", "engineVersion")):
+        _require_engine(rule.get(engine, ENGINE), rule.get(version, "0.0.0"))
+
+
+def _require_engine(engine: Any, version: Any) -> None:
     if engine != ENGINE:
         raise BadInput("The rule is for an engine that is not known here.", f"Give a rule for {ENGINE}.")
     found = _VERSION.fullmatch(version) if isinstance(version, str) else None
