@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from hutong.passes.credential.keys import decode_base64url
 from hutong.passes.credential.level_pass import is_held_by
 from hutong.passes.credential.read import read_pass
 from hutong.passes.issuance import actions as pass_actions
-from hutong.passes.issuance import batch_actions
+from hutong.passes.issuance import batch_actions, renewal_actions
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.recognition.recognition import Answer
 from hutong.passes.recognition.verification import verify_pass
@@ -105,26 +106,34 @@ def test_batches_that_are_none(node: Node, clock: Clock) -> None:
         batch_actions.issue_batch(node, by=LI, persons=["R1"])
 
 
-def test_renewing_is_one_call_and_leaves_the_old_one(node: Node, clock: Clock, records: str) -> None:
+def test_renewing_is_one_call_and_leaves_the_old_one(
+    node: Node, clock: Clock, records: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = pass_actions.issue_pass(node, by=resident("R2"), person="R2", hours=1)
     clock.advance(hours=17)
     assert answer(node, old.text) == (Answer.REFUSED, "expired")
-    new = batch_actions.renew_pass(node, by=resident("R2"), pass_id=old.pass_id, hours=2)
+    new = renewal_actions.renew_pass(node, by=resident("R2"), pass_id=old.pass_id, hours=2)
     assert answer(node, new.text)[0] is Answer.ACCEPTED
     assert (new.level, new.pass_id != old.pass_id) == (old.level, True)
     for stranger in (resident("R1"), STEWARD, PUBLIC):
         with pytest.raises(Refused):
-            batch_actions.renew_pass(node, by=stranger, pass_id=old.pass_id)
-    last = batch_actions.renew_pass(node, by=LI, second=WANG, pass_id=new.pass_id)
+            renewal_actions.renew_pass(node, by=stranger, pass_id=old.pass_id)
+    with monkeypatch.context() as broken:
+        broken.setattr(pass_actions, "revoke_in", Mock(side_effect=Conflict("The pass was revoked before.", "Wait.")))
+        with pytest.raises(Conflict):
+            renewal_actions.renew_pass(node, by=LI, second=WANG, pass_id=new.pass_id)
+    assert len(entries(node, "pass.issued")) == 2, "both or neither"
+    last = renewal_actions.renew_pass(node, by=LI, second=WANG, pass_id=new.pass_id)
+    assert last.pass_id not in str(entries(node, "pass.issued")) + str(entries(node, "pass.revoked"))
     assert answer(node, new.text) == (Answer.REFUSED, "revoked")
     assert answer(node, last.text)[0] is Answer.ACCEPTED
     with pytest.raises(Conflict, match="revoked"):
-        batch_actions.renew_pass(node, by=LI, pass_id=new.pass_id)
+        renewal_actions.renew_pass(node, by=LI, pass_id=new.pass_id)
     with pytest.raises(NotFound):
-        batch_actions.renew_pass(node, by=LI, pass_id="0" * 16)
+        renewal_actions.renew_pass(node, by=LI, pass_id="0" * 16)
     governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
     with pytest.raises(Refused, match="No emergency"):
-        batch_actions.renew_pass(node, by=LI, pass_id=last.pass_id)
+        renewal_actions.renew_pass(node, by=LI, pass_id=last.pass_id)
 
 
 def test_the_table_says_which_key_signed(node: Node) -> None:

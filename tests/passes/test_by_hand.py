@@ -20,7 +20,7 @@ from hutong.passes.appeal import told_queries
 from hutong.passes.appeal.appeal import Subject
 from hutong.passes.appeal.correction import LevelChange, LevelOverride
 from hutong.passes.issuance import actions as pass_actions
-from hutong.passes.issuance import batch_actions
+from hutong.passes.issuance import batch_actions, renewal_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.level import queries as level_queries
 from hutong.passes.level.status import TABLE
@@ -235,7 +235,7 @@ def test_no_level_that_was_written_by_hand_is_believed(node: Node) -> None:
     attempts: list[Callable[[], object]] = [
         lambda: corrections.read_level(node, by=R5, person="R5"),
         lambda: pass_actions.issue_pass(node, by=LI, person="R5"),
-        lambda: batch_actions.renew_pass(node, by=LI, pass_id=old.pass_id),
+        lambda: renewal_actions.renew_pass(node, by=LI, pass_id=old.pass_id),
     ]
     for name, hand in HANDS.items():
         hand(node)

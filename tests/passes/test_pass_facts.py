@@ -19,7 +19,7 @@ from hutong.passes.credential.picture import draw_png, version_of
 from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
-from hutong.passes.issuance import batch_actions, held_pass, pass_facts
+from hutong.passes.issuance import batch_actions, held_pass, pass_facts, renewal_actions
 from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
@@ -171,7 +171,7 @@ def test_scenes_read_what_is_disclosed_and_verifiers_see_it(region: Node) -> Non
 
 def test_a_batch_and_a_renewal_stay_minimal(region: Node) -> None:
     issued = pass_actions.issue_pass(region, by=LI, person="R6", facts=["test-on"])
-    assert dict(batch_actions.renew_pass(region, by=LI, pass_id=issued.pass_id).disclosures) == {}
+    assert dict(renewal_actions.renew_pass(region, by=LI, pass_id=issued.pass_id).disclosures) == {}
     for one in batch_actions.issue_batch(region, by=LI, persons=["R6"]).passes:
         assert read(region, one.text).claims.digests == ()
 
@@ -212,11 +212,11 @@ def test_what_a_batch_may_carry_is_what_a_single_pass_may(region: Node) -> None:
 
 def test_a_renewed_pass_carries_what_is_chosen_anew(region: Node) -> None:
     old = pass_actions.issue_pass(region, by=R6, person="R6", facts=["test-on"])
-    new = batch_actions.renew_pass(region, by=R6, pass_id=old.pass_id, facts=["vaccinated-on"])
+    new = renewal_actions.renew_pass(region, by=R6, pass_id=old.pass_id, facts=["vaccinated-on"])
     shown = read(region, disclose(new.text, [new.disclosures["vaccinated-on"]]))
     assert (set(new.disclosures), shown.payload["facts"]) == ({"vaccinated-on"}, {"vaccinated-on": "2026-01-05"})
     with pytest.raises(BadInput, match="knows no fact"):
-        batch_actions.renew_pass(region, by=R6, pass_id=new.pass_id, facts=["name"])
+        renewal_actions.renew_pass(region, by=R6, pass_id=new.pass_id, facts=["name"])
 
 
 def test_a_fact_adds_seventeen_bytes(region: Node) -> None:

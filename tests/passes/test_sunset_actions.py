@@ -28,8 +28,8 @@ from hutong.passes.appeal.correction import LevelChange
 from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.exposure.key import DAY_INTERVALS, ExposureKey, interval_number
 from hutong.passes.issuance import actions as pass_actions
-from hutong.passes.issuance import batch_actions
 from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.issuance import renewal_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.recognition.recognition import Answer
 from hutong.passes.recognition.verification import verify_pass
@@ -234,7 +234,7 @@ def refuses(node: Node, issued: pass_actions.IssuedPass, gate: TrustSnapshot) ->
     for act in (
         lambda: pass_actions.issue_pass(node, by=LI, person="R2"),
         lambda: pass_actions.issue_pass(node, by=resident("R2"), person="R2"),
-        lambda: batch_actions.renew_pass(node, by=LI, pass_id=issued.pass_id),
+        lambda: renewal_actions.renew_pass(node, by=LI, pass_id=issued.pass_id),
         lambda: level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=date(2026, 4, 1)),
         lambda: appeal_actions.file_appeal(
             node, by=resident("R2"), person="R2", subject=Subject.FACT, statement="Still?"

@@ -34,7 +34,7 @@ def add_to(passes: typer.Typer) -> None:
 def renew(
     pass_id: Annotated[str, typer.Argument(help="Number of the pass.")],
     hours: Annotated[
-        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+        int, typer.Option(min=1, max=168, help="It ends at the end (UTC) of the day in which these hours end.")
     ] = 24,
     second_token: Annotated[
         str | None, typer.Option(help="API token of a second person: the old pass is then revoked, too.")
@@ -45,11 +45,11 @@ def renew(
 ) -> None:
     """Issue a new pass in place of one, for the same person, with the level of today."""
     from hutong.governance import queries as governance
-    from hutong.passes.issuance import batch_actions
+    from hutong.passes.issuance import renewal_actions
 
     with opened(node) as opened_node:
         agrees = governance.token_actor(opened_node, second_token) if second_token else None
-        issued = batch_actions.renew_pass(
+        issued = renewal_actions.renew_pass(
             opened_node, by=opened_node.operator, pass_id=pass_id, hours=hours, second=agrees, facts=fact or ()
         )
     show(
@@ -75,7 +75,7 @@ def batch(
     persons: Annotated[Path, typer.Argument(help="File with residents' numbers, one a line.")],
     out: FileArgument,
     hours: Annotated[
-        int, typer.Option(min=1, max=168, help="How long they are for showing at least; to the end of that day (UTC).")
+        int, typer.Option(min=1, max=168, help="They end at the end (UTC) of the day in which these hours end.")
     ] = 24,
     pictures: PicturesOption = None,
     fact: FactOption = None,
@@ -96,6 +96,9 @@ def batch(
             facts=fact or (),
         )
     _keep(issued, out, pictures, as_json)
+
+
+MADE_FROM_OTHERS = "that were made from passes of other regions stay ended: the node knows nobody to issue them to."
 
 
 @keys.command("reissue")
@@ -127,6 +130,7 @@ def _keep(issued: IssuedBatch, out: Path, pictures: Path | None, as_json: bool) 
         {
             "issued": len(issued.passes),
             "left": issued.left,
+            "converted": issued.converted,
             "refused": [{"person": person, "why": why} for person, why in issued.refused],
             "file": str(out),
             "pictures": str(pictures) if pictures else None,
@@ -134,6 +138,7 @@ def _keep(issued: IssuedBatch, out: Path, pictures: Path | None, as_json: bool) 
         f"{len(issued.passes):,} passes issued, {len(issued.refused):,} refused; written to {out}.",
         *(f"  {person}: {why}" for person, why in issued.refused[:20]),
         *([f"{issued.left:,} more wait: give the command again, with another file."] if issued.left else []),
+        *([f"{issued.converted:,} {MADE_FROM_OTHERS}"] if issued.converted else []),
     )
 
 

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 def issue(
     person: Annotated[str, typer.Argument(help="The resident's number, or the pseudonym.")],
     hours: Annotated[
-        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+        int, typer.Option(min=1, max=168, help="It ends at the end (UTC) of the day in which these hours end.")
     ] = 24,
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a page to print here: English and Chinese.")] = None,
@@ -121,7 +121,7 @@ def convert(
     secret: Annotated[str, typer.Option(help="The secret that its holder got with it, or a file with it.")],
     rulebook: Annotated[str, typer.Option(help="Rulebook of this node by whose levels the new pass is.")],
     hours: Annotated[
-        int, typer.Option(min=1, max=168, help="How long it is for showing at least; to the end of that day (UTC).")
+        int, typer.Option(min=1, max=168, help="It ends at the end (UTC) of the day in which these hours end.")
     ] = 24,
     picture: Annotated[Path | None, typer.Option(help="Write the QR code here: .png or .svg.")] = None,
     node: NodeOption = None,

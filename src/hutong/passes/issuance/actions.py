@@ -87,7 +87,8 @@ def issue_pass(
 
     Args:
         person: the resident's number, or the pseudonym.
-        hours: how long it is for showing at least, 1 to 168: until the end of that day, within 168 hours.
+        hours: 1 to 168; it ends at the end (midnight UTC) of the day in which these hours end: so long at least, and
+            less than a day more. An override of the level that ends earlier ends it too.
         facts: names of further facts that it carries as salted digests (see :mod:`.pass_facts`), by default none: a
             pass without any is at most 160 bytes and QR version 11-Q, one with facts is larger.
 
@@ -96,6 +97,25 @@ def issue_pass(
         NotFound: nobody of that number, or no levels decided yet.
         BadInput: hours out of range, or a fact that the node does not know of this person.
     """
+    ready = ready_to_issue(node, by=by, person=person, hours=hours, facts=facts)
+    with node.change(by) as change:
+        return issue_in(node, change, ready)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPass:
+    """What a pass will say: whose it is, the level, from when its rulebook holds, until when it lives, its facts."""
+
+    pseudonym: str
+    found: LevelInForce
+    since: datetime
+    now: datetime
+    expires_at: datetime
+    facts: tuple[Fact, ...]
+
+
+def ready_to_issue(node: Node, *, by: Actor, person: str, hours: int, facts: Sequence[str]) -> ReadyPass:
+    """All that :func:`issue_pass` decides before it writes, with its errors."""
     pseudonym = pseudonym_of(node, person)
     node.require(by, "issue_pass", owned(node, by, pseudonym))
     if not 1 <= hours <= MAX_HOURS:
@@ -107,40 +127,45 @@ def issue_pass(
     now = node.clock().replace(microsecond=0)
     require_fresh(found, now)
     carried = pass_facts.chosen_facts(node, pass_facts.known_facts(node, pseudonym, found), facts) if facts else ()
+    (certificate,) = KeyRing.of([node.keys.pass_certificate]).keys
+    limits = (rulebook.period.end, powers.end_of(emergency), certificate.not_after)
+    end = pass_times.end_after(now, hours, limits, own_end=found.own_end)
+    since = rulebook_queries.published_rulebook(node, rulebook.id, rulebook.version).effective_from
+    return ReadyPass(pseudonym, found, since, now, end, carried)
+
+
+def issue_in(node: Node, change: Change, ready: ReadyPass) -> IssuedPass:
+    """Issue a pass in the caller's transaction: sign it, keep its record, tell the log."""
     keys = node.keys  # once: another process may rotate them meanwhile
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
-    limits = (rulebook.period.end, powers.end_of(emergency), certificate.not_after)
-    expires_at = pass_times.end_after(now, hours, limits, own_end=found.own_end)
-    pass_id, secret = node.random(8), node.random(16)
-    with node.change(by) as change:
-        claims = LevelPass(
-            issuer=node.id,
-            issued_at=pass_times.begin(now, certificate.not_before),
-            expires_at=expires_at,
-            level=found.level,
-            rulebook=rulebook.id,
-            version=rulebook.version,
-            pass_id=pass_id,
-            status_index=free_index(node, change),
-            commitment=commit_holder(pass_id, secret),
-            digests=digests_of(carried),
-        )
-        text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
-        row = {
-            "id": pass_id.hex(),
-            "pseudonym": pseudonym,
-            "status_index": claims.status_index,
-            "level": claims.level,
-            "rulebook": f"{rulebook.id}@{rulebook.version}",
-            "key_id": keys.pass_key_id,
-            "issued_at": now,
-            "expires_at": expires_at,
-        }
-        change.execute(schema.issued_pass.insert().values(**row))
-        own_lists.keep_place(change, [(claims.status_index, expires_at)])
-        told = {"pass_id": pass_id.hex(), "mark": told_passes.mark(node, row)}
-        change.event("pass.issued", **told, rulebook=rulebook.id, version=rulebook.version)
-    return _issued(claims, text, encode_base64url(secret), found, carried)
+    rulebook, pass_id, secret = ready.found.rulebook, node.random(8), node.random(16)
+    claims = LevelPass(
+        issuer=node.id,
+        issued_at=pass_times.begin(ready.now, certificate.not_before, ready.since),
+        expires_at=ready.expires_at,
+        level=ready.found.level,
+        rulebook=rulebook.id,
+        version=rulebook.version,
+        pass_id=pass_id,
+        status_index=free_index(node, change),
+        commitment=commit_holder(pass_id, secret),
+        digests=digests_of(ready.facts),
+    )
+    text = issue(claims, keys.passes, bytes.fromhex(keys.pass_key_id))
+    row = {
+        "id": pass_id.hex(),
+        "pseudonym": ready.pseudonym,
+        "status_index": claims.status_index,
+        "level": claims.level,
+        "rulebook": f"{rulebook.id}@{rulebook.version}",
+        "key_id": keys.pass_key_id,
+        "issued_at": ready.now,
+        "expires_at": claims.expires_at,
+    }
+    change.execute(schema.issued_pass.insert().values(**row))
+    own_lists.keep_place(change, [(claims.status_index, claims.expires_at)])
+    change.event("pass.issued", mark=told_passes.mark(node, row), rulebook=rulebook.id, version=rulebook.version)
+    return _issued(claims, text, encode_base64url(secret), ready.found, ready.facts)
 
 
 def _issued(claims: LevelPass, text: str, secret: str, found: LevelInForce, carried: tuple[Fact, ...]) -> IssuedPass:
@@ -218,14 +243,22 @@ def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: 
     if not 1 <= len(reason.strip()) <= MAX_REASON:
         raise BadInput(f"A reason of 1 to {MAX_REASON} characters is needed.", "Say why; the holder will read it.")
     with node.change(by) as change:
-        table = schema.issued_pass
-        revoked = change.execute(
-            table.update()
-            .where(table.c.id == pass_id, table.c.revoked_at.is_(None))
-            .values(revoked_at=change.at, revoked_by_rule=rule_id, revoked_because=reason.strip())
-        )
-        if not revoked.rowcount:
-            raise Conflict("The pass was revoked before.", "Nothing more needs to be done.")
-        index = change.execute(sa.select(table.c.status_index).where(table.c.id == pass_id)).scalar_one()
-        own_lists.note_change(change, [index >> LIST_BITS])
-        change.event("pass.revoked", pass_id=pass_id, rule=rule_id, second=second.id)
+        revoke_in(change, second=second, pass_id=pass_id, rule_id=rule_id, reason=reason.strip())
+
+
+def revoke_in(change: Change, *, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:
+    """Revoke one pass in the caller's transaction; the status list says so at once.
+
+    Raises Conflict when it was revoked before.
+    """
+    table = schema.issued_pass
+    revoked = change.execute(
+        table.update()
+        .where(table.c.id == pass_id, table.c.revoked_at.is_(None))
+        .values(revoked_at=change.at, revoked_by_rule=rule_id, revoked_because=reason)
+    )
+    if not revoked.rowcount:
+        raise Conflict("The pass was revoked before.", "Nothing more needs to be done.")
+    index = change.execute(sa.select(table.c.status_index).where(table.c.id == pass_id)).scalar_one()
+    own_lists.note_change(change, [index >> LIST_BITS])
+    change.event("pass.revoked", pass_id=pass_id, rule=rule_id, second=second.id)

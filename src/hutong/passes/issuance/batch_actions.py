@@ -1,4 +1,4 @@
-"""Issuing many passes at once, renewing one, and issuing again what a compromised key had signed.
+"""Issuing many passes at once, and issuing again what a compromised key had signed.
 
 Everybody in a batch gets what a single call would give. Levels are read in one query, and all is one transaction with
 one event of counts: an entry for each pass would tell the world in which order people got theirs.
@@ -15,11 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
+from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
 from hutong.node import Change, Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
-from hutong.trust.authorisation import Actor, Resource
+from hutong.trust.authorisation import Actor
 
 from .. import powers
 from ..appeal import queries as appeal_queries
@@ -30,8 +30,7 @@ from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
 from . import own_lists, pass_facts, pass_times, told_passes
-from . import queries as pass_queries
-from .actions import DEFAULT_HOURS, IssuedPass
+from .actions import DEFAULT_HOURS
 from .pass_times import MAX_HOURS
 
 MAX_BATCH = 100_000
@@ -77,68 +76,35 @@ class BatchPass:
 
 @dataclass(frozen=True, slots=True)
 class IssuedBatch:
-    """What a batch came to. ``refused``: who got none, and why. ``left``: for how many another call is needed."""
+    """What a batch came to.
+
+    Attributes:
+        refused: who got none, and why.
+        left: for how many another call is needed.
+        converted: how many passes stay ended that were made from another region's: the node knows nobody of them.
+    """
 
     passes: tuple[BatchPass, ...]
     refused: tuple[tuple[str, str], ...] = ()
     left: int = 0
+    converted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A pass to be signed: for whom, what it says, until when, and the facts that it carries."""
+    """A pass to be signed: for whom, what it says, until when, and the facts that it carries.
+
+    ``holds_since``: from when the version of the rulebook holds.
+    """
 
     person: str
     pseudonym: str
     level: str
     rulebook: str
     version: str
+    holds_since: datetime
     expires_at: datetime
     facts: tuple[Fact, ...] = ()
-
-
-def renew_pass(
-    node: Node,
-    *,
-    by: Actor,
-    pass_id: str,
-    hours: int = DEFAULT_HOURS,
-    second: Actor | None = None,
-    facts: Sequence[str] = (),
-) -> IssuedPass:
-    """A new pass in place of one that has expired or soon will, for the same person, with the level of today.
-
-    Args:
-        second: who agrees to revoking the old one; None lets it live until it expires.
-        facts: as :func:`~.pass_actions.issue_pass` takes them. The node does not keep which ones the old pass carried.
-
-    Raises:
-        NotFound: this node issued no such pass, or whose it was is destroyed.
-        Conflict: it was revoked.
-        Refused, BadInput: as :func:`~.pass_actions.issue_pass`.
-    """
-    pseudonym = require_renewable(node, by=by, pass_id=pass_id)
-    if second is not None:
-        powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
-    issued = pass_actions.issue_pass(node, by=by, person=pseudonym, hours=hours, facts=facts)
-    if second is not None:
-        pass_actions.revoke_pass(
-            node, by=by, second=second, pass_id=pass_id, rule_id="holder-asked", reason="It was renewed."
-        )
-    return issued
-
-
-def require_renewable(node: Node, *, by: Actor, pass_id: str) -> str:
-    """Whose a pass is, for who may renew it. Raises as :func:`renew_pass`."""
-    powers.require_any_emergency(node)
-    record = pass_queries.pass_record(node, pass_id)
-    with node.records.reading() as connection:
-        query = sa.select(schema.issued_pass.c.pseudonym).where(schema.issued_pass.c.id == pass_id)
-        pseudonym = str(connection.execute(query).scalar_one())
-    node.require(by, "issue_pass", owned(node, by, pseudonym))
-    if record.revoked_at is not None:
-        raise Conflict("The pass was revoked.", "Ask for a new one; it is issued if the rules allow it.")
-    return pseudonym
 
 
 def issue_batch(
@@ -187,7 +153,7 @@ def issue_batch(
             refused.append((person, error.what))
             continue
         book = found.rulebook
-        wanted.append(Wanted(person, pseudonym, found.level, book.id, book.version, end, carried))
+        wanted.append(Wanted(person, pseudonym, found.level, book.id, book.version, ends.since(book), end, carried))
     if not wanted:
         return IssuedBatch((), tuple(refused))
     with node.change(by) as change:
@@ -197,7 +163,7 @@ def issue_batch(
 
 
 def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
-    """Issue again the passes that a compromised key had signed and that were valid: same level, same last day.
+    """Issue again the passes that a compromised key had signed and that were valid: same level, and no later an end.
 
     A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
     rulebook or emergency is over, and those issued again before, are left out. At most 100,000 at a time: ``left`` says
@@ -215,18 +181,19 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         table.c.revoked_by_rule == KEY_COMPROMISED,
         table.c.revoked_because.is_(None),
         table.c.expires_at > now,
-        table.c.pseudonym != "",
         table.c.rulebook.in_(in_force),
     )
+    converted, due = sa.and_(due, table.c.pseudonym == ""), sa.and_(due, table.c.pseudonym != "")
     with node.records.reading() as connection:
         first = connection.execute(sa.select(sa.func.min(table.c.issued_at)).where(due)).scalar()
-    told = told_passes.told_since(node, first) if first is not None else {}
+        visitors = connection.execute(sa.select(sa.func.count()).select_from(table).where(converted)).scalar_one()
+    told = told_passes.told_since(node, first) if first is not None else frozenset()
     with node.change(by) as change:
         waiting = change.execute(sa.select(sa.func.count()).select_from(table).where(due)).scalar_one()
         query = sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)
         rows = [dict(row) for row in change.execute(query).mappings()]
-        kept = [row for row in rows if told.get(row["id"]) == told_passes.mark(node, row)]
-        strange = [row for row in rows if told.get(row["id"]) != told_passes.mark(node, row)]
+        kept = [row for row in rows if told_passes.mark(node, row) in told]
+        strange = [row for row in rows if told_passes.mark(node, row) not in told]
         wanted = [_wanted_again(row, in_force[row["rulebook"]], ends) for row in kept]
         issued, digest = _issue_all(node, change, wanted, now)
         for found, because in ((kept, REISSUED), (strange, NOT_TOLD)):
@@ -236,7 +203,7 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
             counts = {"passes_sha256": digest, "refused": len(strange)}
             change.event("passes.reissued", key=key_id, **_told(issued, wanted), **counts)
     refused = tuple((row["pseudonym"], _not_told(row["id"]).what) for row in strange)
-    return IssuedBatch(issued, refused, left=waiting - len(rows))
+    return IssuedBatch(issued, refused, left=waiting - len(rows), converted=visitors)
 
 
 def _not_told(pass_id: str) -> Tampered:
@@ -244,8 +211,8 @@ def _not_told(pass_id: str) -> Tampered:
 
 
 def _wanted_again(row: Mapping[str, Any], rulebook: Rulebook, ends: _Ends) -> Wanted:
-    end = pass_times.end_of_again(row["expires_at"], ends.limits(rulebook))
-    return Wanted(row["pseudonym"], row["pseudonym"], row["level"], rulebook.id, rulebook.version, end)
+    since, end = ends.since(rulebook), ends.again(row["expires_at"], rulebook)
+    return Wanted(row["pseudonym"], row["pseudonym"], row["level"], rulebook.id, rulebook.version, since, end)
 
 
 def _versions_in_force(node: Node) -> dict[str, Rulebook]:
@@ -278,10 +245,20 @@ class _Ends:
         self._key_end = certificate.not_after
         self._node, self._now, self._hours = node, now, hours
         self._known: dict[str, tuple[datetime | None, ...]] = {}
+        published = rulebook_queries.all_rulebooks(node)
+        self._since = {(one.rulebook.id, one.rulebook.version): one.effective_from for one in published}
+
+    def since(self, rulebook: Rulebook) -> datetime:
+        """From when a version holds."""
+        return self._since[rulebook.id, rulebook.version]
 
     def of(self, found: LevelInForce) -> datetime:
         """The end of a pass for a level. Raises Refused where rulebook or emergency is not in force."""
         return pass_times.end_after(self._now, self._hours, self.limits(found.rulebook), own_end=found.own_end)
+
+    def again(self, end: datetime, rulebook: Rulebook) -> datetime:
+        """The end of a pass that is issued again. Raises Refused as :meth:`of`."""
+        return pass_times.end_of_again(self._now, end, self.limits(rulebook))
 
     def limits(self, rulebook: Rulebook) -> tuple[datetime | None, ...]:
         """The ends of rulebook, emergency and key. Raises Refused where one is not in force."""
@@ -298,11 +275,12 @@ def _issue_all(
     keys = node.keys  # once: another process may rotate them meanwhile
     key_id = keys.pass_key_id
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
-    begin = pass_times.begin(now, certificate.not_before)
+    begins = [pass_times.begin(now, certificate.not_before, want.holds_since) for want in wanted]
     indexes = _free_indexes(node, change, len(wanted))
-    issued = tuple(
-        sign_all(node.id, keys.passes, wanted, indexes, begin=begin, key_id=bytes.fromhex(key_id), random=node.random)
+    signed = sign_all(
+        node.id, keys.passes, wanted, indexes, begins=begins, key_id=bytes.fromhex(key_id), random=node.random
     )
+    issued = tuple(signed)
     rows: list[dict[str, Any]] = [
         {
             "id": one.pass_id,
@@ -328,13 +306,13 @@ def sign_all(
     wanted: Iterable[Wanted],
     indexes: Iterable[int],
     *,
-    begin: datetime,
+    begins: Iterable[datetime],
     key_id: bytes,
     random: Callable[[int], bytes],
 ) -> Iterator[BatchPass]:
     """Sign and encode passes, one after another; no I/O. ``random`` gives so many random bytes."""
     signer = PassSigner(key, key_id)
-    for want, index in zip(wanted, indexes, strict=True):
+    for want, index, begin in zip(wanted, indexes, begins, strict=True):
         drawn = random(24)
         pass_id, secret = drawn[:8], drawn[8:]
         claims = LevelPass(

@@ -16,26 +16,31 @@ MAX_HOURS = 168
 
 
 def begin(now: datetime, *starts: datetime | None) -> datetime:
-    """The beginning of today, or of key and rulebook where they began today."""
+    """The beginning of today, or of what began later today: the key, or the rulebook's version."""
     return max([_floor(now), *(_whole(start) for start in starts if start is not None and start <= now)])
 
 
 def end_after(
     now: datetime, hours: int, limits: Iterable[datetime | None], *, own_end: datetime | None = None
 ) -> datetime:
-    """The end of the day that holds the end of these hours; never after MAX_HOURS, nor after a limit.
+    """The end (midnight) of the day in which these hours end: so long at least, and less than a day more.
 
     Args:
-        limits: ends that everybody's passes have: of rulebook, emergency and key.
-        own_end: when the level ends that only this person has; the pass ends with that day.
+        hours: up to MAX_HOURS.
+        limits: ends that everybody's passes have: of rulebook, emergency and key. They come first.
+        own_end: when the level ends that only this person has; it comes first too, see :func:`_within`.
     """
-    ends = [_ceiling(now + timedelta(hours=hours)), _floor(now + timedelta(hours=MAX_HOURS))]
-    return min([*ends, *_given(limits), *([_ceiling(own_end)] if own_end is not None else [])])
+    ends = [_ceiling(now + timedelta(hours=hours)), *_given(limits)]
+    return min([*ends, *([_within(now, own_end)] if own_end is not None else [])])
 
 
-def end_of_again(end: datetime, limits: Iterable[datetime | None]) -> datetime:
-    """Of a pass that is issued again: the end of its last day, as it has it, unless an earlier release issued it."""
-    return min([_ceiling(end), *_given(limits)])
+def end_of_again(now: datetime, end: datetime, limits: Iterable[datetime | None]) -> datetime:
+    """Of a pass that is issued again: its end as it is, if that is a midnight or a limit; else see :func:`_within`.
+
+    Another end is that of somebody's own level, or was given by an earlier release.
+    """
+    shared = _given(limits)
+    return min([end if end in shared else _within(now, end), *shared])
 
 
 def end_within(now: datetime, end: datetime) -> datetime:
@@ -49,6 +54,15 @@ def end_within(now: datetime, end: datetime) -> datetime:
             "The pass ends today: by the same end another would be known to be made from it.", "Renew it first."
         )
     return found
+
+
+def _within(now: datetime, own_end: datetime) -> datetime:
+    """The last midnight before an end that only one person has, or that end itself where it is today.
+
+    Nothing outlives what two persons signed, though an end of today, which is left exact, can be known again.
+    """
+    floor = _floor(own_end)
+    return floor if floor > now else _whole(own_end)
 
 
 def _given(limits: Iterable[datetime | None]) -> list[datetime]:

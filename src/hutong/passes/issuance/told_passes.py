@@ -1,6 +1,7 @@
 """Which passes the log tells of: a row of the records that it does not is no pass of this node.
 
-Of a single pass its event holds a mark. Of a batch the event holds a hash, for an entry for each pass would tell the
+Of a single pass its event holds a mark and not its id: who was shown two passes must not find both in the public log,
+side by side where one was renewed. Of a batch the event holds a hash, for an entry for each pass would tell the
 world in which order people got theirs: the hash is over all ids with their marks, which the records keep beside it
 until the passes are over. A mark is a keyed hash of id, person, level and rulebook: nobody reads these from it, and
 none of them can be altered without the node's key.
@@ -40,24 +41,24 @@ def keep_batch(node: Node, change: Change, rows: Iterable[Mapping[str, Any]]) ->
     return digest
 
 
-def told_since(node: Node, since: datetime) -> dict[str, str]:
-    """Id and mark of every pass that the log tells of from an instant on.
+def told_since(node: Node, since: datetime) -> frozenset[str]:
+    """The mark of every pass that the log tells of from an instant on.
 
     Raises Tampered when the log is not whole. What is kept of a batch counts only if it is what the log says.
     """
     node.log.check()
-    told: dict[str, str] = {}
+    told: set[str] = set()
     hashes = set()
     for entry in node.log.since((*SINGLE, *BATCHES), since):
         event = entry.event
         if event["kind"] in BATCHES:
             hashes.add(event.get("passes_sha256"))
         elif "mark" in event:
-            told[event["pass_id"]] = event["mark"]
+            told.add(event["mark"])
     size = _ID_BYTES + _MARK_BYTES
     with node.records.reading() as connection:
         for row in connection.execute(sa.select(_table.c.sha256, _table.c.passes)):
             if row.sha256 in hashes and hashlib.sha256(row.passes).hexdigest() == row.sha256:
                 parts = (row.passes[start : start + size] for start in range(0, len(row.passes), size))
-                told |= {part[:_ID_BYTES].hex(): part[_ID_BYTES:].hex() for part in parts}
-    return told
+                told |= {part[_ID_BYTES:].hex() for part in parts}
+    return frozenset(told)

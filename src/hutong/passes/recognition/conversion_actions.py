@@ -91,7 +91,8 @@ def convert_pass(
     node.require(by, "issue_pass", Resource("Pass", "conversion"))
     if not 1 <= hours <= MAX_HOURS:
         raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
-    rulebook = rulebook_queries.rulebook(node, rulebook_id)
+    published = rulebook_queries.published_rulebook(node, rulebook_id)
+    rulebook = published.rulebook
     emergency = powers.require_rulebook(node, rulebook)
     now = node.clock().replace(microsecond=0)
     shown, scale = _shown(node, text, holder_secret, now)
@@ -104,7 +105,7 @@ def convert_pass(
     pass_id = node.random(8)
     claims = LevelPass(
         issuer=node.id,
-        issued_at=pass_times.begin(now, certificate.not_before),
+        issued_at=pass_times.begin(now, certificate.not_before, published.effective_from),
         expires_at=pass_times.end_after(now, hours, (*limits, certificate.not_after)),
         level=level,
         rulebook=rulebook.id,
@@ -152,7 +153,6 @@ def _keep(node: Node, change: Change, claims: LevelPass, shown: LevelPass) -> st
     own_lists.keep_place(change, [(claims.status_index, claims.expires_at)])
     change.event(
         "pass.converted",
-        pass_id=claims.pass_id.hex(),
         rulebook=claims.rulebook,
         version=claims.version,
         origin=shown.issuer,

@@ -138,13 +138,17 @@ def _delete(change: Change, table: sa.Table, which: sa.ColumnElement[bool], *, a
 
 
 def _end_passes(change: Change, versions: list[str], now: datetime, *, is_last: bool) -> dict[str, int]:
-    """Passes that have expired go; of those that would live on, only what the status list needs stays, revoked."""
+    """Passes that have expired go; of those that would live on, only what the status list needs stays, revoked.
+
+    Also of passes that were made from another region's, which are nobody's from the start.
+    """
     table = schema.issued_pass
     of_it = sa.true() if is_last else table.c.rulebook.in_(versions)
     expired = _delete(change, table, sa.and_(of_it, table.c.expires_at <= now))
+    says_more = sa.or_(table.c.pseudonym != "", table.c.revoked_at.is_(None), table.c.revoked_because.is_not(None))
     ended = change.execute(
         table.update()
-        .where(of_it, table.c.pseudonym != "")
+        .where(of_it, says_more)
         .values(
             pseudonym="",
             revoked_at=sa.func.coalesce(table.c.revoked_at, sa.literal(now, table.c.revoked_at.type)),

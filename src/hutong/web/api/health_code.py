@@ -31,7 +31,7 @@ from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.rights.person import owned, pseudonym_of
 from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
-from hutong.web.api.passes import FactNames, NewPass, VerificationAnswer, new_pass
+from hutong.web.api.passes import FactNames, NewPass, PassHours, VerificationAnswer, new_pass
 from hutong.web.api.rulebooks import Why, whys
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -130,7 +130,7 @@ class Access(BaseModel):
 
 class CodeRequest(BaseModel):
     person: PersonField = None
-    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
+    hours: PassHours = 24
     facts: FactNames = ()
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from hutong.governance import queries as governance
-from hutong.passes.issuance import batch_actions
-from hutong.web.api.passes import FactNames, NewPass, PassId, new_pass
+from hutong.passes.issuance import batch_actions, renewal_actions
+from hutong.web.api.passes import FactNames, NewPass, PassHours, PassId, new_pass
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
@@ -21,7 +21,7 @@ ISSUED = problems(400, 401, 403, 404, 409, 413, 422)
 class RenewalOrder(BaseModel):
     """How long the new pass is for showing, and what it carries; with a second person the old one is revoked, too."""
 
-    hours: int = Field(default=24, ge=1, le=168)
+    hours: PassHours = 24
     facts: FactNames = ()
     second_token: str | None = Field(
         default=None, min_length=1, max_length=200, description="API token of the second person"
@@ -34,7 +34,7 @@ class BatchOrder(BaseModel):
     persons: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
         min_length=1, max_length=MAX_PERSONS, description="Residents' numbers, or pseudonyms"
     )
-    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
+    hours: PassHours = 24
     facts: FactNames = ()
 
 
@@ -79,8 +79,8 @@ def issue_batch(node: CurrentNode, actor: CurrentActor, given: BatchOrder) -> Ba
 def renew_pass(node: CurrentNode, actor: CurrentActor, pass_id: PassId, given: RenewalOrder) -> NewPass:
     """Issue a new pass in place of one, for the same person, with the level of today."""
     # Who may not issue is refused before another person's token is looked at.
-    batch_actions.require_renewable(node, by=actor, pass_id=pass_id)
+    renewal_actions.require_renewable(node, by=actor, pass_id=pass_id)
     second = governance.token_actor(node, given.second_token) if given.second_token else None
     return new_pass(
-        batch_actions.renew_pass(node, by=actor, pass_id=pass_id, hours=given.hours, second=second, facts=given.facts)
+        renewal_actions.renew_pass(node, by=actor, pass_id=pass_id, hours=given.hours, second=second, facts=given.facts)
     )

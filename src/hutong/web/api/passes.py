@@ -54,11 +54,14 @@ FactNames = Annotated[
 ]
 
 
+PassHours = Annotated[int, Field(ge=1, le=168, description="The pass ends with the day (UTC) in which they end")]
+
+
 class PassRequest(BaseModel):
     """Whom the pass is for."""
 
     person: str = Field(min_length=1, max_length=64, description="The resident's number, or the pseudonym")
-    hours: int = Field(default=24, ge=1, le=168, description="How long at least; to the end of that day (UTC)")
+    hours: PassHours = 24
     facts: FactNames = ()
 
 
@@ -83,7 +86,7 @@ class NewPass(BaseModel):
 
 
 class ConversionOrder(BaseModel):
-    """A pass of another listed region, and the proof that its holder is there."""
+    """A pass of another listed region, and the proof that its holder is there. The new one ends no later."""
 
     text: str = Field(
         min_length=1, max_length=MAX_TEXT, description="What the QR code of the other region's pass holds"
@@ -92,9 +95,7 @@ class ConversionOrder(BaseModel):
     rulebook: str = Field(
         pattern="^[a-z0-9.-]{1,80}$", description="By whose levels the new pass is", examples=["dengue-4"]
     )
-    hours: int = Field(
-        default=24, ge=1, le=168, description="How long it is for showing; never longer than the old one"
-    )
+    hours: PassHours = 24  # and no later than the old one
 
 
 class Converted(BaseModel):
