@@ -57,6 +57,7 @@ def test_ten_million_passes_at_one_per_cent() -> None:
 
 def test_validity_and_order() -> None:
     read = make([1], 8)
+    assert read.valid_at(read.expires_at - dt.timedelta(seconds=1)) and not read.valid_at(read.expires_at)
     assert read.valid_at(NOW) and not read.valid_at(NOW + dt.timedelta(days=2))
     assert not read.valid_at(NOW - dt.timedelta(seconds=1))
 

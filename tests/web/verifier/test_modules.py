@@ -197,6 +197,7 @@ def _passes(site: Site) -> list[str]:
         tw.issue(now, version="2.0.0"),
         tw.issue(now, issued_at=now + timedelta(hours=2), expires_at=now + timedelta(hours=3)),
         tw.issue(now, issued_at=now + timedelta(minutes=4)),
+        tw.issue(now, issued_at=now - timedelta(hours=3), expires_at=now),
         tw.issue(now, issued_at=now - timedelta(hours=100)),
         tw.issue(now, issued_at=now - timedelta(hours=3), expires_at=now - timedelta(hours=2)),
         tw.issue(now, issued_at=now + timedelta(days=366), expires_at=now + timedelta(days=367)),
@@ -220,6 +221,7 @@ def test_the_page_never_disagrees_with_the_node(module_page: Page, site: Site) -
     texts = _passes(site)
     snapshot = site.snapshot(site.signed)
     times = {"now": {}, "later": {"hours": 12}, "stale": {"hours": 30}, "before": {"hours": -1}, "past": {"days": 500}}
+    times["end"] = {"microseconds": -site.now.microsecond}  # of a pass that ends at this second
     cases = [case(text, site, scene, **times["now"]) for text in texts for scene in [*SCENES, "moon"]]
     cases += [case(text, site, "border", **delta) for text in texts for delta in times.values()]
     assert len(cases) > 450

@@ -62,7 +62,7 @@ class StatusList:
 
     def valid_at(self, at: dt.datetime) -> bool:
         """Whether ``at`` lies between issue and expiry."""
-        return self.issued_at <= at <= self.expires_at
+        return self.issued_at <= at < self.expires_at
 
     def count(self) -> int:
         """How many positions are revoked."""

@@ -31,8 +31,8 @@ _SENTENCES: Mapping[str, Texts] = {
         "zh": "这不是本地能够识读的通行凭证。",
     },
     "kind-not-recognised": {
-        "en": "No rule here says what this kind of certificate is worth. It can be read with: hutong pass read.",
-        "zh": "本地没有规则说明这类证书的效力；可用 hutong pass read 命令读取。",
+        "en": "No rule here says what this kind of certificate is worth. Ask the health authority here about it.",
+        "zh": "本地没有规则说明这类证书的效力，请向当地卫生健康部门询问。",
     },
     "list-too-old": {
         "en": "The trust list on this device is too old to decide.",
@@ -250,7 +250,7 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         found = "key-compromised"
     elif key.issuer != claims.issuer:
         found = "issuer-mismatch"
-    elif at > claims.expires_at:
+    elif at >= claims.expires_at:  # RFC 8392, 3.1.4
         found = "expired"
     elif claims.issued_at - at > CLOCK_SKEW:
         found = "not-yet-valid"
@@ -292,7 +292,7 @@ def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         found = "issuer-ended"
     elif status is None or read.claims.status_position >= status.size:
         found = "no-status-list"
-    elif at > status.expires_at:
+    elif at >= status.expires_at:
         found = "status-list-too-old"
     return found
 

@@ -68,7 +68,7 @@ function whyRefused({ valid, key, own }, trust, at) {
   if (own === null || key === null) return null;
   if (trust.issuers.get(key.issuer)?.lost.byId.has(key.keyId)) return "key-compromised";
   if (key.issuer !== own.issuer) return "issuer-mismatch";
-  if (at > own.expiresAt) return "expired";
+  if (at >= own.expiresAt) return "expired"; // RFC 8392, 3.1.4
   if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";
   if (own.issuedAt > key.notAfter) return "key-ended";
   if (at >= endOf(own, trust)) return "emergency-ended";
@@ -87,5 +87,5 @@ function whatIsMissing({ valid, own }, trust, at) {
   if (at + CLOCK_SKEW_MS < trust.issuedAt) return "clock-wrong";
   if (at >= party.validUntil) return "issuer-ended";
   if (list === undefined || own.statusPosition >= list.size) return "no-status-list";
-  return at > list.expiresAt ? "status-list-too-old" : null;
+  return at >= list.expiresAt ? "status-list-too-old" : null;
 }
