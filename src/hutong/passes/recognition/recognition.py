@@ -40,11 +40,11 @@ _UNDERSTOOD: Mapping[str, Texts] = {
     },
     "other-rulebook": {
         "en": "The pass was issued under a rulebook that the explanation of levels does not cover.",
-        "zh": "通行证所依据的规则册不在等级对照说明的范围内。",
+        "zh": "凭证所依据的规则手册不在等级对照说明的范围内。",
     },
     "level-not-understood": {
         "en": "The level on the pass has no meaning on the common scale.",
-        "zh": "通行证上的等级在通用尺度上没有含义。",
+        "zh": "凭证上的等级在通用尺度上没有含义。",
     },
     UNDER_REVIEW: {
         "en": "An appeal against the level was not decided in time, and no rule here says what that is worth.",
@@ -61,7 +61,7 @@ _UNDERSTOOD: Mapping[str, Texts] = {
     },
     "rule-not-understood": {
         "en": "A rule could not be applied to what this pass says.",
-        "zh": "有一条规则无法用于该通行证的内容。",
+        "zh": "有一条规则无法用于该凭证的内容。",
     },
 }
 

@@ -39,7 +39,7 @@ _FIELDS = (
 )
 _NO_RULE: Texts = {
     "en": "No rule of this rulebook applies and it names no default level.",
-    "zh": "本规则册没有适用的规则，也没有规定默认等级。",
+    "zh": "本规则手册没有适用的规则，也没有规定默认等级。",
 }
 _MISSING: Texts = {"en": "Not known: {names}", "zh": "缺少信息：{names}"}
 

@@ -19,8 +19,8 @@ export const ADVICE = {
 export const REASONS = {
   "not-understood": { en: "This is not a pass that can be read here.", zh: "这不是本地能够识读的通行凭证。" },
   "kind-not-recognised": {
-    en: "No rule here says what this kind of certificate is worth. It can be read with: hutong pass read.",
-    zh: "本地没有规则说明这类证书的效力；可用 hutong pass read 命令读取。",
+    en: "No rule here says what this kind of certificate is worth. Ask the health authority here about it.",
+    zh: "本地没有规则说明这类证书的效力，请向当地卫生健康部门询问。",
   },
   "list-too-old": {
     en: "The trust list on this device is too old to decide.",
@@ -73,11 +73,11 @@ export const REASONS = {
   },
   "other-rulebook": {
     en: "The pass was issued under a rulebook that the explanation of levels does not cover.",
-    zh: "通行证所依据的规则册不在等级对照说明的范围内。",
+    zh: "凭证所依据的规则手册不在等级对照说明的范围内。",
   },
   "level-not-understood": {
     en: "The level on the pass has no meaning on the common scale.",
-    zh: "通行证上的等级在通用尺度上没有含义。",
+    zh: "凭证上的等级在通用尺度上没有含义。",
   },
   "under-review": {
     en: "An appeal against the level was not decided in time, and no rule here says what that is worth.",
@@ -88,7 +88,7 @@ export const REASONS = {
   "no-rule-for-scene": { en: "There is no acceptance rule for this scene.", zh: "该场景没有接受规则。" },
   "rule-not-understood": {
     en: "A rule could not be applied to what this pass says.",
-    zh: "有一条规则无法用于该通行证的内容。",
+    zh: "有一条规则无法用于该凭证的内容。",
   },
   "no-list": {
     en: "There is no trust list on this device yet. Connect it to the network once.",
