@@ -34,6 +34,9 @@ from hutong.trust.log.note import COSIGNATURE_V1, SigningKey
 from hutong.trust.peers import Peers
 
 MOST_FILES = 32
+MOST_SMALL_FILES = 64
+SMALL_BYTES = 32 * 2**20
+"""A table up to this size is made few files as soon as it has more than so many; a larger one once in an hour."""
 SNAPSHOTS_KEPT = 50
 MAX_NAME = 200
 _USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]|ZZ")
@@ -129,15 +132,32 @@ class Node:
 
     def move_inbox(self) -> dict[str, int]:
         """Move what was acknowledged to the lake; rows moved by table."""
-        return inbox.move(self.records, self.lake, folder=self.settings.folder)
+        moved = inbox.move(self.records, self.lake, folder=self.settings.folder)
+        self.compact_small(*moved)
+        return moved
+
+    def compact_small(self, *tables: str) -> None:
+        """Rewrite those of the tables that are small and in many files: what reads them need not open each."""
+        crowded = [table for table in tables if self._is_crowded(table)]
+        if crowded:
+            with inbox.one_at_a_time(self.settings.folder / "inbox.lock"):
+                for table in filter(self._is_crowded, crowded):
+                    self._tidy(table)
+
+    def _is_crowded(self, table: str) -> bool:
+        files = self.lake.snapshot(table).files
+        return len(files) > MOST_SMALL_FILES and sum(Path(file).stat().st_size for file in files) <= SMALL_BYTES
 
     def tidy_lake(self) -> None:
         """Rewrite tables of many small files as few, and forget snapshots beyond the fifty newest."""
         with inbox.one_at_a_time(self.settings.folder / "inbox.lock"):
             for table in self.lake.tables():
-                if len(self.lake.snapshot(table).files) > MOST_FILES:
-                    self.lake.compact(table)
-                self.lake.expire(table, keep=SNAPSHOTS_KEPT)
+                self._tidy(table)
+
+    def _tidy(self, table: str) -> None:
+        if len(self.lake.snapshot(table).files) > MOST_FILES:
+            self.lake.compact(table)
+        self.lake.expire(table, keep=SNAPSHOTS_KEPT)
 
     def close(self) -> None:
         self.engine.close()

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from hutong import node as node_module
 from hutong.errors import Conflict, NotFound
 from hutong.node import Node, init_node, open_node
 from hutong.storage import inbox, schema
@@ -113,6 +114,28 @@ def test_the_inbox_moves_exactly_once(new_node: NewNode, records: str) -> None:
     assert inbox.waiting(node.records, node.lake) == {}
     table = node.engine.table("case")
     assert sorted(node.engine.to_arrow(table)["a"].to_pylist()) == [1, 2, 3]
+
+
+def test_small_files_are_made_few_by_whoever_moves_and_large_tables_are_left(
+    new_node: NewNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = new_node()
+    declare_source(node)
+    monkeypatch.setattr(node_module, "MOST_FILES", 1)
+    monkeypatch.setattr(node_module, "MOST_SMALL_FILES", 3)
+    files = []
+    for number in range(7):
+        if number == 5:
+            monkeypatch.setattr(node_module, "SMALL_BYTES", 10)
+        rows = pa.table({"a": pa.array([number], pa.int64())})
+        with node.change(node.operator, unlogged="a test's own") as change:
+            put_receipt(change.connection, f"r{number}", change.at)
+            inbox.put(change.connection, table="case", receipt=f"r{number}", rows=1, payload=inbox.pack(rows))
+        node.move_inbox()
+        files.append(len(node.lake.snapshot("case").files))
+    assert files == [1, 2, 3, 1, 2, 3, 4]
+    assert sorted(node.engine.to_arrow(node.engine.table("case"))["a"].to_pylist()) == list(range(7))
+    assert node.lake.high_water("case") == 7
 
 
 def test_a_folder_may_have_spaces_and_chinese_in_its_name(tmp_path: Path) -> None:

@@ -66,10 +66,6 @@ class Job:
     look: Callable[[Node], Hashable] | None = None
 
 
-def _waiting(node: Node) -> Hashable:
-    return inbox.newest(node.records)
-
-
 def _evidence(node: Node) -> Hashable:
     return (inbox.newest(node.records), *level_queries.evidence_locations(node))
 
@@ -122,7 +118,7 @@ def _tidy_lake(node: Node, _by: Actor) -> None:
 
 
 JOBS: Final = (
-    Job("inbox", 3.0, _move_inbox, _waiting),
+    Job("inbox", 3.0, _move_inbox),
     Job("levels", 5.0, _follow_evidence, _evidence),
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
@@ -133,7 +129,8 @@ JOBS: Final = (
     Job("sunset", 300.0, _end_what_is_over),
     Job("lake", 3600.0, _tidy_lake),
 )
-"""What was acknowledged is in the lake at once, and levels follow; what is over is gone minutes later."""
+"""What was acknowledged is in the lake seconds later, at once where levels follow it, whose job moves it itself: two
+that move as soon as something comes would make twice as many small files. What is over is gone minutes later."""
 
 
 @asynccontextmanager

@@ -97,9 +97,14 @@ def update_levels(node: Node, *, by: Actor, rulebook_id: str) -> LevelRun:
     Raises as :func:`decide_levels`; Conflict also when levels were never decided.
     """
     rulebook = _permitted(node, by, rulebook_id)
+    node.move_inbox()
+    return _update_by(node, by, rulebook)
+
+
+def _update_by(node: Node, by: Actor, rulebook: Rulebook) -> LevelRun:
+    """The update by what is in the lake; the inbox was moved by the caller, once: each move makes a small file."""
     as_of = _require_risk_areas(node, None)
     with _one_run_at_a_time(node):
-        node.move_inbox()
         basis = _last_basis(node)
         if basis is None:
             raise Conflict("Levels were never decided here.", "Decide them once with: hutong levels decide")
@@ -137,7 +142,7 @@ def follow_evidence(node: Node, *, by: Actor) -> LevelRun | None:
         run = _begin(node, by, rulebook, as_of)
         node.memory.store("level-update", most=1).get((rulebook.hash, as_of, run.there), lambda: _rehearse(run))
         return None
-    return update_levels(node, by=by, rulebook_id=rulebook.id)
+    return _update_by(node, by, _permitted(node, by, rulebook.id))
 
 
 def _permitted(node: Node, by: Actor, rulebook_id: str) -> Rulebook:
@@ -214,6 +219,7 @@ def _update(run: _Run, known: pa.Table, basis: _Basis) -> LevelRun:
     number, owed = (last + 1, last + 1) if decided.num_rows else (last, basis.run)
     stamped = _stamped(rows, node.clock(), number)
     node.lake.append(HISTORY, stamped, high_water=number, properties=run.marks(owed))
+    node.compact_small(HISTORY)
     return _told(run, decided, pc.sum(rows["changed"]).as_py() or 0, number, full=False)
 
 
