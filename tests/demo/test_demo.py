@@ -151,7 +151,8 @@ def test_counts_of_what_came_in_are_those_of_the_stewards_pages(demo: Demonstrat
         assert f"{assessed['label']} quality {assessed['score']:.0%} " in page
         for result in assessed["results"]:
             dimension = result["dimension"].capitalize()
-            figures = f"{dimension} {result['concerned']:,} {result['checked']:,} {result['unit']}"
+            unit = result["unit"].removesuffix("s") if result["checked"] == 1 else result["unit"]
+            figures = f"{dimension} {result['concerned']:,} {result['checked']:,} {unit}"
             assert f"{result['title']['en']} {result['id']} {figures}" in page
 
 
