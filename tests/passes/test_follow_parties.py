@@ -141,7 +141,7 @@ def test_what_is_held_and_can_not_be_read_any_more_is_fetched_again(two: Regions
     """As after the party has had to change its signing key."""
     payload = envelope.read_unverified_bundle(bundle_queries.pass_bundle(two.tw))
     old = sign_bundle(payload, key=Ed25519PrivateKey.generate(), kid="tw")
-    with two.pe.change(two.pe.operator) as change:
+    with two.pe.change(two.pe.operator, unlogged="held of an earlier release") as change:
         change.execute(schema.party_bundle.update().values(signed=old))
     two.clock.advance(seconds=20)
     assert (keep(two.pe), keep(two.pe)) == (("tw",), ())
@@ -214,7 +214,7 @@ def follow_another(two: Regions, party: str, address: str) -> str:
         two.tw, by=two.tw.operator, parties=[*parties, replace(listed, id=party, url=address)]
     )
     two.share()
-    with two.pe.change(two.pe.operator) as change:
+    with two.pe.change(two.pe.operator, unlogged="a party that answered once") as change:
         kept = {"party": party, "number": 1, "signed": bundle_queries.pass_bundle(two.pe), "received_at": change.at}
         change.execute(schema.party_bundle.insert().values(**kept))
     return party

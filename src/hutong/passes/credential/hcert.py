@@ -41,11 +41,14 @@ class Claims(NamedTuple):
     unreadable_times: tuple[int, ...] = ()
 
     def valid_at(self, at: dt.datetime) -> bool:
-        """Whether ``at`` is not before issue (or not-before), and before expiry; an absent claim bounds nothing."""
+        """Whether ``at`` lies between issue (or not-before) and expiry; an absent claim bounds nothing.
+
+        The very second of expiry counts, as in the EU's test data (ES/1501), though RFC 8392, 3.1.4 ends before it.
+        """
         if self.unreadable_times:
             return False
         begins = [moment for moment in (self.issued_at, self.not_before) if moment is not None]
-        return all(begin <= at for begin in begins) and (self.expires_at is None or at < self.expires_at)
+        return all(begin <= at for begin in begins) and (self.expires_at is None or at <= self.expires_at)
 
 
 def remove_prefix(text: str) -> str:
