@@ -59,12 +59,17 @@ def rewritten(node: Node, number: str, **values: Any) -> pa.Table:
 
 
 def replaced(**values: Any) -> Hand:
-    """Values in the row of R5."""
-    return lambda node: node.lake.replace(TABLE, rewritten(node, "R5", **values))
+    """Values in the row of R5, and a run that the history tells of."""
+
+    def write(node: Node) -> None:
+        node.lake.replace(TABLE, rewritten(node, "R5", **values))
+        node.lake.append(HISTORY, node.engine.to_arrow(node.engine.table(HISTORY)).slice(0, 0), high_water=99)
+
+    return write
 
 
-def appended(number: str, **values: Any) -> Hand:
-    """The same as one more row of the history."""
+def appended(number: str, *, high_water: int = 99, **values: Any) -> Hand:
+    """The same as one more row of the history; ``high_water``: the last run that the table tells of."""
 
     def write(node: Node) -> None:
         rows = rewritten(node, number, **values)
@@ -72,7 +77,7 @@ def appended(number: str, **values: Any) -> Hand:
         history = node.engine.to_arrow(node.engine.table(HISTORY)).schema
         more = {"previous_level": "high", "changed": True, "evidence_known_at": None}
         added = [row | more for row in rows.filter(mine).to_pylist()]
-        node.lake.append(HISTORY, pa.Table.from_pylist(added, schema=history), high_water=99)
+        node.lake.append(HISTORY, pa.Table.from_pylist(added, schema=history), high_water=high_water)
 
     return write
 
@@ -297,6 +302,22 @@ def test_what_two_persons_did_is_not_taken_for_by_hand(new_region: NewNode, monk
     assert level(node, "R5") == "high"
 
 
+def test_a_row_of_a_run_that_never_was_is_passed_over(kept: Kept) -> None:
+    doors = again(kept)
+    node = doors.node
+    appended("R1", high_water=node.lake.high_water(HISTORY), level="low", rule_ids="")(node)
+    assert level(node, "R1") == "medium"
+    left_out = {"en": "1 row was altered and is left out", "zh": "有 1 行被篡改，未列出"}
+    for language, words in left_out.items():
+        assert words in doors.client("R1").get(f"/{language}/pass").text
+    folder = node.settings.folder
+    node.close()
+    told = CommandLine()("levels", "show", "R1", "--node", folder)
+    assert told.code == 0 and "altered and are left out: 1" in told.out
+    told = CommandLine()("levels", "show", "R1", "--node", folder, "--json")
+    assert (told.json["history_altered"], [one["level"] for one in told.json["history"]]) == (1, ["medium"])
+
+
 def test_a_row_among_many_is_found_by_one_query(new_region: NewNode, monkeypatch: pytest.MonkeyPatch) -> None:
     node = new_region()
     names = {number: region.pseudonym(node, number) for number in region.RESIDENTS}
@@ -318,11 +339,12 @@ def test_every_door_says_that_it_was_altered(kept: Kept) -> None:
         ("GET", "/api/health-code/health"),
         ("POST", "/api/health-code/issue"),
         ("POST", "/api/passes"),
-        ("GET", "/api/passes/level-history"),
     ):
         answer = client.request(method, path, headers=header, json={"person": "R1"} if method == "POST" else None)
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:hutong:problem:tampered"), path
         assert "altered" in answer.json()["title"] and "Decide the levels again" in answer.json()["detail"]
+    history = client.get("/api/passes/level-history", headers=header).json()
+    assert ([one["level"] for one in history["steps"]], history["altered"]) == (["medium"], 1)
     browser, said = doors.client("R1"), {"en": "A level in the lake was altered", "zh": "数据湖中的一个等级被篡改"}
     for language, words in said.items():
         for page in ("pass", "appeals"):

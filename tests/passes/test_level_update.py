@@ -174,8 +174,8 @@ def test_a_folder_of_fewer_facts_is_read_and_made_whole_by_the_next_run(region: 
     run = update(region)
     assert (run.full, run.persons) == (True, len(NUMBERS))
     assert {number for number in NUMBERS if state(region)[number] != whole[number]} == {"R2"}
-    assert len(status_history(region, pseudonym(region, "R2"))) == 2
-    assert len(status_history(region, pseudonym(region, "R7"))) == 1
+    assert len(status_history(region, pseudonym(region, "R2")).changes) == 2
+    assert len(status_history(region, pseudonym(region, "R7")).changes) == 1
     positive(region, "R7")
     assert (update(region).full, level(region, "R7")) == (False, "high")
     assert level_actions.follow_evidence(region, by=LI) is None
@@ -213,7 +213,7 @@ def test_cases_change_areas_and_these_their_residents_and_visitors(region: Node,
 
 def test_history_keeps_each_level_and_latency_is_measured(region: Node, clock: Clock) -> None:
     person = pseudonym(region, "R2")
-    (first,) = status_history(region, person)
+    (first,) = status_history(region, person).changes
     assert (first.level, first.previous_level, first.evidence_known_at) == ("low", None, None)
     assert update_latency(region).changes == 0
     known = clock.now
@@ -222,7 +222,7 @@ def test_history_keeps_each_level_and_latency_is_measured(region: Node, clock: C
     update(region)
     clock.advance(hours=1)
     level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)  # nothing new: no row more
-    newest, oldest = status_history(region, person)
+    newest, oldest = status_history(region, person).changes
     assert oldest == first
     assert (newest.level, newest.previous_level, newest.rule_ids) == ("high", "low", ("test-0-7",))
     assert (newest.evidence_known_at, newest.decided_at) == (known, known + timedelta(seconds=40))
@@ -243,7 +243,7 @@ def test_a_full_run_measures_too_and_wins_over_what_was_before(region: Node, clo
     run = level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert (run.full, run.changed, run.persons) == (True, 1, len(NUMBERS))
     assert (level(region, "R2"), level(region, "R7")) == ("high", "high")
-    newest = status_history(region, pseudonym(region, "R7"))[0]
+    newest = status_history(region, pseudonym(region, "R7")).changes[0]
     assert newest.evidence_known_at == newest.decided_at - timedelta(seconds=5)
 
 
@@ -273,7 +273,7 @@ def test_a_new_day_is_a_full_run(region: Node, clock: Clock) -> None:
     assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=tomorrow)
     assert update(region).full
     assert level_queries.person_status(region, pseudonym(region, "R6")).as_of == tomorrow
-    assert len(status_history(region, pseudonym(region, "R6"))) == 1
+    assert len(status_history(region, pseudonym(region, "R6")).changes) == 1
 
 
 def test_a_crash_between_history_and_state_is_right_afterwards(region: Node, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +284,7 @@ def test_a_crash_between_history_and_state_is_right_afterwards(region: Node, mon
             level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
     assert level(region, "R2") == "high"
     level_actions.decide_levels(region, by=LI, rulebook_id="dengue-3", as_of=AS_OF)
-    assert len(status_history(region, pseudonym(region, "R2"))) == 2
+    assert len(status_history(region, pseudonym(region, "R2")).changes) == 2
 
 
 def _break(*_: Any, **__: Any) -> None:
@@ -303,7 +303,7 @@ def test_who_may_not_and_what_was_never_decided(new_node: NewNode) -> None:
         update(node)
     with pytest.raises(Refused):
         level_actions.update_levels(node, by=STEWARD, rulebook_id="dengue-3")
-    assert status_history(node, "nobody") == []
+    assert status_history(node, "nobody").changes == ()
     assert update_latency(node).p95_seconds is None
 
 
@@ -336,7 +336,7 @@ def test_spark_gives_the_same(new_node: NewNode, clock: Clock, monkeypatch: pyte
                 for one in level_queries.person_statuses(node, list(numbers)).statuses.values()
             }
         )
-        histories.append([change.level for change in status_history(node, pseudonym(node, "R2"))])
+        histories.append([change.level for change in status_history(node, pseudonym(node, "R2")).changes])
     assert runs == [(False, 2, 2)] * 2
     assert states[0] == states[1]
     assert set(states[1]) == set(NUMBERS)

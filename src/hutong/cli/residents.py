@@ -81,18 +81,19 @@ def show_level(person: Person, node: NodeOption = None, as_json: JsonOption = Fa
 
     with opened(node) as opened_node:
         found = correction_actions.read_level(opened_node, by=opened_node.operator, person=person)
-        steps = queries.readable_history(opened_node, opened_node.operator, person)
+        history = queries.readable_history(opened_node, opened_node.operator, person)
     reasons = [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in found.reasons]
     show(
         as_json,
         {"level": found.level, "rulebook": found.rulebook.id, "version": found.rulebook.version, "reasons": reasons}
-        | {"history": [asdict(step) for step in steps]},
+        | {"history": [asdict(step) for step in history.changes], "history_altered": history.altered},
         f"{found.level} by {found.rulebook.id} {found.rulebook.version}",
         *(f"  {reason.rule_id}: {reason.texts.get('en', '')}" for reason in found.reasons),
         *(
             f"{step.decided_at:%Y-%m-%d %H:%M}  {step.previous_level or '-'} -> {step.level}  {step.version}"
-            for step in steps
+            for step in history.changes
         ),
+        *([f"Rows of the history that were altered and are left out: {history.altered}"] if history.altered else []),
     )
 
 

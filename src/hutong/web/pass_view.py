@@ -85,13 +85,19 @@ def evidence_days(issued: IssuedPass, rulebook: Rulebook, language: Language) ->
     ]
 
 
-def own_history(node: Node, actor: Actor, language: Language) -> list[SimpleNamespace]:
-    """The newest changes of the level of the resident who looks, at most MOST_STEPS, with the rules in words."""
-    changes = level_queries.readable_history(node, actor, actor.id)[:MOST_STEPS]
+def own_history(node: Node, actor: Actor, language: Language) -> SimpleNamespace:
+    """The newest changes of the level of the resident who looks, at most MOST_STEPS, with the rules in words.
+
+    Returns:
+        ``steps``, and ``altered``: how many rows are left out.
+    """
+    found = level_queries.readable_history(node, actor, actor.id)
+    changes = found.changes[:MOST_STEPS]
     books: dict[tuple[str, str], Rulebook | None] = {}
     for one in changes:
         books.setdefault((one.rulebook, one.version), _rulebook(node, one))
-    return [_step(one, books[one.rulebook, one.version], language) for one in changes]
+    steps = [_step(one, books[one.rulebook, one.version], language) for one in changes]
+    return SimpleNamespace(steps=steps, altered=found.altered)
 
 
 def _rulebook(node: Node, change: LevelChange) -> Rulebook | None:

@@ -225,7 +225,7 @@ def _update(run: _Run, known: pa.Table, basis: _Basis) -> LevelRun:
 
 def _changes(run: _Run, decided: pa.Table, known: pa.Table | None, *, of_some: bool) -> pa.Table:
     """The rows of the history, still without their time and run."""
-    rows = {planned.DECIDED: decided.drop_columns(["failed"])}
+    rows = {planned.DECIDED: decided.drop_columns(["failed"]), planned.LAST: level_queries.last_run(run.node)}
     if known is not None:
         rows[planned.SOME] = known
     return run.node.engine.run(planned.changes(run.there, since=known is not None, of_some=of_some), rows)

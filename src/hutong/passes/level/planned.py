@@ -20,6 +20,9 @@ from .update import EVIDENCE, HISTORY
 SOME = "some_persons"
 """Rows: the persons in question, ``pseudonym`` and for a run also ``evidence_known_at``."""
 
+LAST = "last_run"
+"""One row: ``last_run``, the number of the newest run."""
+
 DECIDED = "decided_levels"
 """Rows: what :func:`levels` gave, without ``failed``."""
 
@@ -79,7 +82,7 @@ def changes(there: Collection[str], *, since: bool, of_some: bool) -> Query:
     def build(tables: Mapping[str, Any]) -> Any:
         some = tables[SOME] if since else None
         stored = [tables[name] for name in _stored(there)]
-        before = updates.newest_rows(stored, some if of_some else None) if stored else None
+        before = updates.newest_rows(stored, tables[LAST], some if of_some else None) if stored else None
         found = updates.differences(tables[DECIDED], before, some, facts_too=of_some)
         return found if of_some else found.order_by("pseudonym")
 
@@ -95,7 +98,7 @@ def newest(there: Collection[str]) -> Query:
     """The newest status of SOME."""
 
     def build(tables: Mapping[str, Any]) -> Any:
-        return updates.newest_rows([tables[name] for name in _stored(there)], tables[SOME])
+        return updates.newest_rows([tables[name] for name in _stored(there)], tables[LAST], tables[SOME])
 
     return Query(("newest",), _stored(there), build)
 

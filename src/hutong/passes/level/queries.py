@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hutong.errors import NotFound, Tampered
 from hutong.insight.risk_area import TABLE as RISK_TABLE
@@ -80,10 +80,18 @@ def person_statuses(node: Node, pseudonyms: Sequence[str]) -> StoredStatuses:
     there = node.lake.tables()
     if TABLE not in there or not pseudonyms:
         return StoredStatuses({}, frozenset())
-    rows = node.engine.run(planned.newest(there), {planned.SOME: _asked(pseudonyms)})
+    asked = {planned.SOME: _asked(pseudonyms), planned.LAST: last_run(node)}
+    rows = node.engine.run(planned.newest(there), asked)
     wrong = _altered(node, rows)
     read = (read_status(row) for row in rows.to_pylist() if row["pseudonym"] not in wrong)
     return StoredStatuses({one.pseudonym: one for one in read}, wrong)
+
+
+def last_run(node: Node) -> pa.Table:
+    """The number of the newest run, as the rows of LAST."""
+    import pyarrow as pa
+
+    return pa.table({"last_run": pa.array([node.lake.high_water(HISTORY)], pa.int64())})
 
 
 def _asked(pseudonyms: Sequence[str]) -> pa.Table:
@@ -146,32 +154,43 @@ class UpdateLatency:
     p95_seconds: float | None
 
 
-def status_history(node: Node, pseudonym: str) -> list[LevelChange]:
-    """A person's levels over time, the newest first, at most MOST_CHANGES. Nothing for somebody unknown.
+@dataclass(frozen=True, slots=True)
+class LevelHistory:
+    """A person's levels over time, the newest first; ``altered``: how many rows are left out, for no run gave them."""
 
-    Raises Tampered when one of them was written by hand.
-    """
+    changes: tuple[LevelChange, ...] = ()
+    altered: int = 0
+
+
+def status_history(node: Node, pseudonym: str) -> LevelHistory:
+    """A person's levels over time, at most MOST_CHANGES. Nothing for somebody unknown."""
+    import pyarrow as pa
+
     if not node.lake.exists(HISTORY):
-        return []
+        return LevelHistory()
+    last = node.lake.high_water(HISTORY)
     found = node.engine.run(planned.history(MOST_CHANGES), {planned.SOME: _asked([pseudonym])})
-    if _altered(node, found):
-        raise altered()
-    return [
-        LevelChange(
-            level=row["level"],
-            previous_level=row["previous_level"],
-            rule_ids=tuple(row["rule_ids"].split()),
-            rulebook=row["rulebook"],
-            version=row["version"],
-            as_of=row["as_of"],
-            evidence_known_at=row["evidence_known_at"],
-            decided_at=row["decided_at"],
-        )
-        for row in found.to_pylist()
-    ]
+    # Each row stands for itself here: its number takes the place of the person's.
+    numbers = pa.array([str(number) for number in range(found.num_rows)], pa.string())
+    wrong = _altered(node, found.set_column(found.schema.get_field_index("pseudonym"), "pseudonym", numbers))
+    rows = [row for number, row in enumerate(found.to_pylist()) if str(number) not in wrong and row["run"] <= last]
+    return LevelHistory(tuple(_change(row) for row in rows), found.num_rows - len(rows))
 
 
-def readable_history(node: Node, by: Actor, person: str) -> list[LevelChange]:
+def _change(row: Mapping[str, Any]) -> LevelChange:
+    return LevelChange(
+        level=row["level"],
+        previous_level=row["previous_level"],
+        rule_ids=tuple(row["rule_ids"].split()),
+        rulebook=row["rulebook"],
+        version=row["version"],
+        as_of=row["as_of"],
+        evidence_known_at=row["evidence_known_at"],
+        decided_at=row["decided_at"],
+    )
+
+
+def readable_history(node: Node, by: Actor, person: str) -> LevelHistory:
     """As :func:`status_history`, for the resident whose it is, or the authority. ``Refused`` for others.
 
     Args:

@@ -72,17 +72,19 @@ def restricted(tables: Evidences, persons: Any) -> Evidences:
     return replace(tables, **own)
 
 
-def newest_rows(parts: list[Any], persons: Any = None) -> ibis.Table:
+def newest_rows(parts: list[Any], last: Any, persons: Any = None) -> ibis.Table:
     """The newest row of each person (or of some), with STATUS_COLUMNS.
 
     Args:
         parts: the tables ``person_status`` and ``person_status_history``, or one of them.
+        last: one row, ``last_run``: a row that says to be of a later run was written by hand, and is passed over.
     """
     import ibis
 
     rows = [whole(part).select(*STATUS_COLUMNS) for part in parts]
     if persons is not None:
         rows = [part.semi_join(persons, "pseudonym") for part in rows]
+    rows = [part.filter(part.run <= last.last_run.max().as_scalar()) for part in rows]
     every = ibis.union(*rows) if len(rows) > 1 else rows[0]
     ranked = every.mutate(_newest=ibis.row_number().over(group_by="pseudonym", order_by=ibis.desc("run")))
     return ranked.filter(ranked["_newest"] == 0).drop("_newest")

@@ -27,6 +27,7 @@ from hutong.passes.recognition.recognition import Answer, Scene
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
+from hutong.web.api.level_models import LevelHistory, LevelStep
 from hutong.web.api.rulebooks import Why, whys
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -111,19 +112,6 @@ class Converted(BaseModel):
     origin: str = Field(description="Issuer, rulebook@version and level of the pass that was shown")
     issued_at: datetime
     expires_at: datetime
-
-
-class LevelStep(BaseModel):
-    """One change of a person's level, or of the rules that gave it."""
-
-    level: str
-    previous_level: str | None = Field(description="null for the first one")
-    rule_ids: list[str]
-    rulebook: str
-    version: str
-    as_of: date
-    evidence_known_at: datetime | None = Field(description="When the evidence that changed it was known; null if none")
-    decided_at: datetime
 
 
 class ShownPass(BaseModel):
@@ -238,10 +226,11 @@ def get_level_history(
     node: CurrentNode,
     actor: CurrentActor,
     person: Annotated[str | None, Query(min_length=1, max_length=64, description="By default whoever asks")] = None,
-) -> list[LevelStep]:
+) -> LevelHistory:
     """What the rules gave a resident over time, the newest first: for the resident, and for the authority."""
-    changes = level_queries.readable_history(node, actor, person or actor.id)
-    return [LevelStep(**{name: getattr(one, name) for name in LevelStep.model_fields}) for one in changes]
+    found = level_queries.readable_history(node, actor, person or actor.id)
+    steps = [LevelStep(**{name: getattr(one, name) for name in LevelStep.model_fields}) for one in found.changes]
+    return LevelHistory(steps=steps, altered=found.altered)
 
 
 @router.post("/api/passes/verify", responses=problems(400, 413, 422))
