@@ -136,7 +136,7 @@ def test_a_delta_holds_only_what_happened_since(region: Node) -> None:
     assert len(whole_one["parts"]) + whole_one["attached"] == len(trust_delta.parts_of(edition)) == 5
     assert len(delta_of(region, edition["number"] + 1)["parts"]) == 4  # an edition that never was
     document = shipped_document(
-        "scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="1.1.0"
+        "scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO, version="1.2.0"
     )
     recognition_actions.publish_acceptance(region, by=LI, second=WANG, document=document)
     changed = delta_of(region, edition["number"])
