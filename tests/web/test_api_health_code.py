@@ -19,7 +19,7 @@ from hutong.storage import inbox
 from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.passes import region
-from tests.web.test_api_openapi import Tried, operations
+from tests.web.test_api_openapi import EXAMPLES, Tried, operations
 from tests.web.world import PASSWORD
 
 OPERATIONS = {
@@ -244,7 +244,8 @@ def test_generated_calls_are_answered_as_described(here: Region, mode: Generatio
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", here.app)
     mine = [one for one in operations(schema) if one.path.startswith(PATHS)]
     assert len(mine) >= FEWEST_GENERATED
-    tried = Tried(schema, mode, {who: {"Authorization": f"Bearer {here.tokens[who]}"} for who in ("li", "R5")})
+    callers = {who: {"Authorization": f"Bearer {here.tokens[who]}"} for who in ("li", "R5")}
+    tried = Tried(schema, mode, EXAMPLES["sqlite"], callers)
     for operation in mine:
         tried.call(operation)
     tried.require(FEWEST_GENERATED - 5)

@@ -82,7 +82,7 @@ def test_a_check_says_what_is_missing(doors: Doors) -> None:
 
 
 def test_crosswalks_and_scenes_are_checked_in_the_same_form(doors: Doors) -> None:
-    rises = {"valid_from": FROM, "valid_to": TO, "version": "1.0.1"}
+    rises = {"valid_from": FROM, "valid_to": TO, "version": "1.1.1"}
     crosswalk = check(doors, shipped_document("crosswalks/dengue-three-levels", **rises), kind="crosswalk").json()
     assert crosswalk["about"] == "dengue-3"
     assert [(line["id"], line["gives"]) for line in crosswalk["rules"]] == [
