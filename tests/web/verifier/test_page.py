@@ -131,7 +131,7 @@ def test_a_certificate_of_another_system_is_unknown_and_named(
         assert "is-unknown" in (answer.get_attribute("class") or "")
         assert answer.locator("dd").nth(1).inner_text() == kind
         told = answer.locator(".why li").inner_text()
-        assert told.startswith(reason) and "hutong pass read" in told
+        assert told.startswith(reason) and "kind-not-recognised" in told
         assert "Muster" not in answer.inner_text()
 
 
