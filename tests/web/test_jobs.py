@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import selectors
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -101,6 +103,126 @@ def test_every_job_can_be_repeated_after_the_last_emergency_and_forgets_no_try_t
     assert node.log.size() == before
 
 
+class Skipping(selectors.DefaultSelector):
+    """Instead of waiting for a timer, it moves the loop's clock there: seconds pass at once, and exactly."""
+
+    def __init__(self, play: Play) -> None:
+        super().__init__()
+        self.play = play
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "Nothing is awaited that could ever come."
+        self.play.now += timeout
+        return super().select(0)
+
+
+class Play:
+    """A job's life in skipped time: when it was begun, and looked for work. Its work may take of that time, too."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.times: list[float] = []
+        self.looks: list[float] = []
+
+        async def directly(_name: str, call: Callable[[], Any], *, grace_seconds: float) -> Any:
+            return call()
+
+        monkeypatch.setattr(jobs, "_in_a_thread", directly)
+
+    def job(
+        self,
+        name: str,
+        period_seconds: float,
+        *,
+        takes: float = 0,
+        fails: Callable[[int], bool] = lambda _: False,
+        look: Callable[[float], Any] | None = None,
+    ) -> Job:
+        def run(_node: Node, _by: Actor) -> None:
+            self.times.append(self.now)
+            self.now += takes
+            if fails(len(self.times)):
+                raise Unavailable("The disk is full.", "Free some space.")
+
+        def looked(_node: Node) -> Any:
+            self.looks.append(self.now)
+            return look(self.now) if look else None
+
+        return Job(name, period_seconds, run, looked if look else None)
+
+    def for_seconds(self, seconds: float, job: Job, node: Node) -> list[float]:
+        """The times between the beginnings of the job, the first from the beginning of all."""
+        begun, self.times[:] = self.now, []
+
+        async def some_time() -> None:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(jobs.keep_doing(job, node), timeout=seconds)
+
+        with closing(asyncio.SelectorEventLoop(Skipping(self))) as loop:
+            loop.time = lambda: self.now  # type: ignore[method-assign]
+            loop.run_until_complete(some_time())
+        return [after - before for before, after in pairwise([begun, *self.times])]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    return Play(monkeypatch)
+
+
+def test_a_failure_is_told_once_and_tried_more_slowly(node: Node, play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        gaps = play.for_seconds(100, play.job("broken", 1, fails=lambda _: True), node)
+    assert gaps == pytest.approx([1, 2, 4, 8, 16, 20, 20, 20])
+    assert [record.message for record in caplog.records] == [
+        "The job broken failed: The disk is full. Free some space."
+    ]
+
+
+def test_a_job_recovers(node: Node, play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        gaps = play.for_seconds(9.5, play.job("shaky", 1, fails=lambda number: number in (2, 5)), node)
+    assert gaps == pytest.approx([1, 1, 2, 1, 1, 2, 1])
+    assert len(caplog.records) == 2
+
+
+def test_a_job_is_done_when_its_look_gives_something_new(node: Node, play: Play) -> None:
+    def look(now: float) -> int | None:
+        return None if now < 5 else 1 if now < 10 else None if now < 15 else 2
+
+    play.for_seconds(20, play.job("awaited", 3600, look=look), node)
+    assert play.times == pytest.approx([5, 15], abs=jobs.LOOK_SECONDS)
+    assert len(play.looks) < 20 / jobs.LOOK_SECONDS + 5
+
+
+def test_a_job_that_is_awaited_is_done_at_its_period_too(node: Node, play: Play) -> None:
+    assert play.for_seconds(16, play.job("awaited", 5, look=lambda _: None), node) == pytest.approx([5, 5, 5])
+
+
+def test_a_job_rests_as_long_as_its_work_took_but_no_longer_than_its_period(node: Node, play: Play) -> None:
+    gaps = play.for_seconds(10, play.job("always", 3600, takes=3, look=lambda now: now), node)
+    assert gaps == pytest.approx([0, 6])
+    gaps = play.for_seconds(9, play.job("long", 1, takes=3, look=lambda now: now), node)
+    assert gaps == pytest.approx([0, 4, 4])
+
+
+def test_what_keeps_coming_is_gathered(node: Node, play: Play) -> None:
+    gaps = play.for_seconds(2.5, play.job("flooded", 3600, look=lambda now: now), node)
+    assert gaps == pytest.approx([0, jobs.GATHER_SECONDS, jobs.GATHER_SECONDS])
+
+
+def test_after_a_failure_new_work_is_tried_a_period_later_and_the_same_more_slowly(
+    node: Node, play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    gaps = play.for_seconds(4, play.job("broken", 1, fails=lambda _: True, look=lambda now: now), node)
+    assert gaps == pytest.approx([0, 1, 1, 1])
+    gaps = play.for_seconds(10, play.job("stuck", 1, fails=lambda _: True, look=lambda _: 7), node)
+    assert gaps == pytest.approx([0, 2, 4], abs=jobs.LOOK_SECONDS)
+    caplog.clear()
+    blind = Job("blind", 1, lambda _node, _by: None, failing_look)
+    assert play.for_seconds(5, blind, node) == []
+    assert "The job blind failed" in caplog.text
+
+
 def run_for(seconds: float, job: Job, node: Any) -> None:
     async def some_time() -> None:
         with pytest.raises(asyncio.TimeoutError):
@@ -116,89 +238,6 @@ def failing(times: list[float], fails: Callable[[int], bool]) -> Callable[[Node,
             raise Unavailable("The disk is full.", "Free some space.")
 
     return run
-
-
-def test_a_failure_is_told_once_and_tried_more_slowly(node: Node, caplog: pytest.LogCaptureFixture) -> None:
-    times: list[float] = []
-    with caplog.at_level(logging.WARNING):
-        run_for(1.0, Job("broken", 0.02, failing(times, lambda _: True)), node)
-    # 0.02 s, then twice as long each time, but at most twenty periods: 0.4 s.
-    assert 4 <= len(times) <= 7
-    gaps = [after - before for before, after in pairwise(times)]
-    assert gaps[1] > gaps[0]
-    assert [record.message for record in caplog.records] == [
-        "The job broken failed: The disk is full. Free some space."
-    ]
-
-
-def test_a_job_recovers(node: Node, caplog: pytest.LogCaptureFixture) -> None:
-    times: list[float] = []
-    with caplog.at_level(logging.WARNING):
-        run_for(1.0, Job("shaky", 0.02, failing(times, lambda number: number in (2, 8))), node)
-    assert len(times) > 10
-    assert len(caplog.records) == 2
-
-
-def test_a_job_is_done_when_its_look_gives_something_new(node: Node) -> None:
-    looks: list[float] = []
-    times: list[float] = []
-    begun = time.monotonic()
-
-    def look(_node: Node) -> int | None:
-        looks.append(time.monotonic())
-        now = looks[-1] - begun
-        return None if now < 0.5 else 1 if now < 1.0 else None if now < 1.5 else 2
-
-    run_for(2.2, Job("awaited", 3600, failing(times, lambda _: False), look), node)
-    assert [round(at - begun - 0.1, 1) for at in times] == pytest.approx([0.5, 1.5], abs=0.3)
-    assert len(looks) < 2.2 / jobs.LOOK_SECONDS + 5
-
-
-def test_a_job_that_is_awaited_is_done_at_its_period_too_and_rests_after_work(node: Node) -> None:
-    times: list[float] = []
-    run_for(0.5, Job("awaited", 0.1, failing(times, lambda _: False), lambda _: None), node)
-    assert len(times) >= 2
-    work: list[float] = []
-
-    def long(_node: Node, _by: Actor) -> None:
-        work.append(time.monotonic())
-        time.sleep(0.3)
-
-    run_for(1.6, Job("always", 3600, long, lambda _: len(work) + time.monotonic()), node)
-    assert all(after - before >= 0.6 for before, after in pairwise(work))
-
-
-def test_a_job_rests_no_longer_than_its_period(node: Node) -> None:
-    work: list[float] = []
-
-    def long(_node: Node, _by: Actor) -> None:
-        work.append(time.monotonic())
-        time.sleep(0.6)
-
-    run_for(1.6, Job("long", 0.1, long, lambda _: time.monotonic()), node)
-    gaps = [after - before for before, after in pairwise(work)]
-    assert gaps and all(0.7 <= gap < 1.2 for gap in gaps)
-
-
-def test_what_keeps_coming_is_gathered(node: Node) -> None:
-    times: list[float] = []
-    run_for(2.6, Job("flooded", 3600, failing(times, lambda _: False), lambda _: time.monotonic()), node)
-    assert 2 <= len(times) <= 3
-    assert all(after - before >= jobs.GATHER_SECONDS for before, after in pairwise(times))
-
-
-def test_after_a_failure_new_work_is_tried_a_period_later_and_the_same_more_slowly(
-    node: Node, caplog: pytest.LogCaptureFixture
-) -> None:
-    times: list[float] = []
-    run_for(1.0, Job("broken", 0.3, failing(times, lambda _: True), lambda _: time.monotonic()), node)
-    assert 2 <= len(times) <= 4
-    assert all(after - before >= 0.3 for before, after in pairwise(times))
-    times.clear()
-    run_for(1.0, Job("stuck", 0.3, failing(times, lambda _: True), lambda _: 7), node)
-    assert len(times) <= 2
-    run_for(0.5, Job("blind", 0.02, failing([], lambda _: False), failing_look), node)
-    assert "The job blind failed" in caplog.text
 
 
 def test_a_job_that_would_end_the_server_is_a_failure(node: Node, caplog: pytest.LogCaptureFixture) -> None:

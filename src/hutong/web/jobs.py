@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -181,11 +180,11 @@ async def keep_doing(job: Job, node: Node) -> None:
     """Do a job now and then, for ever. A failure is logged when it first occurs, and tried again more slowly."""
     failed = ""
     pause, rest, seen = job.period_seconds, 0.0, None
-    by = actor(job, node)
+    by, now = actor(job, node), asyncio.get_running_loop().time
     while True:
         try:
             await _until_work(job, node, seen, rest_seconds=rest, pause_seconds=pause)
-            started = time.monotonic()
+            started = now()
             seen = await _look(job, node)
             await _in_a_thread(f"job-{job.name}", lambda: job.run(node, by), grace_seconds=GRACE_SECONDS)
         except Exception as error:
@@ -195,7 +194,7 @@ async def keep_doing(job: Job, node: Node) -> None:
             pause = min(pause * 2, job.period_seconds * LONGEST_PAUSE_FACTOR)
             rest = job.period_seconds  # then new work is a reason to try before the pause is over
         else:
-            took = time.monotonic() - started
+            took = now() - started
             failed, pause = "", job.period_seconds
             rest = min(max(took, GATHER_SECONDS - took), job.period_seconds)
 
@@ -205,9 +204,10 @@ async def _until_work(job: Job, node: Node, seen: Hashable, *, rest_seconds: flo
     if job.look is None:
         await asyncio.sleep(pause_seconds)
         return
-    until = time.monotonic() + pause_seconds
+    now = asyncio.get_running_loop().time
+    until = now() + pause_seconds
     await asyncio.sleep(rest_seconds)
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - now()) > 0:
         if await _look(job, node) not in (None, seen):
             return
         await asyncio.sleep(min(LOOK_SECONDS, left))
