@@ -1,7 +1,13 @@
-"""Whatever the description of the API allows, and whatever it does not, gets a documented answer: from anyone."""
+"""Whatever the description of the API allows, and whatever it does not, gets a documented answer: from anyone.
+
+What it does not allow is refused, and so are a method that it does not have, and a token that nobody gave. Not checked
+here: that what it allows is accepted, since most calls name something that there is or need a role (the tests of each
+stage make them).
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
@@ -19,6 +25,7 @@ from schemathesis.python import asgi
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -36,6 +43,7 @@ CHECKS = [
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
+    negative_data_rejection,
 ]
 EXAMPLES = {"sqlite": 10, "postgresql": 3}
 """Calls of each operation; what differs between the databases are few kinds of values, and calls take long."""
@@ -71,6 +79,38 @@ def test_every_operation_answers_as_described(
     for operation in operations(described):
         tried.call(operation)
     tried.require(FEWEST_OPERATIONS - 15)
+
+
+def test_a_method_that_no_operation_has_is_refused(described: BaseSchema) -> None:
+    document = described.app.openapi()
+    methods = {method for path in document["paths"].values() for method in path}
+    missing = {"put", "post", "patch", "delete"} - methods
+    assert missing == {"patch", "delete"}
+    with asgi.get_client(described.app) as client:
+        for path in document["paths"]:
+            address = re.sub(r"\{[^}]+\}", "1", path)
+            for method in missing:
+                answer = client.request(method, address)
+                assert (answer.status_code, bool(answer.headers.get("allow"))) == (405, True), (method, path)
+
+
+def test_a_token_that_nobody_gave_is_refused_wherever_the_description_names_one(described: BaseSchema) -> None:
+    document = described.app.openapi()
+    unknown = _bearer("nobody-gave-this")
+    named = optional = 0
+    with asgi.get_client(described.app) as client:
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                ways = operation.get("security", [])
+                assert bool(ways) <= ("401" in operation["responses"]), (method, path)
+                address = re.sub(r"\{[^}]+\}", "1", path)
+                if ways:
+                    named += 1
+                    assert client.request(method, address, headers=unknown).status_code == 401, (method, path)
+                if ways and {} not in ways:
+                    assert client.request(method, address).status_code == 401, (method, path)
+                optional += {} in ways
+    assert (named, optional) == (68, 64)
 
 
 class Tried:

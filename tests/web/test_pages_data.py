@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -16,14 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from hutong.governance.account import Session
 from hutong.node import Node
 from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import ACCESS_RIGHTS
 from hutong.sharing import catalogue
-from hutong.trust.authorisation import PUBLIC, Resource
+from hutong.trust.authorisation import PUBLIC, Actor, Resource
 from hutong.trust.log.note import parse_verifier_key
 from hutong.web import released_figures
 from hutong.web.app import create_app
+from hutong.web.doors import get_session
 from tests.conftest import NewNode
 from tests.web.test_look import CSS_BUDGET_BYTES, DASHBOARD_BUDGET_BYTES, FORM_BUDGET_BYTES
 from tests.web.world import World
@@ -289,6 +292,26 @@ def test_no_figure_tells_the_counts_that_are_not_open(
         lambda node, name: replace(known(node, name), grade=grade, access_rights=ACCESS_RIGHTS[grade]),
     )
     assert [client.get(path).status_code for path in pages] == [404] * len(pages)
+
+
+def test_registered_data_are_for_who_is_signed_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for of in (queries, catalogue):
+
+        def registered(node: Node, name: str, known: Any = of.dataset) -> Any:
+            return replace(known(node, name), grade=1, access_rights=ACCESS_RIGHTS[1])
+
+        monkeypatch.setattr(of, "dataset", registered)
+    app, file = create_app(world.node), f"/data/{WEEKLY}/v1/{WEEKLY}-v1.csv"
+    browser = TestClient(app, base_url="http://node.test")
+    refused = browser.get(file)
+    assert (refused.status_code, refused.json()["policies"]) == (403, ["sign-in-needed"])
+    page = browser.get(f"/en/datasets/{WEEKLY}").text
+    assert f'href="{file}"' not in page and f"/en/sign-in?next=/en/datasets/{WEEKLY}" in page
+    partner = Actor(id="pat", kind="account", roles=frozenset({"partner"}), represents="pe")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    app.dependency_overrides[get_session] = lambda: Session("secret", "csrf", partner, "Pat", later)
+    assert browser.get(file).headers["cache-control"] == "private, no-store"
+    assert f'href="{file}"' in browser.get(f"/en/datasets/{WEEKLY}").text
 
 
 def test_choices_lead_on_and_back(client: TestClient) -> None:

@@ -54,7 +54,10 @@ def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
     show(
         as_json,
         {"revocations": [asdict(one) for one in found], "acts": [asdict(act) for act in acts], "bundle": bundle},
-        *(f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id}  {one.rule}  {one.by} + {one.second}" for one in found),
+        *(
+            f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id or 'no longer known'}  {one.rule}  {one.by} + {one.second}"
+            for one in found
+        ),
         *(f"{act.at:%Y-%m-%d %H:%M}  key {act.key} {act.kind} by {act.by}" for act in acts),
         f"Trust bundle: {load.lists:,} of at most {load.most_lists:,} status lists, {load.size_bytes:,} of at most "
         f"{load.most_bytes:,} bytes."

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -91,7 +92,17 @@ def get_session(request: Request, node: CurrentNode) -> Session | None:
 CurrentSession = Annotated[Session | None, Depends(get_session)]
 
 
-def get_actor(request: Request, node: CurrentNode) -> Actor:
+# They describe the API, and read nothing: what comes in the header is understood, or refused, below.
+BEARER = HTTPBearer(
+    scheme_name="bearer",
+    description="The token of an account of this node, or what another party signed (a JWT). Without it the public "
+    "asks: where policies permit something only to somebody known, they then refuse it (403).",
+    auto_error=False,
+)
+ACCOUNT = HTTPBearer(scheme_name="account", description="The token of an account of this node.", auto_error=False)
+
+
+def get_actor(request: Request, node: CurrentNode, _described: Annotated[object, Security(BEARER)] = None) -> Actor:
     """Who calls the API: an account by its token, another party by its assertion, or the public.
 
     A browser's cookie does not count here, so no other site can make a browser call the API in someone's name.
@@ -131,6 +142,9 @@ def install(app: FastAPI) -> None:
                 # Before a route sees a body it may be no JSON at all, or too large.
                 for status, told in problems(400, 413).items():
                     operation["responses"].setdefault(str(status), told)
+            if security := operation.get("security"):
+                account: dict[str, list[str]] = {"account": []}
+                operation["security"] = [account] if account in security else [*security, {}]
         return described
 
     # No route has the model as its own answer, so the framework would leave it out.

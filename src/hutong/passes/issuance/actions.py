@@ -243,10 +243,10 @@ def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: 
     if not 1 <= len(reason.strip()) <= MAX_REASON:
         raise BadInput(f"A reason of 1 to {MAX_REASON} characters is needed.", "Say why; the holder will read it.")
     with node.change(by) as change:
-        revoke_in(change, second=second, pass_id=pass_id, rule_id=rule_id, reason=reason.strip())
+        revoke_in(node, change, second=second, pass_id=pass_id, rule_id=rule_id, reason=reason.strip())
 
 
-def revoke_in(change: Change, *, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:
+def revoke_in(node: Node, change: Change, *, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:
     """Revoke one pass in the caller's transaction; the status list says so at once.
 
     Raises Conflict when it was revoked before.
@@ -259,6 +259,7 @@ def revoke_in(change: Change, *, second: Actor, pass_id: str, rule_id: str, reas
     )
     if not revoked.rowcount:
         raise Conflict("The pass was revoked before.", "Nothing more needs to be done.")
-    index = change.execute(sa.select(table.c.status_index).where(table.c.id == pass_id)).scalar_one()
-    own_lists.note_change(change, [index >> LIST_BITS])
-    change.event("pass.revoked", pass_id=pass_id, rule=rule_id, second=second.id)
+    row = change.execute(sa.select(table).where(table.c.id == pass_id)).mappings().one()
+    own_lists.note_change(change, [row["status_index"] >> LIST_BITS])
+    # Whoever was shown the pass could else read in the public log by which rule it ended.
+    change.event("pass.revoked", mark=told_passes.mark(node, row), rule=rule_id, second=second.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.storage import schema
 
+from . import told_passes
+
 MOST = 100
 MOST_INDEX_DIGITS = 13
 """An index is shorter than a pass's number, which has sixteen hexadecimal digits."""
@@ -18,7 +21,10 @@ MOST_INDEX_DIGITS = 13
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """One revocation as the log tells it. ``entry``: its place in the log."""
+    """One revocation as the log tells it. ``entry``: its place in the log.
+
+    ``pass_id`` comes from the records, and is empty when these know the pass no more: the log holds its mark only.
+    """
 
     pass_id: str
     rule: str
@@ -50,17 +56,27 @@ class PassCounts:
 
 def revocations(node: Node) -> list[Revocation]:
     """The newest revocations of single passes, at most 100, the newest first."""
+    entries = node.log.entries(kind="pass.revoked", limit=MOST)
+    ids = _ids_of_revoked(node, [datetime.fromisoformat(entry.event["at"]) for entry in entries])
     return [
         Revocation(
-            pass_id=str(event["pass_id"]),
+            pass_id=ids.get(str(event.get("mark")), ""),
             rule=str(event["rule"]),
             by=str(event["by"]),
             second=str(event["second"]),
             at=datetime.fromisoformat(event["at"]),
             entry=index,
         )
-        for index, event in ((entry.index, entry.event) for entry in node.log.entries(kind="pass.revoked", limit=MOST))
+        for index, event in ((entry.index, entry.event) for entry in entries)
     ]
+
+
+def _ids_of_revoked(node: Node, times: Sequence[datetime]) -> dict[str, str]:
+    """Ids by mark of the passes that were revoked at these instants, which are those of their entries."""
+    table = schema.issued_pass
+    with node.records.reading() as connection:
+        rows = connection.execute(sa.select(table).where(table.c.revoked_at.in_(times))).mappings()
+        return {told_passes.mark(node, row): row["id"] for row in rows}
 
 
 def named_pass(node: Node, which: str) -> str:

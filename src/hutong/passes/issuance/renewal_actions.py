@@ -48,7 +48,8 @@ def renew_pass(
     with node.change(by) as change:
         issued = pass_actions.issue_in(node, change, ready)
         if second is not None:
-            pass_actions.revoke_in(change, second=second, pass_id=pass_id, rule_id=RENEWED, reason="It was renewed.")
+            because = "It was renewed."
+            pass_actions.revoke_in(node, change, second=second, pass_id=pass_id, rule_id=RENEWED, reason=because)
     return issued
 
 

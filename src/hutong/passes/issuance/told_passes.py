@@ -26,7 +26,7 @@ _ID_BYTES, _MARK_BYTES = 8, 16
 _table = schema.pass_batch
 
 
-def mark(node: Node, row: Mapping[str, Any]) -> str:
+def mark(node: Node, row: Mapping[str, Any] | sa.RowMapping) -> str:
     """The mark of a row of ``issued_pass``: 32 hexadecimal characters."""
     return mark_of(node, row["pseudonym"], f"{row['id']} {row['level']} {row['rulebook']}")
 

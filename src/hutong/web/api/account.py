@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Security
 from pydantic import BaseModel, Field
 
 from hutong.errors import NotSignedIn
 from hutong.governance import actions, queries
 from hutong.governance.account import Token
 from hutong.trust.authorisation import Actor
-from hutong.web.doors import CurrentActor, CurrentNode, problems
+from hutong.web.doors import ACCOUNT, CurrentActor, CurrentNode, problems
 
 router = APIRouter(prefix="/api/account", tags=["account"])
 
@@ -20,7 +20,7 @@ TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The token's
 READ = problems(401, 422)
 
 
-def get_account(actor: CurrentActor) -> Actor:
+def get_account(actor: CurrentActor, _described: Annotated[object, Security(ACCOUNT)]) -> Actor:
     """The account that calls. ``NotSignedIn`` for the public and for another node: neither has an account here."""
     if actor.kind != "account":
         raise NotSignedIn("Only an account of this node has tokens.", "Send the token of an account.")

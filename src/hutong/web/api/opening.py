@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,8 +19,8 @@ from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.preview import Wanted
 from hutong.opening.release import FORMATS, as_format, file_name
 from hutong.opening.selection import selected
-from hutong.trust.authorisation import Actor, Resource
-from hutong.web.doors import CurrentActor, CurrentNode, problems
+from hutong.trust.authorisation import PUBLIC, Actor, Resource
+from hutong.web.doors import CurrentActor, CurrentNode, CurrentSession, problems
 
 router = APIRouter(tags=["opening"])
 
@@ -189,13 +189,21 @@ FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
+def get_reader(actor: CurrentActor, session: CurrentSession) -> Actor:
+    """Who follows a link to a file: by its token, or signed in at the portal, from whose pages the links come.
+
+    Here the cookie counts, too: reading changes nothing, and no other site can read what its link fetches.
+    """
+    return session.actor if session and actor == PUBLIC else actor
+
+
 @router.get("/data/{dataset}/v{version}/{file}", response_class=Response, responses=FILE_ANSWERS)
 @router.head("/data/{dataset}/v{version}/{file}", response_class=Response, include_in_schema=False)
 def download(
     *,
     request: Request,
     node: CurrentNode,
-    actor: CurrentActor,
+    reader: Annotated[Actor, Depends(get_reader)],
     dataset: Annotated[str, ID],
     version: Annotated[int, Path(ge=1, le=MOST_VERSION)],
     file: Annotated[str, Path(max_length=120, description="Name of the file, such as cases-v1.csv")],
@@ -207,7 +215,7 @@ def download(
 
     With an area or days it holds only the rows of these (at most 200,000), in the same form.
     """
-    release = _allowed_release(node, actor, dataset, version)
+    release = _allowed_release(node, reader, dataset, version)
     format_ = next((name for name in FORMATS if file == file_name(dataset, version, name)), None)
     if format_ is None:
         raise NotFound("There is no such file of this release.", "See its files on its page.")

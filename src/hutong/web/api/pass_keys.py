@@ -48,7 +48,7 @@ class PassKeys(BaseModel):
 class Revocation(BaseModel):
     """A pass that was revoked: by which rule, and by whose order."""
 
-    pass_id: str
+    pass_id: str = Field(description="Empty when the node knows the pass no more")
     rule: str
     by: str
     second: str

@@ -104,6 +104,7 @@ def _own(
     return {
         **(counts_context(node, found, release, chosen, language, is_current=is_current) if is_counts else {}),
         "preview": _preview(node, release, chosen, may_read=may_read, language=language),
+        "sign_in_first": found.grade == 1 and not may_read,
         "dictionary": dataset_view.dictionary(node, columns, language),
         "examples": dataset_view.examples(node, release, chosen.pairs(), is_open=found.grade == 0)
         if may_read or found.grade == 0
