@@ -102,7 +102,7 @@ def datasets(draw):
         keywords=Keywords(tuple(draw(st.lists(WORDS, max_size=5))), tuple(draw(st.lists(WORDS, max_size=5)))),
         themes=tuple(draw(st.lists(URIS, max_size=4))),
         temporal=draw(st.sampled_from([None, Period(start, end), Period(start, None), Period(None, None)])),
-        provenance=draw(st.one_of(st.just(""), WORDS)),
+        provenance=draw(st.one_of(st.none(), TEXTS)),
         releases=releases,
     )
 

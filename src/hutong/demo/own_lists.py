@@ -125,7 +125,9 @@ def as_own(packaged: LineList, *, region: str, file: Path, mappings: Mapping[str
             title=Text(en=f"{title.en}: {kinds[one.kind].en}", zh=f"{title.zh}：{kinds[one.kind].zh}"),
             description=Text(en=f"Made from the user's own file {file.name}.", zh="由用户自有文件生成。"),
             licence=LICENCE,
-            provenance=f"The user's own file {file.name}, acquired by mapping.",
+            provenance=Text(
+                en=f"The user's own file {file.name}, acquired by mapping.", zh="用户自有文件，按映射采集。"
+            ),
             contact=replace(one.contact, email=f"data@{region}.example"),
             quasi_identifiers={
                 name: replace(quasi, no_coarser_than="") for name, quasi in one.quasi_identifiers.items()

@@ -59,7 +59,7 @@ class Publication:
     themes: tuple[str, ...]
     licence: str
     frequency: str
-    provenance: str
+    provenance: Text
     contact: Contact
     indicator: str = ""
     threshold: int = 5
@@ -102,6 +102,8 @@ def parse_publication(text: str) -> Publication:
 
 
 def _publication(given: dict[str, Any]) -> Publication:
+    if isinstance(given.get("provenance"), str):
+        given = {**given, "provenance": {"en": given["provenance"]}}  # as it was written before it had two languages
     try:
         return msgspec.convert(given, Publication)
     except msgspec.ValidationError as error:

@@ -81,7 +81,7 @@ def facts(node: Node, dataset: Dataset, language: Language) -> list[tuple[str, A
             "first": words.date(period.start),
             "last": words.date(period.end),
         }
-    publisher = dataset.publisher
+    publisher, source = dataset.publisher, dataset.provenance
     found: list[tuple[str, Any]] = [
         (words.gettext("Publisher"), page_words.Term(publisher.name.in_language(language.code), publisher.url)),
         (words.gettext("Period"), span),
@@ -90,7 +90,7 @@ def facts(node: Node, dataset: Dataset, language: Language) -> list[tuple[str, A
         (words.gettext("Licence"), page_words.licence(dataset.licence)),
         (words.gettext("Legal basis"), _legal_basis(node, dataset, language)),
         (words.gettext("Purpose of collection"), words.gettext(dataset.purpose) if dataset.purpose else ""),
-        (words.gettext("Where it comes from"), dataset.provenance),
+        (words.gettext("Where it comes from"), source.in_language(language.code) if source else ""),
         (words.gettext("Themes"), ", ".join(page_words.theme(uri, words) for uri in dataset.themes)),
         (words.gettext("Standard"), ", ".join(dataset.conforms_to)),
     ]

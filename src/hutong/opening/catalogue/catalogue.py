@@ -270,7 +270,7 @@ class Dataset:
     licence: str = ""
     frequency: str = ""
     conforms_to: tuple[str, ...] = ()
-    provenance: str = ""
+    provenance: Text | None = None
     contact: Contact | None = None
     access_rights: str = ""
     legal_basis: LegalBasis | None = None

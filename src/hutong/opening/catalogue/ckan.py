@@ -119,7 +119,7 @@ def _extras(dataset: Dataset, uri: str) -> dict[str, str]:
         "theme": " ".join(dataset.themes),
         "conforms_to": " ".join(dataset.conforms_to),
         "frequency": dataset.frequency,
-        "provenance": dataset.provenance,
+        "provenance": dataset.provenance.in_language("en") if dataset.provenance else "",
         "purpose": dataset.purpose,
         "legal_basis": dataset.legal_basis.title if dataset.legal_basis else "",
         "contact_name": dataset.contact.name if dataset.contact else "",

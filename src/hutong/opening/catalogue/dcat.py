@@ -172,7 +172,7 @@ def _governance(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, n
         graph.concept(me, "healthdcatap:healthCategory", category)
     if dataset.provenance:
         graph.named(me, "dct:provenance", part(me, "provenance"), "dct:ProvenanceStatement")
-        graph.words(part(me, "provenance"), "rdfs:label", dataset.provenance)
+        graph.text(part(me, "provenance"), "rdfs:label", dataset.provenance)
     if dataset.contact:
         graph.link(me, "dcat:contactPoint", part(me, "contact"))
         _contact(graph, part(me, "contact"), dataset.contact)

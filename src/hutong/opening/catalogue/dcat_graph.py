@@ -107,13 +107,16 @@ def _json_node(me: str, about: dict[str, dict[str, list[Value]]], written: set[s
         if values and kind == "@language":
             node[term] = dict(_by_language(values))
         elif values:
-            node[term] = _one_or_all([_json_value(value.value, kind, about, written) for value in values])
+            node[term] = _one_or_all([_json_value(value, kind, about, written) for value in values])
     return node
 
 
 def _json_value(
-    value: str, kind: str, about: dict[str, dict[str, list[Value]]], written: set[str]
+    target: Value, kind: str, about: dict[str, dict[str, list[Value]]], written: set[str]
 ) -> str | dict[str, object]:
+    value = target.value
+    if isinstance(target, ox.Literal) and target.language:  # where a term holds words without a language, too
+        return {"@value": value, "@language": target.language}
     embed = kind == "@id" and value in about and value not in written
     return _json_node(value, about, written) if embed else value
 

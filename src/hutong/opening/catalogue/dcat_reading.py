@@ -108,7 +108,7 @@ def _dataset(source: Source, me: Node, asked: _Home | None) -> Dataset:
         licence=_licence(source, me),
         frequency=next(iter(_uris(source, me, "dct:accrualPeriodicity")), ""),
         conforms_to=_uris(source, me, "dct:conformsTo"),
-        provenance=_label(source, me, "dct:provenance"),
+        provenance=_label_in_languages(source, me, "dct:provenance"),
         contact=_contact(source, me),
         access_rights=access_rights,
         legal_basis=_legal_basis(source, me, uri),
@@ -202,6 +202,15 @@ def _label(source: Source, me: Node, name: str) -> str:
         if words := source.words(node, "rdfs:label", "dct:description"):
             return words
     return source.words(me, name)
+
+
+def _label_in_languages(source: Source, me: Node, name: str) -> Text | None:
+    """As :func:`_label`, in the languages that it is given in."""
+    for node in source.nodes(me, name):
+        if text := source.text(node, "rdfs:label", "dct:description"):
+            return text
+    words = source.words(me, name)
+    return Text(words) if words else None
 
 
 def _contact(source: Source, me: Node) -> Contact | None:

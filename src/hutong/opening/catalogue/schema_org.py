@@ -42,7 +42,7 @@ def dataset_page(dataset: Dataset, catalogue: Catalogue, language: str) -> dict[
         "spatialCoverage": _place(territory.name.in_language(language), territory.code, territory.uri)
         if territory
         else "",
-        "measurementTechnique": dataset.provenance,
+        "measurementTechnique": dataset.provenance.in_language(language) if dataset.provenance else "",
         "usageInfo": dataset.purpose,
         "variableMeasured": _variables(current.distributions[0], language) if current and current.distributions else "",
         "includedInDataCatalog": {

@@ -204,7 +204,7 @@ def _document(dataset: Dataset) -> tantivy.Document:
         dataset.publisher.name.en,
         dataset.publisher.name.zh,
         *((dataset.territory.name.en, dataset.territory.name.zh) if dataset.territory else ()),
-        dataset.provenance,
+        *((dataset.provenance.en, dataset.provenance.zh) if dataset.provenance else ()),
         dataset.purpose,
         *(f"{column.name} {column.title.en} {column.title.zh}" for column in columns),
     ):

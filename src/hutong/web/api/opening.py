@@ -68,7 +68,7 @@ class DatasetModel(BaseModel):
     grade: int = Field(ge=0, le=4)
     licence: str
     frequency: str
-    provenance: str
+    provenance: dict[str, str]
     landing_url: str
     releases: list[ReleaseModel] = Field(description="The oldest first")
 
@@ -257,7 +257,7 @@ def _dataset(dataset: Dataset) -> DatasetModel:
         grade=dataset.grade,
         licence=dataset.licence,
         frequency=dataset.frequency,
-        provenance=dataset.provenance,
+        provenance={"en": dataset.provenance.en, "zh": dataset.provenance.zh} if dataset.provenance else {},
         landing_url=dataset.landing_url,
         releases=[_release(release) for release in dataset.releases],
     )

@@ -115,7 +115,7 @@ def _released(
         "finding": drawn.title,
         "shown": drawn.description,
         "definition": [words.gettext(sentence) for sentence in definition],
-        "source": found.provenance,
+        "source": found.provenance.in_language(language.code) if found.provenance else "",
         "lag": _lag(node, release, words),
         "protection": protection(release, proof, words),
         "release": release,

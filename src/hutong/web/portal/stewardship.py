@@ -69,6 +69,7 @@ def overview(
         reasons=_worst_reasons(node, receipts, words),
         outside=[(element, values) for element, values in outside(receipts) if values],
         boundaries=queries.boundaries(node),
+        emergencies={one.id: text_in(one.title, language) for one in governance.emergencies(node)},
         today=node.clock().date(),
         may_acquire=_may(node, actor, "acquire"),
         may_publish=_may(node, actor, "publish"),
