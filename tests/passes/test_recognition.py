@@ -14,7 +14,7 @@ from hutong.errors import BadInput
 from hutong.passes.certlogic.validate import data_accesses
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance.pass_facts import all_meanings
-from hutong.passes.recognition.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk
+from hutong.passes.recognition.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk, read_crosswalk
 from hutong.passes.recognition.recognition import (
     AcceptanceRules,
     Answer,
@@ -22,6 +22,7 @@ from hutong.passes.recognition.recognition import (
     Verdict,
     judge,
     parse_acceptance,
+    read_acceptance,
     recognition_matrix,
 )
 from hutong.passes.rulebook.rulebook import UNKNOWN, parse_rulebook
@@ -349,3 +350,48 @@ def test_acceptance_rules_that_could_not_answer_are_refused(condition: Any, says
 def test_acceptance_rules_that_are_not_whole_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         parse_acceptance(shipped_document(f"scenes/{NAMES[0]}") | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"condition": {"fuzzy-match": [{"var": "pass.level"}, "low"]}},
+        {"condition": {"<": [{"var": "pass.humidity"}, 3]}},
+        {"condition": None},
+        {"unless": {"===": [1, 1]}},
+    ],
+)
+def test_a_rule_of_a_newer_edition_makes_its_scene_unknown_and_no_other(change: dict[str, Any]) -> None:
+    document = copy.deepcopy(shipped_document(f"scenes/{NAMES[0]}")) | {"note": "of a newer edition"}
+    document["scenes"]["cinema"] = document["scenes"]["school"]
+    document["scenes"]["border"][0] |= change
+    with pytest.raises(BadInput):
+        parse_acceptance(document)
+    rules, known = read_acceptance(document), SCENES[NAMES[0]]
+    found = {scene: judge(shown(), THREE, rules, scene, AT) for scene in Scene}
+    assert (found[Scene.BORDER].answer, ids(found[Scene.BORDER])[0]) == (Answer.UNKNOWN, "rule-not-understood")
+    others = set(Scene) - {Scene.BORDER}
+    assert {scene: found[scene] for scene in others} == {s: judge(shown(), THREE, known, s, AT) for s in others}
+    # What is broken for certain refuses, whatever another rule of the scene says.
+    assert judge(shown("high"), THREE, rules, Scene.BORDER, AT).answer is not Answer.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": 3}, {"version": "two"}, {"valid_to": None}, {"scenes": []}, {"scenes": {"border": [3]}}]
+)
+def test_what_is_no_rules_at_all_is_refused_by_a_reader_too(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        read_acceptance(shipped_document(f"scenes/{NAMES[0]}") | change)
+
+
+def test_a_crosswalk_of_a_newer_edition_leaves_a_level_unknown_and_nothing_else() -> None:
+    plain = read_crosswalk(crosswalk_document("hubei"))
+    assert plain == parse_crosswalk(crosswalk_document("hubei"))
+    for change in ({"scale": "mild"}, {"reasons": ["weather"]}, {"scale": ["low"]}):
+        document = _with_level(colour="green", **change) | {"note": "of a newer edition"}
+        found = read_crosswalk(document)
+        assert plain and found
+        assert (found.levels[0].scale, found.levels[1:]) == (UNKNOWN, plain.levels[1:])
+        assert found.hash != plain.hash
+    for change in ({"major": "1"}, {"levels": "low"}, {"levels": [3]}, {"from_scale": {"low": "10"}}):
+        assert read_crosswalk(crosswalk_document("hubei") | change) is None

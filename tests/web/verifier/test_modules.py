@@ -31,6 +31,7 @@ from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import envelope
 from hutong.passes.trust_bundle import queries as bundle_queries
+from hutong.passes.trust_bundle.trust_bundle import CROSSWALK_KIND
 from hutong.trust.signing import sign_document
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
@@ -698,16 +699,34 @@ def test_a_level_under_review_is_worth_what_a_rule_says_of_it_and_else_unknown(m
     assert [found["answer"] for found in got] == ["accepted", "unknown", "unknown"]
 
 
-def test_a_rule_of_a_newer_edition_makes_its_scene_unknown_and_nothing_else(module_page: Page, site: Site) -> None:
-    rules = shipped_document("scenes/dengue-three-levels", **world.period(site.now))
+def test_what_a_newer_edition_wrote_makes_unknown_what_it_concerns_and_nothing_else(
+    module_page: Page, site: Site
+) -> None:
+    rules = shipped_document("scenes/dengue-three-levels", **world.period(site.now)) | {"note": "newer"}
     rules["scenes"]["border"][0]["condition"] = {"fuzzy-match": [{"var": "pass.level"}, "low"]}
-    signed = site.bundle(acceptance=rules)
-    good = site.regions["tw"].issue(site.now)
-    got = verified(module_page, site, [case(good, site, scene) for scene in ("border", "school")], signed)
+    rules["scenes"]["transport"][0]["unless"] = True
+    rules["scenes"]["cinema"] = [{"id": "cinema", "condition": {"fuzzy-match": []}, "text": {}}]
+    walk = shipped_document(f"crosswalks/{world.SHIPPED['tw']}", **world.period(site.now)) | {"note": "newer"}
+    walk["levels"][1] |= {"scale": "mild", "colour": "yellow"}
+    tw = site.regions["tw"]
+    signed_walk = sign_document(tw.signing, kid="tw", kind=CROSSWALK_KIND, payload=walk)
+    signed = site.bundle(acceptance=rules, crosswalks={"tw": [signed_walk], "pe": []})
+    good = tw.issue(site.now)
+    scenes = ("border", "transport", "school", "cinema")
+    cases = [case(good, site, scene) for scene in scenes]
+    cases.append(case(tw.issue(site.now, level=walk["levels"][1]["code"]), site, "school"))
+    got = verified(module_page, site, cases, signed)
     assert [(one["answer"], one["reasons"][0]) for one in got] == [
         ("unknown", "rule-not-understood"),
+        ("unknown", "rule-not-understood"),
         ("accepted", "school-level"),
+        ("unknown", "no-rule-for-scene"),
+        ("unknown", "level-not-understood"),
     ]
+    trust = site.snapshot(signed)
+    for given, found in zip(cases, got, strict=True):
+        wanted = verify_pass(given["text"], trust=trust, scene=given["scene"], at=site.now)
+        assert (found["answer"], found["reasons"]) == (str(wanted.answer), [r.rule_id for r in wanted.reasons])
     (without,) = verified(module_page, site, [case(good, site)], None)
     assert (without["answer"], without["reasons"]) == ("unknown", ["no-list"])
 

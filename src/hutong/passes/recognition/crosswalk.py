@@ -7,11 +7,11 @@ crosswalk says, for one list of levels, what each means; what it does not say is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, LimitExceeded
 from hutong.standard.element import LANGUAGES
 
 from .. import documents
@@ -25,6 +25,7 @@ REASON_CLASSES = ("clinical", "contact", "area", "symptom", "entry", "nothing-fo
 """Why a system may give a level: case or test, contact, residence or stay, symptoms, arrival, nothing, no data."""
 
 _FIELDS = ("id", "version", "rulebook", "major", "valid_from", "valid_to", "levels", "from_scale")
+_LEVEL_FIELDS = ("code", "scale", "reasons", "meaning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,32 @@ def parse_crosswalk(document: Document, *, languages: tuple[str, ...] = LANGUAGE
     )
 
 
+def read_crosswalk(document: Document) -> Crosswalk | None:
+    """Read what a party signed, perhaps with a newer edition of this program; None where it is not understood.
+
+    Fields that are not known here are passed over, a level whose place on the scale or whose reasons are not known is
+    ``unknown``, and no language is wanted: what one party writes takes nobody else's passes along.
+    """
+    try:
+        levels = [_known_level(item) for item in documents.items(document, "levels", "The crosswalk", most=20)]
+        known = {field: document[field] for field in _FIELDS if field in document} | {"levels": levels}
+        return replace(parse_crosswalk(known, languages=()), hash=documents.document_hash(document))
+    except (BadInput, LimitExceeded):
+        return None
+
+
+def _known_level(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    known = {field: item[field] for field in _LEVEL_FIELDS if field in item}
+    reasons = known.get("reasons")
+    if known.get("scale") in SCALE and isinstance(reasons, list) and all(one in REASON_CLASSES for one in reasons):
+        return known
+    return known | {"scale": UNKNOWN, "reasons": ["administrative"]}
+
+
 def _level(item: Any, where: str, languages: tuple[str, ...]) -> ReadLevel:
-    documents.known_fields(item, ("code", "scale", "reasons", "meaning"), f"{where}, a level")
+    documents.known_fields(item, _LEVEL_FIELDS, f"{where}, a level")
     code = documents.text(item, "code", f"{where}, a level")
     where = f"{where}, level {code[:40]}"
     scale = documents.text(item, "scale", where)

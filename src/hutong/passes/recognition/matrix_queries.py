@@ -9,7 +9,7 @@ from hutong.node import Node
 from hutong.trust.signing import read_unverified
 
 from ..trust_bundle import queries as bundle_queries
-from .recognition import AcceptanceRules, Answer, Scene, parse_acceptance, recognition_matrix
+from .recognition import AcceptanceRules, Answer, Scene, read_acceptance, recognition_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +71,5 @@ def _rules(node: Node, own: AcceptanceRules | None) -> dict[str, AcceptanceRules
     for party, signed in bundle_queries.adopted_bundles(node).items():
         _, theirs = read_unverified(signed)  # its signature was checked when it was adopted
         if party != node.id and theirs.get("acceptance") is not None:
-            found[party] = parse_acceptance(theirs["acceptance"])
+            found[party] = read_acceptance(theirs["acceptance"])
     return found

@@ -10,21 +10,21 @@ import sqlalchemy as sa
 from hutong.node import Node
 from hutong.storage import schema
 
-from .crosswalk import Crosswalk, parse_crosswalk
-from .recognition import AcceptanceRules, parse_acceptance
+from .crosswalk import Crosswalk, read_crosswalk
+from .recognition import AcceptanceRules, read_acceptance
 
 CROSSWALK, SCENES = "crosswalk", "scenes"
 
 
 def crosswalks(node: Node) -> list[Crosswalk]:
     """The newest version of each crosswalk of this node's levels."""
-    return [parse_crosswalk(body) for body in newest_documents(node, CROSSWALK)]
+    return [walk for body in newest_documents(node, CROSSWALK) if (walk := read_crosswalk(body)) is not None]
 
 
 def acceptance(node: Node) -> AcceptanceRules | None:
     """The acceptance rules that this node published last; None before there are any."""
     found = newest_documents(node, SCENES)
-    return parse_acceptance(found[-1]) if found else None
+    return read_acceptance(found[-1]) if found else None
 
 
 def newest_documents(node: Node, kind: str) -> list[Mapping[str, Any]]:

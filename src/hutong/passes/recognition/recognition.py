@@ -27,6 +27,7 @@ PASS_FIELDS = (*("level", "scale", "reasons", "issuer", "rulebook", "version", "
 
 EXTERNAL_FIELDS = ("validationClock", "scene")
 
+_RULE_FIELDS = ("id", "condition", "text")
 _TIMES = frozenset({"issued_at", "expires_at", "validationClock"})
 
 _UNDERSTOOD: Mapping[str, Texts] = {
@@ -99,6 +100,7 @@ class AcceptanceRule:
     condition: Any
     holds: Callable[[Document], bool] = field(repr=False, compare=False)
     names_under_review: bool = False
+    reads_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,28 +283,84 @@ def parse_acceptance(document: Document, *, languages: tuple[str, ...] = LANGUAG
     given = documents.known_fields(document.get("scenes"), tuple(Scene), f"{where}, scenes")
     scenes = {
         Scene(scene): tuple(
-            _rule(item, f"{where}, scene {scene}, rule {index}", languages, Scene(scene), period)
+            _rule(item, f"{where}, scene {scene}, rule {index}", languages, period, Scene(scene))
             for index, item in enumerate(documents.items(given, scene, where, least=1, most=100), start=1)
         )
         for scene in given
     }
     documents.require_unique([rule.reason.rule_id for rules in scenes.values() for rule in rules], where)
+    return _acceptance(document, period, scenes)
+
+
+def read_acceptance(document: Document) -> AcceptanceRules:
+    """Read rules that may be of a newer edition: one that is not understood makes its scene unknown, and no other.
+
+    Such a rule has an operator, a field or a path that is not known here. Further scenes, and further fields beside
+    the scenes, are passed over: nothing there can make a rule of a known scene milder.
+
+    Raises:
+        BadInput: no rules: no id, version, period or scenes, or a rule without id or text.
+    """
+    name = documents.identifier(document, "id", "The acceptance rules")
+    where = f"The acceptance rules {name}"
+    documents.semver(document.get("version"))
+    given = document.get("scenes")
+    if not isinstance(given, Mapping):
+        raise BadInput(f"{where} have no scenes.", "Give rules for each scene.")
+    scenes = {
+        scene: tuple(_read_rule(item, where) for item in documents.items(given, scene, where, most=100))
+        for scene in Scene
+        if scene in given
+    }
+    return _acceptance(document, documents.period(document, where), scenes)
+
+
+def _acceptance(
+    document: Document, period: Period, scenes: Mapping[Scene, tuple[AcceptanceRule, ...]]
+) -> AcceptanceRules:
     return AcceptanceRules(
-        id=name,
-        version=documents.text(document, "version", where),
+        id=document["id"],
+        version=document["version"],
         hash=documents.document_hash(document),
         period=period,
         scenes=scenes,
-        timed=frozenset(scene for scene, rules in scenes.items() if any(_reads_time(rule.condition) for rule in rules)),
+        timed=frozenset(scene for scene, rules in scenes.items() if any(rule.reads_time for rule in rules)),
     )
 
 
-def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, period: Period) -> AcceptanceRule:
-    documents.known_fields(item, ("id", "condition", "text"), where)
+def _read_rule(item: Any, where: str) -> AcceptanceRule:
+    if not isinstance(item, Mapping):
+        raise BadInput(f"{where} have a rule that is no object.", "Give named fields.")
+    name = documents.identifier(item, "id", where)
+    reason = Reason(name, documents.texts(item, "text", f"{where}, rule {name}", ()))
+    condition = item.get("condition")
+    try:
+        documents.known_fields(item, _RULE_FIELDS, where)
+        return _compiled(reason, condition, where)
+    except (BadInput, LimitExceeded) as error:
+        problem = error
+
+    def holds(_context: Document) -> bool:
+        raise problem
+
+    return AcceptanceRule(reason, condition, holds)
+
+
+def _rule(item: Any, where: str, languages: tuple[str, ...], period: Period, scene: Scene) -> AcceptanceRule:
+    documents.known_fields(item, _RULE_FIELDS, where)
     name = documents.identifier(item, "id", where)
     where = f"{where} ({name})"
-    condition = item.get("condition")
-    texts = documents.texts(item, "text", where, languages)
+    rule = _compiled(Reason(name, documents.texts(item, "text", where, languages)), item.get("condition"), where)
+    for scale in (*SCALE, UNDER_REVIEW):
+        facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
+        try:
+            rule.holds(_context(facts, scale, ("nothing-found",), scene, period.start, timed=True))
+        except HutongError as error:
+            raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
+    return rule
+
+
+def _compiled(reason: Reason, condition: Any, where: str) -> AcceptanceRule:
     try:
         run = compile_rule(condition)
     except BadInput as error:
@@ -313,13 +371,7 @@ def _rule(item: Any, where: str, languages: tuple[str, ...], scene: Scene, perio
     def holds(context: Document) -> bool:
         return truth(run(context))
 
-    for scale in (*SCALE, UNDER_REVIEW):
-        facts = {"level": scale, "issued_at": period.start, "expires_at": period.start, "facts": {}}
-        try:
-            holds(_context(facts, scale, ("nothing-found",), scene, period.start, timed=True))
-        except HutongError as error:
-            raise BadInput(f"{where} fails on a pass that discloses nothing. {error.what}", error.do) from error
-    return AcceptanceRule(Reason(name, texts), condition, holds, _names(condition, UNDER_REVIEW))
+    return AcceptanceRule(reason, condition, holds, _names(condition, UNDER_REVIEW), _reads_time(condition))
 
 
 def _reads_time(condition: Any) -> bool:

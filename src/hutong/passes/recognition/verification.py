@@ -21,7 +21,7 @@ from ..credential.status_list import StatusList
 from ..documents import Document, Reason, Texts
 from ..rulebook.rulebook import UNKNOWN
 from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, as_path, read_trust
-from .recognition import AcceptanceRules, Answer, Scene, judge, parse_acceptance
+from .recognition import AcceptanceRules, Answer, Scene, judge, read_acceptance
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -303,7 +303,7 @@ def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
     if isinstance(rules, AcceptanceRules):
         return rules
     path = as_path(rules)
-    return parse_acceptance(rules if path is None else documents.read_document(path))
+    return read_acceptance(rules if path is None else documents.read_document(path))
 
 
 def _reasons(rule_id: str, read: ReadPass | None = None, snapshot: TrustSnapshot | None = None) -> tuple[Reason]:

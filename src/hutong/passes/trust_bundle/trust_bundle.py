@@ -26,8 +26,8 @@ from ..credential import status_list
 from ..credential.keys import KeyRing, VerificationKey
 from ..credential.status_list import StatusList
 from ..documents import Document, Texts
-from ..recognition.crosswalk import Crosswalk, parse_crosswalk
-from ..recognition.recognition import AcceptanceRules, parse_acceptance
+from ..recognition.crosswalk import Crosswalk, read_crosswalk
+from ..recognition.recognition import AcceptanceRules, read_acceptance
 from . import envelope
 
 KIND = "pass-bundle"
@@ -232,7 +232,7 @@ def snapshot_of(document: Mapping[str, Any], issuers: Mapping[str, IssuerTrust])
         next_update=_edition_time(document, "next_update"),
         max_age=timedelta(hours=_whole(document, "max_age_hours", least=1, most=MAX_AGE_HOURS)),
         issuers=issuers,
-        acceptance=None if acceptance is None else parse_acceptance(acceptance),
+        acceptance=None if acceptance is None else read_acceptance(acceptance),
         acceptance_document=acceptance,
     )
 
@@ -247,15 +247,13 @@ def _issuer(part: Part, room: int) -> IssuerTrust:
         KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
         for certificates in (entry["passes"], entry.get("compromised", []))
     )
+    documents = [verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND) for item in part.crosswalks]
     return IssuerTrust(
         id=entry["id"],
         name=dict(entry["name"]),
         valid_until=_instant(entry["valid_until"]),
         keys=keys,
-        crosswalks=tuple(
-            parse_crosswalk(verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND))
-            for item in part.crosswalks
-        ),
+        crosswalks=tuple(filter(None, map(read_crosswalk, documents))),
         # With sound keys only: a list signed by a compromised one could clear what was revoked.
         status_lists=_status_lists(entry["id"], lists, keys, room),
         compromised=compromised,

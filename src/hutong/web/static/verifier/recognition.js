@@ -18,6 +18,7 @@ export const SCENES = [
   "public-place",
 ];
 const SCALE = ["low", "medium", "high"];
+const REASONS = ["clinical", "contact", "area", "symptom", "entry", "nothing-found", "administrative"];
 const UNKNOWN = "unknown";
 const PASS_FIELDS = ["level", "scale", "reasons", "issuer", "rulebook", "version", "issued_at", "expires_at", "facts"];
 const READABLE = { pass: PASS_FIELDS, external: ["validationClock", "scene"] };
@@ -35,10 +36,9 @@ export function parseCrosswalk(document) {
     throw badInput("A crosswalk is not well formed.");
   }
   const levels = document.levels.map(({ code, scale, reasons, meaning }) => {
-    if (typeof code !== "string" || ![...SCALE, UNKNOWN].includes(scale) || !Array.isArray(reasons)) {
-      throw badInput("A level of a crosswalk is not well formed.");
-    }
-    return { code, scale, reasons, meaning: isObject(meaning) ? meaning : {} };
+    if (typeof code !== "string") throw badInput("A level of a crosswalk is not well formed.");
+    const isKnown = SCALE.includes(scale) && Array.isArray(reasons) && reasons.every((one) => REASONS.includes(one));
+    return { code, scale: isKnown ? scale : UNKNOWN, reasons, meaning: isObject(meaning) ? meaning : {} };
   });
   return { rulebook: document.rulebook, major: document.major, holds: period(document), levels };
 }
@@ -47,7 +47,8 @@ export function parseCrosswalk(document) {
 export function parseAcceptance(document) {
   if (!isObject(document) || !isObject(document.scenes)) throw badInput("The acceptance rules are not well formed.");
   const scenes = new Map();
-  for (const [scene, rules] of Object.entries(document.scenes)) {
+  for (const scene of SCENES.filter((one) => Object.hasOwn(document.scenes, one))) {
+    const rules = document.scenes[scene];
     if (!Array.isArray(rules)) throw badInput("A scene is not well formed.");
     scenes.set(scene, rules.map(parseRule));
   }
@@ -56,7 +57,7 @@ export function parseAcceptance(document) {
 
 function parseRule(item) {
   if (!isObject(item) || typeof item.id !== "string" || !isObject(item.text)) throw badInput("A rule is not well formed.");
-  return { id: item.id, texts: item.text, holds: compileCondition(item.condition), condition: item.condition };
+  return { id: item.id, texts: item.text, holds: compileCondition(item), condition: item.condition };
 }
 
 /** Whether a condition has this text. */
@@ -66,8 +67,10 @@ function names(condition, wanted) {
 }
 
 /** A rule that this edition of the page does not understand fails when it is asked: one answer, not the whole bundle. */
-function compileCondition(condition) {
+function compileCondition({ condition, ...others }) {
   try {
+    const strange = Object.keys(others).find((field) => field !== "id" && field !== "text");
+    if (strange) throw badInput("A rule has a field that is not known here.");
     const run = compileRule(condition);
     for (const path of dataAccesses(condition)) {
       const [root, field] = path.split(".");
