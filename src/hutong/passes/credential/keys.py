@@ -21,6 +21,9 @@ from .certificates import Certificate, read_certificate
 
 MAX_TRIALS = 16
 _ES256 = ec.ECDSA(hashes.SHA256())
+_CURVES: Mapping[str, type[ec.EllipticCurve]] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}
+_MAX_NUMBER = 2048
+"""Characters of one number of a JWK: base64 of an RSA modulus of 8,192 bits takes 1,366."""
 _PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -176,23 +179,28 @@ def encode_base64url(data: bytes) -> str:
 def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> VerificationKey:
     """Public key of a JSON Web Key (RFC 7517): EC on P-256, P-384 or RSA, or its certificate's where it has one.
 
+    Numbers are read as the field writes them, beside RFC 7518, 6.2 and 6.3: padded, in either alphabet of base64, with
+    zero bytes before them or none. Where type, curve and numbers give no key, the certificate's counts; where they
+    give another one, neither does.
+
     A key for another use than signatures loads, but verifies nothing. Without ``issuer`` it is the one address that
     its certificate names: a key with a certificate signs cards of that issuer alone (SMART Health Cards,
     "Certificates").
 
     Raises:
-        BadInput: a private or symmetric key, another curve, coordinates that are not on it, another key than that of
-            its certificate (``x5c``), not a JWK.
+        BadInput: a private or symmetric key, another curve or coordinates that are not on it where no certificate
+            helps, another key than that of its certificate (``x5c``), not a JWK.
     """
     if not isinstance(jwk, Mapping) or "d" in jwk or "k" in jwk:
         raise BadInput("A JSON Web Key is not a public key.", "Give the public part alone.")
     certificate = _attached(jwk)
     try:
-        bare = certificate is not None and not {"x", "y", "n", "e"} & jwk.keys()
-        public_key = certificate.public_key if certificate is not None and bare else _jwk_public_key(jwk)
-    except (ValueError, OverflowError):
-        raise BadInput("A JSON Web Key holds no usable point or modulus.", "Ask the issuer for its key.") from None
-    if certificate is not None and certificate.public_key.public_numbers() != public_key.public_numbers():
+        public_key = _jwk_public_key(jwk)
+    except BadInput:
+        if certificate is None:
+            raise
+        public_key = certificate.public_key
+    if certificate is not None and not _agrees(jwk, public_key, certificate.public_key):
         raise BadInput("A JSON Web Key is not the key of its certificate.", "Ask the issuer for its key.")
     name = jwk.get("kid")
     name = name if isinstance(name, str) else ""
@@ -235,25 +243,52 @@ def _jwk_algorithm(jwk: Mapping[str, Any]) -> str | None:
 
 
 def _jwk_public_key(jwk: Mapping[str, Any]) -> PublicKey:
-    kind, curve = jwk.get("kty"), jwk.get("crv")
-    if kind == "EC" and curve in ("P-256", "P-384"):
-        x, y = (int.from_bytes(decode_base64url(jwk.get(part), "a key"), "big") for part in ("x", "y"))
-        family = ec.SECP256R1() if curve == "P-256" else ec.SECP384R1()
-        return ec.EllipticCurvePublicNumbers(x, y, family).public_key()
-    if kind == "RSA":
-        n, e = (int.from_bytes(decode_base64url(jwk.get(part), "a key"), "big") for part in ("n", "e"))
-        if not 2048 <= n.bit_length() <= 8192:
-            raise ValueError("modulus")
-        return rsa.RSAPublicNumbers(e, n).public_key()
+    kind, curve = jwk.get("kty"), _curve(jwk)
+    try:
+        if kind == "EC" and curve is not None:
+            x, y = (_jwk_number(jwk.get(part)) for part in ("x", "y"))
+            return ec.EllipticCurvePublicNumbers(x, y, curve()).public_key()
+        if kind == "RSA":
+            n, e = (_jwk_number(jwk.get(part)) for part in ("n", "e"))
+            if not 2048 <= n.bit_length() <= 8192:
+                raise ValueError("modulus")
+            return rsa.RSAPublicNumbers(e, n).public_key()
+    except (ValueError, OverflowError):
+        raise BadInput("A JSON Web Key holds no usable point or modulus.", "Ask the issuer for its key.") from None
     raise BadInput("A JSON Web Key is of a type that signs no pass.", "Use EC P-256 (ES256) or RSA (PS256).")
+
+
+def _agrees(jwk: Mapping[str, Any], public_key: PublicKey, certified: PublicKey) -> bool:
+    """Whether all that a JWK says fits its certificate: the key, and the type and curve that it names."""
+    if public_key.public_numbers() != certified.public_numbers():
+        return False
+    if not isinstance(certified, ec.EllipticCurvePublicKey):
+        return bool(jwk.get("kty", "RSA") == "RSA")
+    named = _curve(jwk)
+    return jwk.get("kty", "EC") == "EC" and (named is None or named.name == certified.curve.name)
+
+
+def _curve(jwk: Mapping[str, Any]) -> type[ec.EllipticCurve] | None:
+    name = jwk.get("crv")
+    return _CURVES.get(name) if isinstance(name, str) else None
+
+
+def _jwk_number(text: object) -> int:
+    if isinstance(text, str) and len(text) > _MAX_NUMBER:
+        raise ValueError("number")
+    return int.from_bytes(decode_base64url(_compact(text), "a key"), "big")
+
+
+def _compact(text: object) -> object:
+    """Base64 of either alphabet as base64url without padding (RFC 7515, 2)."""
+    return text.rstrip("=").replace("+", "-").replace("/", "_") if isinstance(text, str) else text
 
 
 def _jwk_key_ids(name: str) -> frozenset[bytes]:
     """A JWS names the key by the text, a COSE message by the bytes of which the text is base64(url)."""
     ids = {name.encode()} if name else set()
-    compact = name.rstrip("=").replace("+", "-").replace("/", "_")
     try:
-        decoded = decode_base64url(compact, "a key id")
+        decoded = decode_base64url(_compact(name), "a key id")
     except BadInput:
         return frozenset(ids)
     return frozenset(ids | {decoded}) if decoded else frozenset(ids)
