@@ -19,6 +19,7 @@ from hutong import errors
 from hutong.cli import main as door
 from hutong.demo.servers import READY, serving
 from hutong.node import open_node
+from hutong.passes import documents as hutong_documents
 from hutong.passes.documents import shipped_document
 from tests import databases
 from tests.databases import Server
@@ -26,6 +27,8 @@ from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web import world
 
 from .conftest import CommandLine, Files, day, elements, emergency, init, prepare
+
+SHIPPED = Path(hutong_documents.__file__).parent / "shipped"
 
 PASSWORD = "correct horse battery staple"
 NOT_CALLED_HERE = {"serve": "it runs in a process of its own", "demo": "its --json names a file"}
@@ -452,6 +455,9 @@ def test_a_pass_of_another_region_is_converted(
     assert (refused["answer"], [one["rule_id"] for one in refused["reasons"]]) == ("refused", ["nobody"])
     unknown = hutong.ok(*order_of, closed, "--scene", "school")  # the file's rules count in place of the node's
     assert (unknown["answer"], [one["rule_id"] for one in unknown["reasons"]]) == ("unknown", ["no-rule-for-scene"])
+    elsewhere = hutong.ok(*order_of, closed, "--scene", "moon")
+    assert (elsewhere["answer"], elsewhere["reasons"][0]["rule_id"]) == ("unknown", "no-rule-for-scene")
+    assert "there are: community, workplace," in hutong(*order_of, closed, "--scene", "moon").out
     no_rules = hutong(*order_of, files.write("none.json", "{}"), "--scene", "workplace")
     assert (no_rules.code, no_rules.out, no_rules.err.count("\n")) == (errors.BadInput.exit_code, "", 1)
     anothers = hutong("pass", "convert", shown["text"], "--secret", "AAAAAAAAAAAAAAAAAAAAAA", *order)
@@ -653,6 +659,15 @@ def test_rules_are_evaluated_checked_and_tested_without_a_node(
     assert (refused.code, refused.err.count("\n")) == (errors.BadInput.exit_code, 1)
     book = files.write("book.json", orjson.dumps(shipped_document("dengue-three-levels")))
     assert hutong.ok("rules", "check", book)["id"] == "dengue-3"
+    facts = files.write("facts.json", '{"residence_risk": "high", "days_since_positive_test": 2}')
+    for rulebook in (book, SHIPPED / "dengue-three-levels.yaml"):
+        told = hutong.ok("rules", "evaluate", "--rules", rulebook, "--data", facts)
+        assert (told["level"], told["rule_ids"], told["rulebook"]) == ("high", ["test-0-7"], "dengue-3")
+        assert {one["id"] for one in told["results"] if one["value"] is True} >= {"test-0-7"}
+    shown_pass = files.write("pass.json", '{"pass": {"scale": "low", "issued_at": "2026-03-01T00:00:00Z"}}')
+    scenes = SHIPPED / "scenes/dengue-three-levels.yaml"
+    told = hutong.ok("rules", "evaluate", "--rules", scenes, "--data", shown_pass, *clock)
+    assert {one["scene"]: one["value"] for one in told["results"] if one["id"].endswith("-level")}["border"] is True
     next_one = files.write("next.json", orjson.dumps(shipped_document("dengue-three-levels", version="1.2.0")))
     assert hutong.ok("rules", "check", next_one, "--after", book)["verdict"]["effect"] == "loosening"
     tested = hutong.ok("rules", "test", fixtures / "dcc-business-rules")

@@ -212,7 +212,7 @@ def read(
 @passes.command("verify")
 def verify(
     what: Annotated[str, typer.Argument(help="The text of a code, or a file with it: text or picture.")],
-    scene: Annotated[Scene, typer.Option(help="Where it is shown.")],
+    scene: Annotated[str, typer.Option(help=f"Where it is shown: {', '.join(Scene)}.")],
     trust: Annotated[Path | None, typer.Option(help="Trust bundle file; without it the node's own.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Acceptance rules; without them the bundle's.")] = None,
     at: Annotated[str | None, typer.Option(help="Time of verification (ISO 8601); now without it.")] = None,
@@ -227,11 +227,13 @@ def verify(
     if trust is None:
         with opened(node) as opened_node:
             answer = verify_pass(
-                _given(what), trust=bundle_queries.trust_snapshot(opened_node), rules=rules, scene=scene.value, at=when
+                _given(what), trust=bundle_queries.trust_snapshot(opened_node), rules=rules, scene=scene, at=when
             )
     else:
-        answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene.value, at=when)
-    lines = [f"{MARKS[str(answer.answer)]} at {scene.value}"]
+        answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene, at=when)
+    lines = [f"{MARKS[str(answer.answer)]} at {scene[:40]}"]
+    if scene not in tuple(Scene):
+        lines.append(f"  There is no such scene; there are: {', '.join(Scene)}.")
     lines += [f"  {reason.texts['en']} [{reason.rule_id}]" for reason in answer.reasons]
     lines += _disclosed(answer.facts)
     lines.append(f"  trust list no. {answer.list_number}, {_age(answer.list_age_seconds)} old")

@@ -25,17 +25,27 @@ def add_to(app: typer.Typer) -> None:
 
 @rules.command("evaluate")
 def evaluate(
-    rules_file: Annotated[Path, typer.Option("--rules", help="JSON: one CertLogic expression, a rule, or a list.")],
+    rules_file: Annotated[
+        Path, typer.Option("--rules", help="One CertLogic expression, a rule, a list, a rulebook or scenes.")
+    ],
     data_file: Annotated[Path, typer.Option("--data", help="JSON: what the rules look at.")],
     at: Annotated[str | None, typer.Option(help="Validation clock (ISO 8601), for rules that read it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate one CertLogic expression or a set of rules, without a node; exits with 1 when a rule can't be."""
+    """Evaluate an expression, a set of rules or a rulebook (its level, too), without a node; 1 when a rule can't be."""
     from hutong.passes.certlogic.rule_set import evaluate_document
 
-    outcome = evaluate_document(_json(rules_file, "rules"), _json(data_file, "data"), at=at)
+    document, data = _rules(rules_file), _json(data_file, "data")
+    outcome = evaluate_document(document, data, at=at)
     unnamed = "expression" if "value" in outcome else "unnamed rule"
-    lines = [f"{one.get('id') or unnamed}: {one.get('value', one.get('error'))}" for one in outcome["results"]]
+    lines = []
+    for one in outcome["results"]:
+        name = " ".join(filter(None, (one.get("scene"), one.get("id") or unnamed)))
+        lines.append(f"{name}: {one.get('value', one.get('error'))}")
+    if isinstance(document, dict) and document.keys() >= {"levels", "evidence", "rules"}:
+        level = _level(document, data)
+        outcome |= level
+        lines.append(f"level: {level['level']}")
     show(as_json, outcome, *lines)
     if any("error" in one for one in outcome["results"]):
         sys.exit(1)
@@ -287,6 +297,29 @@ def _told(verdict: Verdict) -> str:
         return f"{verdict.effect}: with {facts} the level is {verdict.new_level} and was {verdict.old_level}."
     shown = f" ({verdict.cases:,} mixes of evidence)" if verdict.cases else ""
     return f"{verdict.effect}: {str(verdict.because).replace('-', ' ')}{shown}."
+
+
+def _level(document: dict[str, Any], data: Any) -> dict[str, Any]:
+    from hutong.errors import BadInput
+    from hutong.passes.rulebook.rulebook import decide_level, parse_rulebook
+
+    if not isinstance(data, dict):
+        raise BadInput("The data hold no facts.", "Give names and values, as the rulebook declares them.")
+    found = decide_level(parse_rulebook(document), data)
+    return {
+        "rulebook": found.rulebook_id,
+        "version": found.version,
+        "level": found.level,
+        "rule_ids": list(found.rule_ids),
+        "reasons": [{"rule_id": one.rule_id, "text": dict(one.texts)} for one in found.reasons],
+    }
+
+
+def _rules(file: Path) -> Any:
+    """What a file of rules holds: JSON of any form, or the YAML of a rulebook or of scenes."""
+    from hutong.passes.documents import read_document
+
+    return read_document(file) if file.suffix in {".yaml", ".yml"} else _json(file, "rules")
 
 
 def _json(file: Path, what: str) -> Any:

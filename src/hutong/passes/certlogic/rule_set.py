@@ -14,19 +14,20 @@ from .values import require_bounded
 MAX_RULES = 10_000
 ENGINE, ENGINE_VERSION = "CERTLOGIC", (1, 3, 3)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
-_LOGIC_NAMES = ("Logic", "logic", "certLogicExpression")
+_LOGIC_NAMES = ("Logic", "logic", "certLogicExpression", "condition")
 _ID_NAMES = ("Identifier", "identifier", "id")
 
 
 def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dict[str, Any]:
     """Evaluate every rule of a document; an error of one rule is its result and does not stop the others.
 
-    A rule is an object with ``Logic`` (EU DCC business rules) or ``logic``, or with an id; a document may be a rule, a
-    list of rules, an object with a list under ``rules``, or a bare expression. ``at`` is put where EU rules look for
-    the validation clock, ``external.validationClock``.
+    A rule is an object with ``Logic`` (EU DCC business rules), ``logic`` or ``condition`` (a rulebook's, a scene's), or
+    with an id; a document may be a rule, a list of rules, an object with a list under ``rules`` or lists by scene
+    under ``scenes``, or a bare expression. ``at`` is put where EU rules look for the validation clock,
+    ``external.validationClock``.
 
-    Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for a bare expression only; date-times
-    are written as ISO 8601 in UTC.
+    Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for a bare expression only, and
+    ``scene`` with each result of a scene; date-times are written as ISO 8601 in UTC.
 
     Raises:
         BadInput: a bare expression that is not valid CertLogic or gets the wrong operands; a set without a rule; data
@@ -36,15 +37,27 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     if at is not None:
         plus_time(at, 0, "hour")  # raises BadInput for what is no time
         data = _with_clock(data, at)
+    scenes = document.get("scenes") if isinstance(document, dict) else None
+    if isinstance(scenes, dict) and all(isinstance(rules, list) for rules in scenes.values()):
+        return {
+            "results": [
+                {"scene": scene} | _one(rule, data)
+                for scene, rule in _bounded([(name, rule) for name, rules in scenes.items() for rule in rules])
+            ]
+        }
     rules = _rules(document)
     if rules is None:
         value = _value(document, data)
         return {"results": [{"id": None, "value": value}], "value": value}
+    return {"results": [_one(rule, data) for rule in _bounded(rules)]}
+
+
+def _bounded(rules: list[Any]) -> list[Any]:
     if not rules:
         raise BadInput("The set holds no rule.", 'Give at least one under "rules".')
     if len(rules) > MAX_RULES:
         raise LimitExceeded(f"More than {MAX_RULES:,} rules.", "Split the set.")
-    return {"results": [_one(rule, data) for rule in rules]}
+    return rules
 
 
 def require_engine(rule: Any) -> None:
