@@ -15,7 +15,6 @@ from hutong.acquisition import actions as acquisition
 from hutong.demo.lists import LineList, line_lists
 from hutong.node import Node
 from hutong.opening import actions as opening
-from hutong.opening.publication import parse_publication
 
 PART = "ingest and release"
 
@@ -73,8 +72,7 @@ def _keep_plainly(path: Path, database: Path) -> None:
 
 
 def _release(node: Node, line_list: LineList) -> Iterator[Figure]:
-    for path, name in zip(line_list.publications, ("weekly counts", "k-anonymous records"), strict=True):
-        publication = parse_publication(path.read_text("utf-8"))
+    for publication, name in zip(line_list.publications, ("weekly counts", "k-anonymous records"), strict=True):
         started = time.perf_counter()
         release = opening.publish(node, by=node.operator, publication=publication)
         taken = time.perf_counter() - started

@@ -45,7 +45,7 @@ def _append(node: Node, number: int, entries: int) -> None:
     with node.change(node.operator) as change:
         for at in range(entries):
             change.events.append(
-                Event("measured", "operator", datetime(2026, 1, 1, tzinfo=UTC), {"n": number, "at": at})
+                Event("measured", "operator", datetime(2026, 1, 1, tzinfo=UTC), {"n": number, "entry": at})
             )
 
 

@@ -85,7 +85,7 @@ def _refusals(texts: list[str], trust: TrustSnapshot, at: datetime) -> Iterator[
         jobs.append(
             lambda number, shown=shown: verify_pass(shown[number % len(shown)], trust=trust, scene="workplace", at=at)
         )
-    *each, mixed = rates(jobs, PASSES, rounds=ROUNDS)  # type: ignore[arg-type]
+    *each, mixed = rates(jobs, PASSES, rounds=ROUNDS)
     for what, found in zip(kinds, each, strict=True):
         yield Figure(PART, f"wrong: {what}", median(found), "codes/s")
     yield Figure(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench import __main__ as bench
+from bench import log
 from bench.figure import Figure, rates
 from bench.wanted import WANTED, missed, wanted_text
 
@@ -76,3 +77,11 @@ def test_the_tests_on_spark_have_a_limit() -> None:
     assert (fails, "took 361 s" in told) == (True, True)
     told, fails = beyond(600, load=4.1, cores=2)
     assert (fails, "did other work" in told) == (False, True)
+
+
+def test_a_part_measures_on_a_node_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SINGLE": 3, "BATCH": 4, "BATCHES": 2, "PROOFS": 5}.items():
+        monkeypatch.setattr(log, name, value)
+    found = list(log.run(tmp_path))
+    assert all(math.isfinite(one.value) and one.value > 0 for one in found)
+    assert [one.job for one in found if "whole log" in one.job] == ["whole log of 14 recomputed"]
