@@ -21,6 +21,7 @@ from hutong.opening.catalogue.search import SearchIndex, rebuild
 from tests.opening.catalogue_sample import catalogue, weekly_counts
 
 WHOLE = catalogue()
+EU = "http://publications.europa.eu/resource/authority/licence/"
 UUID_FORM = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -132,6 +133,27 @@ def test_a_package_tells_what_the_dataset_is(call):
     assert not any("/files/" in resource["url"] for resource in closed["resources"])
     far = result(call("package_show", id="pe--dengue-weekly-counts"))
     assert {"key": "origin_node", "value": "pe"} in far["extras"]
+
+
+@pytest.mark.parametrize(
+    ("licence", "grade", "told"),
+    [
+        (f"{EU}CC0", 0, (True, "cc-zero", "Creative Commons CC Zero")),
+        (f"{EU}CC_BY_4_0", 0, (True, "cc-by-4.0", "Creative Commons Attribution 4.0")),
+        (f"{EU}CC_BYNC_4_0", 0, (False, "cc-by-nc-4.0", "Creative Commons Attribution-NonCommercial 4.0")),
+        ("https://creativecommons.org/publicdomain/zero/1.0", 0, (True, "cc-zero", "Creative Commons CC Zero")),
+        ("https://www.apache.org/licenses/LICENSE-2.0", 0, (True, "apache", "Apache Licence 2.0")),
+        ("https://www.apache.org/licenses/LICENSE-2.0", 1, (False, "apache", "Apache Licence 2.0")),
+        ("https://www.apache.org/licenses/LICENSE-2.0", 2, (False, "apache", "Apache Licence 2.0")),
+        ("urn:a:licence", 0, (False, "", "urn:a:licence")),
+        ("", 0, (False, "", "")),
+    ],
+)
+def test_open_is_what_has_an_open_licence_and_is_given_to_anybody(licence, grade, told):
+    dataset = replace(weekly_counts(), licence=licence, grade=grade, access_rights="")
+    given = ckan.package(dataset, WHOLE)
+    assert (given["isopen"], given["license_id"], given["license_title"]) == told
+    assert given["license_url"] == licence
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from hutong.opening.catalogue.licences import licence_at
 from hutong.web.i18n import N_, Translations
 
 GRADES: Final = (
@@ -18,13 +19,6 @@ GRADES: Final = (
     (N_("Inside the node only"), N_("You may send a question; the answer comes out, the data never do.")),
     (N_("Sealed"), N_("It is kept, but nobody may use it.")),
 )
-LICENCES: Final = {
-    "http://publications.europa.eu/resource/authority/licence/CC0": "CC0 1.0",
-    "https://creativecommons.org/publicdomain/zero/1.0/": "CC0 1.0",
-    "http://publications.europa.eu/resource/authority/licence/CC_BY_4_0": "CC BY 4.0",
-    "https://creativecommons.org/licenses/by/4.0/": "CC BY 4.0",
-    "https://www.apache.org/licenses/LICENSE-2.0": "Apache-2.0",
-}
 FREQUENCIES: Final = {
     "DAILY": N_("daily"),
     "WEEKLY": N_("weekly"),
@@ -79,7 +73,8 @@ def grade_meaning(grade: int, words: Translations) -> str:
 
 def licence(uri: str) -> Term | None:
     """A licence's usual name."""
-    return Term(LICENCES.get(uri, uri), uri) if uri else None
+    known = licence_at(uri)
+    return Term(known.name if known else uri, uri) if uri else None
 
 
 def frequency(uri: str, words: Translations) -> str:

@@ -15,21 +15,13 @@ from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
 
 from .catalogue import Catalogue, Dataset, Distribution, Publisher, Release, dataset_uri, publisher_uri
 from .ckan_query import MAX_ROWS, facet_fields, number, page_of_search, search_query, words
+from .licences import licence_at
 from .search import Query, Results
 
 VERSION = "2.11.0"
 """The version of CKAN whose Action API is spoken."""
 
 Find = Callable[[Query], Results]
-
-LICENCES = {
-    "http://creativecommons.org/licenses/by/4.0/": ("cc-by-4.0", "Creative Commons Attribution 4.0", True),
-    "https://creativecommons.org/licenses/by/4.0/": ("cc-by-4.0", "Creative Commons Attribution 4.0", True),
-    "http://creativecommons.org/publicdomain/zero/1.0/": ("cc-zero", "Creative Commons CC Zero", True),
-    "https://creativecommons.org/publicdomain/zero/1.0/": ("cc-zero", "Creative Commons CC Zero", True),
-    "http://opendatacommons.org/licenses/odbl/1-0/": ("odc-odbl", "Open Database License", True),
-    "https://www.apache.org/licenses/LICENSE-2.0": ("apache", "Apache Licence 2.0", True),
-}
 
 
 def answer(
@@ -72,7 +64,7 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
     """A dataset as CKAN's package dictionary."""
     uri = dataset_uri(dataset, catalogue.url)
     current = dataset.current
-    licence_id, licence_title, is_open = LICENCES.get(dataset.licence, ("", dataset.licence, False))
+    licence = licence_at(dataset.licence)
     files = current.distributions if current else ()
     tags = [_tag(word) for word in (*dataset.keywords.en, *dataset.keywords.zh)]
     return {
@@ -83,9 +75,10 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
         "type": "dataset",
         "state": "active",
         "private": False,
-        "isopen": is_open,
-        "license_id": licence_id,
-        "license_title": licence_title,
+        # Open is what anybody may have, and do with it what they like: the licence alone does not make it so.
+        "isopen": licence is not None and licence.is_open and dataset.grade == 0,
+        "license_id": licence.id if licence else "",
+        "license_title": licence.title if licence else dataset.licence,
         "license_url": dataset.licence,
         "url": dataset.landing_url,
         "version": current.version if current else None,
