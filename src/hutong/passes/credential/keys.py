@@ -21,7 +21,7 @@ from .certificates import Certificate, read_certificate
 
 MAX_TRIALS = 16
 _ES256 = ec.ECDSA(hashes.SHA256())
-_CURVES: Mapping[str, type[ec.EllipticCurve]] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}
+_CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 _MAX_NUMBER = 2048
 """Characters of one number of a JWK: base64 of an RSA modulus of 8,192 bits takes 1,366."""
 _PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
@@ -247,7 +247,7 @@ def _jwk_public_key(jwk: Mapping[str, Any]) -> PublicKey:
     try:
         if kind == "EC" and curve is not None:
             x, y = (_jwk_number(jwk.get(part)) for part in ("x", "y"))
-            return ec.EllipticCurvePublicNumbers(x, y, curve()).public_key()
+            return ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
         if kind == "RSA":
             n, e = (_jwk_number(jwk.get(part)) for part in ("n", "e"))
             if not 2048 <= n.bit_length() <= 8192:
@@ -268,7 +268,7 @@ def _agrees(jwk: Mapping[str, Any], public_key: PublicKey, certified: PublicKey)
     return jwk.get("kty", "EC") == "EC" and (named is None or named().name == certified.curve.name)
 
 
-def _curve(jwk: Mapping[str, Any]) -> type[ec.EllipticCurve] | None:
+def _curve(jwk: Mapping[str, Any]) -> ec.EllipticCurve | None:
     name = jwk.get("crv")
     return _CURVES.get(name) if isinstance(name, str) else None
 
