@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from playwright.sync_api import Page
 
 from hutong.errors import HutongError
-from hutong.passes.credential import base45, cose, hcert
+from hutong.passes.credential import base45, cbor, cose, hcert
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.passes.documents import shipped_document
@@ -548,6 +548,16 @@ def test_certificates_of_every_family_are_named_and_never_accepted(
         assert (wanted.answer, [reason.rule_id for reason in wanted.reasons]) == ("unknown", ["kind-not-recognised"])
         kinds.add(wanted.kind)
     assert kinds == {"divoc", "eu-dcc", "icao-vds", "smart-health-card", "who-ddcc", "who-dvc"}
+
+
+def test_an_entry_in_a_byte_string_tells_the_kind_as_at_the_node(module_page: Page, site: Site) -> None:
+    at = site.now.replace(microsecond=0)
+    signer = cose.Signer(ec.generate_private_key(ec.SECP256R1()), b"listed-1")
+    contents = (cbor.dumps({"ver": "1.0.0"}), cbor.dumps({"ver": "1.0.0"})[:-1], cbor.dumps([{}]), b"\x81" * 5000)
+    texts = [hcert.pack(signer.sign(cbor.dumps({1: "SK", -260: {1: content}}))) for content in contents]
+    kinds = [one["kind"] for one in verified(module_page, site, [case(text, site) for text in texts])]
+    wanted = [verify_pass(text, trust=site.snapshot(site.signed), scene="border", at=at).kind for text in texts]
+    assert kinds == wanted == ["eu-dcc", "hcert", "hcert", "hcert"]
 
 
 READ = """async ({signed, key}) => {

@@ -265,7 +265,7 @@ def _agrees(jwk: Mapping[str, Any], public_key: PublicKey, certified: PublicKey)
     if not isinstance(certified, ec.EllipticCurvePublicKey):
         return bool(jwk.get("kty", "RSA") == "RSA")
     named = _curve(jwk)
-    return jwk.get("kty", "EC") == "EC" and (named is None or named().name == certified.curve.name)
+    return jwk.get("kty", "EC") == "EC" and (named is None or named.name == certified.curve.name)
 
 
 def _curve(jwk: Mapping[str, Any]) -> ec.EllipticCurve | None:

@@ -237,7 +237,7 @@ def _own_payload(own: level_pass.LevelPass, facts: Mapping[str, Any]) -> dict[st
 def _foreign_payload(claims: hcert.Claims) -> tuple[str, dict[str, Any]]:
     """Kind and content by the entry of claim -260 (HCERT 1.1, 3.2.7.1; -6 is WHO DVC and ICVP); older DDCC has none."""
     for entry, kind in _ENTRIES:
-        content = claims.contents.get(entry)
+        content = _unwrapped(claims.contents.get(entry))
         if isinstance(content, Mapping):
             return kind, cbor.to_json(content)
     links = claims.contents.get(HEALTH_LINK)
@@ -247,6 +247,14 @@ def _foreign_payload(claims: hcert.Claims) -> tuple[str, dict[str, Any]]:
     if {"name", "birthDate"} <= body.keys() or {"vaccine", "test"} & body.keys():
         return "who-ddcc", body
     return "hcert", body
+
+
+def _unwrapped(content: object) -> object:
+    """The item that a byte string encodes, where it does: issuers of schema 1.0.0 put an entry into one."""
+    try:
+        return cbor.loads(content, "the claims") if isinstance(content, bytes) else content
+    except (BadInput, LimitExceeded):
+        return content
 
 
 def _read_card(text: str, ring: KeyRing) -> ReadPass:

@@ -75,12 +75,22 @@ function cardOf(shown) {
 
 /** By the entry of claim -260 (HCERT 1.1, 3.2.7.1); older certificates of the WHO have none. */
 function foreignKind({ contents, body }) {
-  const entry = FOREIGN.find(([number]) => contents.get(number) instanceof Map);
+  const entry = FOREIGN.find(([number]) => unwrapped(contents.get(number)) instanceof Map);
   if (entry) return entry[1];
   const links = contents.get(HEALTH_LINK);
   if (Array.isArray(links) || links instanceof Map) return "health-link";
   const isOfWho = (body.has("name") && body.has("birthDate")) || body.has("vaccine") || body.has("test");
   return isOfWho ? "who-ddcc" : "hcert";
+}
+
+/** The item that a byte string encodes, where it does: issuers of schema 1.0.0 put an entry into one. */
+function unwrapped(content) {
+  if (!(content instanceof Uint8Array)) return content;
+  try {
+    return cbor.decode(content, "the entry", cbor.MAX_BYTES);
+  } catch {
+    return content;
+  }
 }
 
 /** Claims of a CWT (RFC 8392); times that are none are null. */
