@@ -107,9 +107,12 @@ def test_a_key_of_another_type_or_curve_never_verifies() -> None:
 def test_a_message_without_key_id_is_tried_with_a_small_ring_only() -> None:
     item = sign({1: -7}, {})
     assert read_item(item) is True
-    others = [VerificationKey(KEY.public_key(), frozenset({bytes((n,))}), str(n)) for n in range(17)]
+    others = [VerificationKey(KEY.public_key(), frozenset({bytes((n,))}), str(n)) for n in range(65)]
     text = hcert.pack(cbor2.dumps(item))
-    assert read_pass(text, keys=KeyRing.of(others)).signature_valid is None
+    assert read_pass(text, keys=KeyRing.of(others[:64])).signature_valid is True
+    found = read_pass(text, keys=KeyRing.of(others))
+    assert found.signature_valid is None
+    assert any("More than 64 keys" in warning for warning in found.warnings)
 
 
 def test_a_header_that_must_be_understood_is_refused() -> None:

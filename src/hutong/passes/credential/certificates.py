@@ -24,8 +24,9 @@ from hutong.errors import BadInput, LimitExceeded
 MAX_CERTIFICATE_BYTES = 16_384
 KEY_ID_BYTES = 8
 _PEM = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----(.*?)-----END (?:CERTIFICATE|PUBLIC KEY)-----", re.DOTALL)
+PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
-_OID, _OCTETS, _UTC_TIME, _TIME = 0x06, 0x04, 0x17, 0x18
+_INTEGER, _OCTETS, _OID, _UTC_TIME, _TIME, _SEQUENCE = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30
 _EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
 _ALTERNATIVE_NAME = bytes.fromhex("551d11")
 _ADDRESS = 0x86  # context tag 6 of GeneralName: a URI
@@ -92,6 +93,15 @@ def read_public_key(der: bytes) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey 
     except (ValueError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) else None
+
+
+def is_private_key(der: bytes) -> bool:
+    """Whether the bytes are a private key (PKCS #1, SEC 1 or PKCS #8), open or encrypted."""
+    try:
+        kinds = [tag for tag, *_ in _children(der, *_read(der, 0)[1:])]
+    except (ValueError, IndexError):
+        return False
+    return (kinds[:1] == [_INTEGER] and len(kinds) > 2) or kinds == [_SEQUENCE, _OCTETS]
 
 
 def split_pem(text: str) -> tuple[str, ...]:

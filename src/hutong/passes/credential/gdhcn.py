@@ -113,15 +113,16 @@ def tell(documents: Sequence[TrustDocument]) -> tuple[str, ...]:
         if missing:
             told.append(
                 f"The trust list {document.did} refers to {len(missing)} that are not at hand, so their keys are not"
-                f" known: {_some(missing)}."
+                f" known: {some_of(missing)}."
             )
         if document.skipped:
-            named = _some([f"{name or 'one without an id'} ({why.rstrip('.')})" for name, why in document.skipped])
+            named = some_of([f"{name or 'one without an id'} ({why.rstrip('.')})" for name, why in document.skipped])
             told.append(f"{len(document.skipped)} of the trust list {document.did} can't be used: {named}.")
     return tuple(told)
 
 
-def _some(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """The first five of them."""
     return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 

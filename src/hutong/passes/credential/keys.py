@@ -19,7 +19,8 @@ from hutong.errors import BadInput, LimitExceeded
 
 from .certificates import Certificate, read_certificate
 
-MAX_TRIALS = 16
+MAX_TRIALS = 64
+"""How many keys without a fitting id one signature is tried with: some milliseconds."""
 _ES256 = ec.ECDSA(hashes.SHA256())
 _CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 _MAX_NUMBER = 2048
@@ -85,12 +86,16 @@ def _fitting_algorithm(key: PublicKey) -> str | None:
     return "PS256" if key.key_size >= 2048 else None
 
 
+class PrivateKeyGiven(BadInput):
+    """A private key is among the keys: never passed over, for whoever gave it should know."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRing:
     """Keys found by their id; build it once and pass it again, so that nothing is parsed twice.
 
     Attributes:
-        notes: what a reader should know of the keys, one sentence each: what a trust list holds that can't be used.
+        notes: what a reader should know of the keys, one sentence each: which of them can't be used, and why.
     """
 
     keys: tuple[VerificationKey, ...] = ()
@@ -100,7 +105,7 @@ class KeyRing:
 
     @classmethod
     def of(cls, keys: KeyRing | Iterable[Any] | Path) -> KeyRing:
-        """Ring of certificates, public keys, JWKs, JWK sets or ready keys.
+        """Ring of certificates, public keys, JWKs, JWK sets or ready keys. What is no usable key is left out and noted.
 
         Args:
             keys: X.509 certificates and SubjectPublicKeyInfos as DER, base64 or PEM (one or several), JSON Web Keys
@@ -108,7 +113,7 @@ class KeyRing:
                 DID documents of the WHO network, lists of these, and paths of files or folders of them.
 
         Raises:
-            BadInput: something that is none of these.
+            BadInput: something that is none of these, a private key, or none that can be used.
             LimitExceeded: more than 100,000 keys.
             NotFound, Unavailable: a path where nothing can be read.
         """
@@ -118,15 +123,18 @@ class KeyRing:
             keys = (keys,)
         if not isinstance(keys, Iterable):
             raise BadInput("Keys are one key, several, or a ring of them.", "Give an empty list where there are none.")
-        from .key_sources import gather, read_keys, tell
+        from .key_sources import read_all, tell
 
-        found = gather(read_keys(key) for key in keys)
+        found = read_all(keys)
         index: dict[bytes, tuple[VerificationKey, ...]] = {}
         for item in found.keys:
             for key_id in item.key_ids:
                 index[key_id] = (*index.get(key_id, ()), item)
         nameless = tuple(item for item in found.keys if not item.key_ids)
-        return cls(found.keys, index, nameless, tell(found))
+        notes = tell(found)
+        if len(nameless) > MAX_TRIALS:
+            notes += (f"{len(nameless)} keys have no id, more than {MAX_TRIALS}: none of them is tried.",)
+        return cls(found.keys, index, nameless, notes)
 
     def find(
         self, key_id: bytes | None, fits: Callable[[VerificationKey], bool]
@@ -134,7 +142,7 @@ class KeyRing:
         """Whose signature it is.
 
         All keys with the message's id are tried, for ids are short and may collide (HCERT 1.1, 3.2.3), then keys that
-        have no id. A message without an id is tried with all keys. More than 16 such keys are not tried at all.
+        have no id. A message without an id is tried with all keys. More than 64 such keys are not tried at all.
 
         Returns:
             (True, the key) · (False, None) when keys have the message's id and the signature fits none of them ·
@@ -191,7 +199,9 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         BadInput: a private or symmetric key, another curve or coordinates that are not on it where no certificate
             helps, another key than that of its certificate (``x5c``), not a JWK.
     """
-    if not isinstance(jwk, Mapping) or "d" in jwk or "k" in jwk:
+    if isinstance(jwk, Mapping) and "d" in jwk:
+        raise PrivateKeyGiven("A JSON Web Key is not a public key.", "Give the public part alone.")
+    if not isinstance(jwk, Mapping) or "k" in jwk:
         raise BadInput("A JSON Web Key is not a public key.", "Give the public part alone.")
     certificate = _attached(jwk)
     try:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from hutong.errors import BadInput, LimitExceeded
 
 from . import cbor, cose, dcc, dcc_revocation, hcert, level_pass, shc, shc_rules
-from .keys import KeyRing, VerificationKey
+from .keys import MAX_TRIALS, KeyRing, VerificationKey
 
 MAX_TEXT = 262_144
 MAX_WARNINGS = 20
@@ -150,7 +150,7 @@ def _read_hcert(
     message = cose.parse(hcert.unpack(container))
     claims = hcert.read_claims(message.payload)
     valid, key = cose.verify(message, ring)
-    warnings = _warnings(message, claims)
+    warnings = _warnings(message, claims, ring)
     own, revoked = None, None
     if level_pass.CLAIM in claims.contents:
         own = level_pass.parse(claims)
@@ -180,12 +180,14 @@ def _read_hcert(
     )
 
 
-def _warnings(message: cose.Sign1, claims: hcert.Claims) -> tuple[str, ...]:
+def _warnings(message: cose.Sign1, claims: hcert.Claims, ring: KeyRing) -> tuple[str, ...]:
     found: list[str] = []
     if message.algorithm is None:
         found.append("The signature algorithm is not one that may sign a pass (ES256, PS256).")
     if message.key_id is None:
         found.append("The message names no key.")
+        if len(ring.keys) > MAX_TRIALS:
+            found.append(f"More than {MAX_TRIALS} keys were given for a message that names none: none was tried.")
     if claims.unreadable_times:
         found.extend(f"Claim {claim} is not a time: the pass is never valid." for claim in claims.unreadable_times)
     if claims.expires_at is None and hcert.EXPIRES not in claims.unreadable_times:

@@ -9,7 +9,7 @@ import { badInput, limitExceeded } from "./errors.js";
 
 const MAX_CERTIFICATE_BYTES = 16_384;
 const MAX_KEYS = 100_000;
-const MAX_TRIALS = 16;
+const MAX_TRIALS = 64;
 export const KEY_ID_BYTES = 8;
 const EC_KEY = "06072a8648ce3d0201";
 const P256 = "06082a8648ce3d030107";
