@@ -162,8 +162,8 @@ def test_what_can_not_be_joined_is_said(three: tuple[Node, Served, Served]) -> N
         actions.harvest(hub, by=STEWARD, party_id=party)
     made = actions.join_series(hub, by=STEWARD)
     assert [(left.dataset, left.reason) for left in made.left_out] == [
-        ("elsewhere", "Its file is not at the party's own address."),
         ("a-survey", "Its columns are not those of weekly counts."),
+        ("elsewhere", "Its file is not at the party's own address."),
     ]
     assert made.rows == 6
     assert stolen.distributions[0].url.startswith(home)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import ckanapi  # type: ignore[import-untyped]
 import pytest
 from fastapi.testclient import TestClient
 
+from hutong.opening import queries
 from hutong.opening.catalogue.dcat import parse_catalogue
 from hutong.web.app import create_app
 from tests.web import world as worlds
+from tests.web.world import World
 
 NAMES = ["tw-dengue-records", "tw-dengue-weekly"]
 
@@ -70,6 +73,40 @@ def test_another_node_reads_the_catalogue_back(client: TestClient) -> None:
         )
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert again.status_code == 304
+
+
+def test_a_published_release_describes_its_columns(client: TestClient, world: World) -> None:
+    parsed = parse_catalogue(client.get("/catalogue.jsonld").content, "application/ld+json")
+    found = {dataset.id: dataset.current for dataset in parsed}
+    files = {name: release.distributions for name, release in found.items() if release}
+    assert {len({file.columns for file in told}) for told in files.values()} == {1}, "each file has the same columns"
+    counts = {column.name: column for column in files["tw-dengue-weekly"][0].columns}
+    header = client.get("/data/tw-dengue-weekly/v1/tw-dengue-weekly-v1.csv").text.partition("\n")[0]
+    assert ",".join(counts) == header.strip().replace('"', "")
+    assert (counts["area_code"].datatype, counts["period_start"].datatype) == ("string", "date")
+    assert (counts["value"].datatype, counts["area_name"].title.zh) == ("integer", "地区名称")
+    records = {column.name: column for column in files["tw-dengue-records"][0].columns}
+    assert records["serotype"].title.en == world.node.standard.table("case").element("serotype").label["en"]
+    for name, release in found.items():
+        turtle = client.get(f"/datasets/{name}.ttl").text
+        assert release is not None
+        # Files with the same columns share them, so that a catalogue with many releases stays small.
+        assert turtle.count("a csvw:Column") == len(release.distributions[0].columns)
+    page = client.get("/zh/datasets/tw-dengue-weekly").text
+    told = json.loads(page.split('<script type="application/ld+json">')[1].split("</script>")[0])
+    measured = {variable["name"]: variable["description"] for variable in told["variableMeasured"]}
+    assert list(measured) == list(counts)
+    assert measured["area_name"] == "来源所用的地区名称。"
+    for query in ("地区名称", "Area name"):
+        hits = client.get("/api/search", params={"q": f'"{query}"'}).json()["datasets"]
+        assert [hit["name"] for hit in hits] == ["tw-dengue-weekly"]
+
+
+def test_a_release_from_before_columns_were_kept_has_them_from_its_file(world: World) -> None:
+    body = queries.document(queries.release(world.node, "tw-dengue-weekly"))
+    old = [{**file, "columns": []} for file in body["distributions"]]
+    now = queries.with_columns(world.node, queries.read_release({**body, "distributions": old}))
+    assert queries.document(now) == body
 
 
 def test_one_dataset_in_each_form(client: TestClient) -> None:

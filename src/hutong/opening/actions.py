@@ -17,7 +17,8 @@ from hutong.storage.inbox import one_at_a_time
 from hutong.trust.authorisation import Actor, Resource
 
 from . import queries
-from .catalogue.catalogue import Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
+from .catalogue.catalogue import Column, Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
+from .columns import described
 from .publication import Publication
 from .release import File, content_sha256, drafted
 from .territory import territory_of
@@ -85,6 +86,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
         return current
     version = int(current.version) + 1 if current else 1
     folder = node.settings.releases_folder
+    columns = described(prepared.table.schema, node.standard)
     with drafted(folder, publication.dataset, version, prepared.table) as draft, node.change(by) as change:
         _require_unpublished(change, publication.dataset, version)
         draft.put_in_place()
@@ -100,7 +102,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
             risk=prepared.risk,
             suppression=prepared.suppression,
             as_of=prepared.as_of,
-            distributions=tuple(_distribution(node, publication, version, file) for file in draft.files),
+            distributions=tuple(_distribution(node, publication, version, file, columns) for file in draft.files),
         )
         _save(node, change, publication, prepared, release)
     return release
@@ -194,7 +196,9 @@ def _prepare_records(node: Node, publication: Publication, cases: ir.Table, area
     )
 
 
-def _distribution(node: Node, publication: Publication, version: int, file: File) -> Distribution:
+def _distribution(
+    node: Node, publication: Publication, version: int, file: File, columns: tuple[Column, ...]
+) -> Distribution:
     home = node.settings.url
     landing = f"{home}/en/datasets/{publication.dataset}"
     is_handed_out = publication.grade == 0
@@ -205,6 +209,7 @@ def _distribution(node: Node, publication: Publication, version: int, file: File
         url=f"{home}/data/{publication.dataset}/v{version}/{file.name}" if is_handed_out else "",
         bytes=file.bytes,
         sha256=file.sha256,
+        columns=columns,
     )
 
 

@@ -15,6 +15,7 @@ from hutong.node import Node
 from hutong.storage import schema
 
 from .catalogue.catalogue import Dataset, Release
+from .columns import described
 from .release import FORMATS, file_name, release_folder
 
 
@@ -35,16 +36,33 @@ def read_release(body: Any) -> Release:
 
 
 def datasets(node: Node) -> list[Dataset]:
-    """The node's own datasets with their releases, by id."""
+    """The node's own datasets with their releases, by id; each release has its columns."""
     with node.records.reading() as connection:
         bodies = connection.execute(sa.select(schema.dataset.c.body).order_by(schema.dataset.c.id)).scalars().all()
         releases = connection.execute(
             sa.select(schema.release.c.dataset, schema.release.c.body).order_by(schema.release.c.version)
         ).all()
     return [
-        replace(read_dataset(body), releases=tuple(read_release(r.body) for r in releases if r.dataset == body["id"]))
+        replace(
+            read_dataset(body),
+            releases=tuple(with_columns(node, read_release(r.body)) for r in releases if r.dataset == body["id"]),
+        )
         for body in bodies
     ]
+
+
+def with_columns(node: Node, release_: Release) -> Release:
+    """The release; one that was published before columns were kept has them from its file, if that can be read."""
+    if all(file.columns for file in release_.distributions):
+        return release_
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        columns = described(pq.read_schema(release_file(node, release_, "parquet")), node.standard)
+    except (OSError, pa.ArrowException):
+        return release_
+    return replace(release_, distributions=tuple(replace(file, columns=columns) for file in release_.distributions))
 
 
 def dataset(node: Node, dataset_id: str) -> Dataset:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hutong.opening.catalogue.search import SearchIndex
 
 CHANGING = ("release.published", "catalogue.harvested", "catalogue.vanished")
+FORM = 2
+"""Raised when a newer edition of the program tells more of the same datasets: then documents and index are new."""
 MOST_KEPT_DOCUMENTS = 200
 
 DESCRIPTION = Text(
@@ -50,7 +52,7 @@ _lock = threading.RLock()
 def edition(node: Node) -> str:
     """Names the state of the catalogue: it changes when a release was published or another catalogue harvested."""
     newest = [entry.index for kind in CHANGING for entry in node.log.entries(kind=kind, limit=1)]
-    return f"{node.id}-{max(newest, default=0)}"
+    return f"{node.id}-{FORM}-{max(newest, default=0)}"
 
 
 def catalogue(node: Node) -> Catalogue:

@@ -6,14 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
-from hutong.errors import BadInput
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
+from hutong.opening.columns import elements, wording
 from hutong.opening.preview import Rows
-from hutong.opening.released_counts import is_counts
-from hutong.standard import Element
 from hutong.web import code_words, page_words
 from hutong.web.charts import Column
 from hutong.web.i18n import Language, Translations, translations
@@ -113,28 +111,11 @@ def _legal_basis(node: Node, dataset: Dataset, language: Language) -> str:
 
 def dictionary(node: Node, columns: tuple[str, ...], language: Language) -> list[tuple[str, str, str]]:
     """Name, title and meaning of each column, from the standard."""
-    words = translations(language)
-    tables = page_words.COLUMN_TABLES[is_counts(columns)]
     rows = []
-    for name in columns:
-        element = _element(node, name, tables)
-        if name in page_words.COLUMNS:
-            title, meaning = (words.gettext(text) for text in page_words.COLUMNS[name])
-        elif element is not None:
-            title, meaning = element.label[language.code], element.description[language.code]
-        else:
-            title, meaning = name, ""
-        rows.append((name, title, meaning))
+    for name, element in elements(columns, node.standard).items():
+        title, meaning = wording(name, element)
+        rows.append((name, title.in_language(language.code), meaning.in_language(language.code) if meaning else ""))
     return rows
-
-
-def _element(node: Node, name: str, tables: tuple[str, ...]) -> Element | None:
-    for table in tables:
-        try:
-            return node.standard.table(table).element(name)
-        except BadInput:
-            continue
-    return next((element for element in node.standard.lineage if element.name == name), None)
 
 
 def columns_of(node: Node, release: Release) -> tuple[str, ...]:
@@ -234,13 +215,12 @@ def preview_table(node: Node, rows: Rows, language: Language) -> tuple[list[Colu
     columns = [
         Column(code_words.beside(titles[name], name), numeric=name in ("value", "case_count")) for name in rows.columns
     ]
-    tables = page_words.COLUMN_TABLES[is_counts(rows.columns)]
-    elements = {name: _element(node, name, tables) for name in rows.columns}
+    known = elements(rows.columns, node.standard)
     cells = [
         [
             None
             if row[name] is None and name == "value" and row.get("status") == "withheld"
-            else code_words.cell(elements[name], row[name], words)
+            else code_words.cell(known[name], row[name], words)
             for name in rows.columns
         ]
         for row in rows.rows

@@ -1,4 +1,4 @@
-"""What catalogue terms are called on the pages: grades, licences, frequencies, themes, formats, columns."""
+"""What catalogue terms are called on the pages: grades, licences, frequencies, themes, formats."""
 
 from __future__ import annotations
 
@@ -44,12 +44,6 @@ FORMATS: Final = {
     "json": N_("One object a row."),
     "parquet": N_("Typed columns, compressed: for analysis."),
 }
-COLUMNS: Final = {
-    "area_name": (N_("Area name"), N_("Name of the area, as the source gives it.")),
-    "year_week": (N_("Week"), N_("Epidemiological week, year and number (MMWR, from Sunday to Saturday).")),
-    "status": (N_("Status"), N_("published, or withheld: then the value is empty, which is not zero.")),
-}
-COLUMN_TABLES: Final = {True: ("count", "area", "case"), False: ("case", "person", "area")}
 _THRESHOLD = re.compile(r"Counts from 1 to (\d{1,4}) are withheld")
 
 

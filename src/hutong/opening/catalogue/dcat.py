@@ -8,6 +8,8 @@ same bytes. Reading is in :mod:`hutong.opening.catalogue.dcat_reading`, offered 
 
 from __future__ import annotations
 
+from hashlib import sha256 as _sha256
+
 import pyoxigraph as ox
 
 from .catalogue import (
@@ -231,6 +233,7 @@ def _releases(graph: Graph, dataset_me: str, dataset: Dataset, node_url: str) ->
 
 
 def _release(graph: Graph, me: str, dataset: Dataset, release: Release) -> None:
+    about = me.rsplit("/release/", 1)[0]
     graph.a(me, "dcat:Resource")
     graph.words(me, "dct:identifier", release.id)
     graph.words(me, "dcat:version", release.version)
@@ -249,8 +252,9 @@ def _release(graph: Graph, me: str, dataset: Dataset, release: Release) -> None:
         uri = distribution_uri(me, release.distributions, place)
         graph.named(me, "dcat:distribution", uri, "dcat:Distribution")
         _distribution(graph, uri, dataset, distribution)
+        _columns(graph, uri, dataset, distribution, about)
         graph.moment(uri, "dct:issued", release.issued)
-        _legislation(graph, uri, dataset, me.rsplit("/release/", 1)[0])
+        _legislation(graph, uri, dataset, about)
 
 
 def _distribution(graph: Graph, me: str, dataset: Dataset, distribution: Distribution) -> None:
@@ -265,14 +269,20 @@ def _distribution(graph: Graph, me: str, dataset: Dataset, distribution: Distrib
     graph.named(me, "dct:license", dataset.licence, "dct:LicenseDocument")
     graph.whole(me, "dcat:byteSize", distribution.bytes)
     _checksum(graph, me, distribution.sha256)
-    if distribution.columns:
-        table = part(me, "table")
-        graph.named(me, "csvw:table", table, "csvw:Table")
-        graph.text(table, "dct:title", dataset.title)
-        graph.link(table, "csvw:url", distribution.url or distribution.access_url)
+
+
+def _columns(graph: Graph, me: str, dataset: Dataset, distribution: Distribution, about: str) -> None:
+    """The file as a table of CSVW. Files and releases with the same columns share them: each is told once a dataset."""
+    if not distribution.columns:
+        return
+    table = part(me, "table")
+    graph.named(me, "csvw:table", table, "csvw:Table")
+    graph.text(table, "dct:title", dataset.title)
+    graph.link(table, "csvw:url", distribution.url or distribution.access_url)
+    layout = _sha256(repr(distribution.columns).encode()).hexdigest()[:12]
     for number, column in enumerate(distribution.columns, start=1):
-        uri = part(me, f"col={number}")  # a fragment in the sense of RFC 7111, which also keeps the order
-        graph.named(part(me, "table"), "csvw:column", uri, "csvw:Column")
+        uri = part(about, f"layout-{layout}-col={number}")  # the number keeps the order
+        graph.named(table, "csvw:column", uri, "csvw:Column")
         graph.words(uri, "csvw:name", column.name)
         graph.words(uri, "csvw:datatype", column.datatype)
         graph.text(uri, "csvw:titles", column.title)
