@@ -196,6 +196,38 @@ def test_rules_without_tests_are_named(hutong: CommandLine, files: Files) -> Non
     assert "NO TEST EU GR-2" in hutong("rules", "test", files.folder).out
 
 
+def test_a_foreign_file_beside_rule_sets_is_a_failure_of_its_own(hutong: CommandLine, files: Files) -> None:
+    entry = {"rule": {"Identifier": "R-1", "Logic": True}, "tests": [{"payload": {}, "expected": True}]}
+    files.write("XX.json", orjson.dumps({"ruleSet": "XX", "rules": [entry]}))
+    files.write("package.json", '{"name": "rules"}')
+    tested = hutong("rules", "test", files.folder, "--json")
+    assert (tested.code, tested.json["passed"], tested.json["failed"]) == (1, 1, 1)
+    assert "FAILED package package.json (file): package.json is not in" in hutong("rules", "test", files.folder).out
+
+
+@pytest.mark.parametrize(
+    "at", ["2021-06-01T10:00Z", "2021-06-01T10:00", "2021-06-01 12:00:00.000+02:00", "20210601T10Z"]
+)
+def test_the_clock_of_rules_takes_every_form_of_a_time(hutong: CommandLine, files: Files, at: str) -> None:
+    logic = {
+        "not-after": [
+            {"plusTime": [{"var": "external.validationClock"}, 0, "day"]},
+            {"plusTime": ["2021-06-01T10:00:00Z", 0, "day"]},
+        ]
+    }
+    both = {"rules": [{"id": "until", "logic": logic}, {"id": "from", "logic": {"not-before": logic["not-after"]}}]}
+    rules, data = files.write("rules.json", orjson.dumps(both)), files.write("data.json", "{}")
+    told = hutong.ok("rules", "evaluate", "--rules", rules, "--data", data, "--at", at)
+    assert [one["value"] for one in told["results"]] == [True, True]
+
+
+def test_a_clock_that_is_no_time(hutong: CommandLine, files: Files) -> None:
+    rules, data = files.write("rules.json", "true"), files.write("data.json", "{}")
+    for at in ("soon", "2021-13-01", "0001-01-01T00:00+14:00"):
+        refused = hutong("rules", "evaluate", "--rules", rules, "--data", data, "--at", at, "--json")
+        require_refused(refused, errors.BadInput, "is no time")
+
+
 @pytest.mark.parametrize("budget", ["x", 0, -1, 1.5, None, True])
 def test_a_budget_is_a_number_of_steps(budget: Any) -> None:
     with pytest.raises(errors.BadInput, match="number of steps"):

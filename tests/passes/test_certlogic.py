@@ -300,6 +300,37 @@ def test_a_suite_may_be_one_file_or_the_folder_where_one_is(tmp_path: Path, monk
         assert [test.rule_set for test in run_rule_tests(Path(shown)).tests] == ["YY"]
 
 
+@pytest.mark.parametrize("content", ["nonsense", "[]", '{"a": 1}', '{"rules": [1]}'])
+def test_a_foreign_file_in_a_folder_fails_by_itself(tmp_path: Path, content: str) -> None:
+    entry = {"rule": {"Identifier": "R-1", "Logic": True}, "tests": [{"payload": {}, "expected": True}]}
+    for name in ("AA", "ZZ"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"ruleSet": name, "rules": [entry]}))
+    (tmp_path / "foreign.json").write_text(content)
+    result = run_rule_tests(tmp_path)
+    assert [(one.rule_set, one.rule, one.test, one.passed) for one in result.tests] == [
+        ("AA", "R-1", "1", True),
+        ("ZZ", "R-1", "1", True),
+        ("foreign", "foreign.json", "(file)", False),
+    ]
+    assert "foreign.json is not" in str(result.tests[2].error)
+    assert (result.passed, result.failed) == (2, 1)
+
+
+def test_a_damaged_file_of_a_rule_fails_by_itself(tmp_path: Path) -> None:
+    for name in ("R-1", "R-2", "R-3"):
+        (tmp_path / "EU" / name / "tests").mkdir(parents=True)
+        (tmp_path / "EU" / name / "rule.json").write_text(json.dumps({"Identifier": name, "Logic": True}))
+        (tmp_path / "EU" / name / "tests" / "a.json").write_text('{"payload": {}, "expected": true}')
+    (tmp_path / "EU" / "R-1" / "rule.json").write_text("{")
+    (tmp_path / "EU" / "R-3" / "tests" / "a.json").write_text("[]")
+    result = run_rule_tests(tmp_path)
+    assert [(one.rule_set, one.rule, one.test, one.passed) for one in result.tests] == [
+        ("EU", "R-1", "(file)", False),
+        ("EU", "R-2", "a", True),
+        ("EU", "R-3", "(file)", False),
+    ]
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", "nonsense", '{"rules": [1]}', '{"rules": [{"rule": {}, "tests": 3}]}', '{"rules": []}'],

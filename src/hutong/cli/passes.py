@@ -215,15 +215,18 @@ def verify(
     scene: Annotated[str, typer.Option(help=f"Where it is shown: {', '.join(Scene)}.")],
     trust: Annotated[Path | None, typer.Option(help="Trust bundle file; without it the node's own.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Acceptance rules; without them the bundle's.")] = None,
-    at: Annotated[str | None, typer.Option(help="Time of verification (ISO 8601); now without it.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Time of verification (ISO 8601, UTC where it names no zone); now without it.")
+    ] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a pass: accepted, refused or unknown, with the reasons. Exits with 0 whatever the answer is."""
+    from hutong.passes.moment import moment
     from hutong.passes.recognition.verification import verify_pass
     from hutong.passes.trust_bundle import queries as bundle_queries
 
-    when = _instant(at)
+    when = moment(at) if at is not None else datetime.now(UTC)
     if trust is None:
         with opened(node) as opened_node:
             answer = verify_pass(
@@ -297,17 +300,6 @@ def _age(seconds: int | None) -> str:
 def _disclosed(facts: Mapping[str, object]) -> list[str]:
     """A line for each fact that a pass discloses."""
     return [f"  discloses {name}: {value}" for name, value in facts.items()]
-
-
-def _instant(text: str | None) -> datetime:
-    """The given time, in UTC where it has no zone; now without one."""
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(f"{text!r} is no time.", "Give it as ISO 8601: 2026-01-31T08:00:00Z.") from error
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _given(what: str) -> str | bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import Any
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
 
-from .datetimes import DateTime, plus_time
+from ..moment import moment
+from .datetimes import DateTime
 from .evaluate import evaluate
 from .values import require_bounded
 
@@ -24,7 +26,7 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     A rule is an object with ``Logic`` (EU DCC business rules), ``logic`` or ``condition`` (a rulebook's, a scene's), or
     with an id; a document may be a rule, a list of rules, an object with a list under ``rules`` or lists by scene
     under ``scenes``, or a bare expression. ``at`` is put where EU rules look for the validation clock,
-    ``external.validationClock``.
+    ``external.validationClock``, in UTC where it names no zone.
 
     Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for a bare expression only, and
     ``scene`` with each result of a scene; date-times are written as ISO 8601 in UTC.
@@ -35,8 +37,8 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
         LimitExceeded: too many rules, or a bare expression too large.
     """
     if at is not None:
-        plus_time(at, 0, "hour")  # raises BadInput for what is no time
-        data = _with_clock(data, at)
+        clock = moment(at).astimezone(UTC)
+        data = _with_clock(data, clock.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
     scenes = document.get("scenes") if isinstance(document, dict) else None
     if isinstance(scenes, dict) and all(isinstance(rules, list) for rules in scenes.values()):
         return {

@@ -24,6 +24,8 @@ from .rule_set import as_json, require_engine
 MAX_FILE_BYTES = 16 * 2**20
 MAX_FILES = 50_000
 _RULE_FILE = "rule.json"
+_FILE = "(file)"
+"""In the place of a test's name: the file itself cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,28 @@ class SuiteResult:
 def run_rule_tests(folder: Path) -> SuiteResult:
     """Run every test in a folder; a rule that cannot be evaluated fails its tests, it does not end the run.
 
-    A test passes if CertLogic(rule.Logic, {"payload": ..., "external": ...}) is its expected value.
+    A test passes if CertLogic(rule.Logic, {"payload": ..., "external": ...}) is its expected value. A file of a folder
+    that cannot be read is a failed test of its own, named "(file)", unless it is so of all.
 
     Args:
         folder: a folder in one of the layouts, or one file of the merged layout.
 
     Raises:
         NotFound: no such folder.
-        BadInput: a file that is no JSON or not of the layout, or no test at all.
-        LimitExceeded: a file larger than MAX_FILE_BYTES, more than MAX_FILES files.
+        BadInput: no file that is JSON and of the layout, or no test at all.
+        LimitExceeded: no file that is not larger than MAX_FILE_BYTES, more than MAX_FILES files.
     """
     folder = folder.resolve()  # the names of sets are those of folders, which "." does not tell
     if not folder.exists():
         raise NotFound("There is no such folder of rules.", "Give the path of a folder.")
+    refused: list[HutongError] = []
     if folder.is_dir():
-        found = tuple(_upstream(folder)) or tuple(_merged(sorted(folder.glob("*.json"))))
+        found = tuple(_each(sorted(folder.rglob(_RULE_FILE)), _upstream, refused))
+        found = found or tuple(_each(sorted(folder.glob("*.json")), _merged, refused))
     else:
-        found = tuple(_merged([folder]))
+        found = tuple(_merged(folder))
+    if refused and len(found) == len(refused):
+        raise refused[0]
     tests = tuple(one for one in found if isinstance(one, CaseResult))
     untested = tuple(one for one in found if isinstance(one, Untested))
     if untested and not tests:
@@ -100,25 +107,39 @@ def run_rule_tests(folder: Path) -> SuiteResult:
     return SuiteResult(tests, untested)
 
 
-def _merged(paths: list[Path]) -> Iterator[CaseResult | Untested]:
-    for path in _limited(paths):
-        document = _object(_load(path), path.name)
-        pool = _array(document.get("valueSetsPool", []), path.name)
-        for entry in _array(document.get("rules"), path.name):
-            rule = _object(_object(entry, path.name).get("rule"), path.name)
-            cases = [
-                (str(test.get("id", number)), test)
-                for number, test in enumerate(_objects(entry.get("tests"), path.name), start=1)
-            ]
-            yield from _run(str(document.get("ruleSet", path.stem)), rule, cases, pool, path.name)
+def _each(
+    paths: list[Path], read: Callable[[Path], Iterator[CaseResult | Untested]], refused: list[HutongError]
+) -> Iterator[CaseResult | Untested]:
+    """The results of each file; of one that cannot be read, or not to its end, a failure after what could."""
+    if len(paths) > MAX_FILES:
+        raise LimitExceeded(f"The folder holds more than {MAX_FILES} rules.", "Run it part by part.")
+    for path in paths:
+        try:
+            yield from read(path)
+        except HutongError as error:
+            refused.append(error)
+            place = path.parent.name if path.name == _RULE_FILE else path.name
+            rule_set = path.stem if place == path.name else path.parent.parent.name
+            yield CaseResult(rule_set, place, _FILE, False, None, error=str(error))
 
 
-def _upstream(folder: Path) -> Iterator[CaseResult | Untested]:
-    for path in _limited(sorted(folder.rglob(_RULE_FILE))):
-        rule = _object(_load(path), path.name)
-        tests = sorted(path.parent.glob("tests/*.json")) or sorted(path.parent.glob("test*.json"))
-        cases = [(test.stem, _object(_load(test), test.name)) for test in tests]
-        yield from _run(path.parent.parent.name, rule, cases, [], f"{path.parent.name}/{_RULE_FILE}")
+def _merged(path: Path) -> Iterator[CaseResult | Untested]:
+    document = _object(_load(path), path.name)
+    pool = _array(document.get("valueSetsPool", []), path.name)
+    for entry in _array(document.get("rules"), path.name):
+        rule = _object(_object(entry, path.name).get("rule"), path.name)
+        cases = [
+            (str(test.get("id", number)), test)
+            for number, test in enumerate(_objects(entry.get("tests"), path.name), start=1)
+        ]
+        yield from _run(str(document.get("ruleSet", path.stem)), rule, cases, pool, path.name)
+
+
+def _upstream(path: Path) -> Iterator[CaseResult | Untested]:
+    rule = _object(_load(path), path.name)
+    tests = sorted(path.parent.glob("tests/*.json")) or sorted(path.parent.glob("test*.json"))
+    cases = [(test.stem, _object(_load(test), test.name)) for test in tests]
+    yield from _run(path.parent.parent.name, rule, cases, [], f"{path.parent.name}/{_RULE_FILE}")
 
 
 def _run(
@@ -174,12 +195,6 @@ def _load(path: Path) -> Any:
         return orjson.loads(read_file(path, limit_bytes=MAX_FILE_BYTES).removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise BadInput(f"{path.name} is not JSON.", "Correct the file.") from error
-
-
-def _limited(paths: list[Path]) -> list[Path]:
-    if len(paths) > MAX_FILES:
-        raise LimitExceeded(f"The folder holds more than {MAX_FILES} rules.", "Run it part by part.")
-    return paths
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from hutong.errors import BadInput, HutongError
+from hutong.errors import HutongError
 
 from .. import documents
 from ..credential.level_pass import LevelPass
 from ..credential.read import ReadPass, read_pass
 from ..credential.status_list import StatusList
 from ..documents import Document, Reason, Texts
+from ..moment import moment
 from ..rulebook.rulebook import UNKNOWN
 from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, as_path, read_trust
 from .recognition import AcceptanceRules, Answer, Scene, judge, read_acceptance
@@ -151,12 +152,12 @@ def verify_pass(
         trust: a :class:`TrustSnapshot`, or the file of a signed bundle with its signer's key (see ``read_trust``).
         rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
         scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
-        at: the time of verification, with its zone; a text is ISO 8601.
+        at: the time of verification, in UTC where it names no zone; a text is ISO 8601.
 
     Raises:
         BadInput, NotFound, Tampered, LimitExceeded: for unusable trust, rules or time; never for what a pass holds.
     """
-    at = _moment(at)
+    at = moment(at)
     snapshot, scene = read_trust(trust), str(scene)
     acceptance = _acceptance(rules, snapshot)
     age_seconds = _seconds_between(snapshot.issued_at, at)
@@ -211,17 +212,6 @@ def _decide(
 
 def _seconds_between(earlier: datetime, later: datetime) -> int:
     return max(0, int((later - earlier).total_seconds()))
-
-
-def _moment(at: object) -> datetime:
-    """The time of verification, from its ISO 8601 text too; it must be a moment that there is in UTC, too."""
-    try:
-        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-        if isinstance(moment, datetime) and moment.tzinfo is not None and moment.astimezone(UTC) is not None:
-            return moment
-    except (ValueError, OverflowError):
-        pass
-    raise BadInput("The time of verification is no moment with its zone.", "Give a time such as 2026-01-31T00:00:00Z.")
 
 
 def _shown(read: ReadPass, claims: LevelPass) -> dict[str, Any]:
