@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong import errors, evaluate
-from hutong.passes.credential import cbor, cose, hcert
+from hutong.passes.credential import cbor, cose, hcert, picture
 from hutong.passes.documents import shipped_document
 
 from .conftest import CommandLine, Files
@@ -62,6 +64,19 @@ def test_a_text_stays_a_text(text: str, hutong: CommandLine, files: Files) -> No
 
 def test_a_long_name_that_cannot_be_a_file(hutong: CommandLine) -> None:
     require_refused(hutong("pass", "read", "x" * 3000 + ".txt", "--json"), errors.BadInput)
+
+
+def test_pictures_that_are_written_here_are_read_here(hutong: CommandLine, files: Files) -> None:
+    """Also one of more than 8 MB, in a form that cameras and screens give."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    text = hcert.pack(cose.Signer(key, b"nobody").sign(cbor.dumps({1: "XX", -260: {1: {}}})))
+    png = picture.draw_png(text)
+    large = png[:33] + struct.pack(">I", 9_000_000) + b"teXt" + bytes(9_000_000)
+    large += struct.pack(">I", zlib.crc32(b"teXt" + bytes(9_000_000))) + png[33:]
+    for name, data in (("pass.svg", picture.draw_svg(text).encode()), ("pass.png", png), ("large.png", large)):
+        assert hutong.ok("pass", "read", files.write(name, data))["kind"] == "eu-dcc"
+    other = files.write("other.svg", "<svg xmlns='http://www.w3.org/2000/svg'><rect/></svg>")
+    require_refused(hutong("pass", "read", other, "--json"), errors.BadInput, "Convert it to PNG")
 
 
 def test_two_passes_are_not_the_parts_of_one(hutong: CommandLine, files: Files) -> None:

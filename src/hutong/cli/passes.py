@@ -18,11 +18,12 @@ from hutong.passes.recognition.recognition import Scene
 
 passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
-MAX_PASS_BYTES = 8 * 2**20
 MAX_PATH = 4096
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:|\{")  # HC1:, shc:/, https:, and JSON; a drive has one letter
 _PATHS = ("/", "./", "../", "~/")
-_SUFFIXES = frozenset((".txt", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".json", ".jws", ".smart-health-card"))
+_SUFFIXES = frozenset(
+    (".txt", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".json", ".jws", ".smart-health-card")
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -313,7 +314,9 @@ def _given(what: str) -> str | bytes:
     path = Path(what)
     if path.is_dir():
         raise BadInput(f"{path} is a folder.", "Give the path of a file.")
-    content = read_bytes(path, "pass", max_bytes=MAX_PASS_BYTES)
+    from hutong.passes.credential.picture import MAX_PICTURE_BYTES
+
+    content = read_bytes(path, "pass", max_bytes=MAX_PICTURE_BYTES)
     if not content.strip():
         raise BadInput(f"{path} is empty.", "Give a file with the text of a code, or a picture of it.")
     return content

@@ -25,12 +25,13 @@ def test_what_is_drawn_is_read(scale: int) -> None:
 
 def test_other_pictures_of_the_code() -> None:
     image = Image.open(io.BytesIO(picture.draw_png(TEXT, scale=6)))
-    forms = {"JPEG": image.convert("RGB"), "PNG": image.rotate(90)}
+    forms = {"JPEG": image.convert("RGB"), "PNG": image.rotate(90), "GIF": image, "WEBP": image.convert("RGB")}
     clear = Image.new("RGBA", image.size, (0, 0, 0, 0))
     clear.putalpha(image.convert("L").point(lambda value: 255 - value))
     for name, form in [*forms.items(), ("PNG", clear)]:
         out = io.BytesIO()
         form.save(out, name)
+        assert picture.is_picture(out.getvalue())
         assert picture.read(out.getvalue()) == TEXT
 
 
@@ -47,6 +48,44 @@ def test_svg_is_one_element_with_a_quiet_zone() -> None:
     assert root.tag.endswith("svg")
     side = (17 + 4 * picture.version_of(TEXT) + 8) * 3
     assert root.attrib["viewBox"] == f"0 0 {side} {side}"
+
+
+@pytest.mark.parametrize("scale", [1, 4, 10])
+def test_an_svg_that_is_drawn_here_is_read(scale: int) -> None:
+    for text in (TEXT, "HC1:A", "HC1:" + "6BFOXN*TS0" * 150):
+        drawn = picture.draw_svg(text, scale=scale, title="Pass & code <1>").encode()
+        for data in (drawn, b'<?xml version="1.0" encoding="utf-8"?>\n' + drawn + b"\n"):
+            assert picture.is_picture(data)
+            assert picture.read(data) == text
+
+
+SVG = picture.draw_svg(TEXT).encode()
+BOMB = b'<!DOCTYPE svg [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<svg/>",
+        b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
+        SVG.replace(b"</svg>", b"<script>1</script></svg>"),
+        SVG.replace(b'class="qrline"', b'class="qrline" fill="red"'),
+        SVG.replace(b"scale(4)", b"scale(0)"),
+        SVG.replace(b'viewBox="0 0 ', b'viewBox="0 0 9'),
+        SVG.replace(b"<path", b"<title>&b;</title><image href='file:///etc/passwd'/><path"),
+        SVG.replace(b"M4 4.5", b"M4 4.5" + b"h1" * 300_000),
+    ],
+)
+def test_another_svg_is_told_to_be_converted(data: bytes) -> None:
+    assert picture.is_picture(data)
+    with pytest.raises(BadInput, match="Convert it to PNG"):
+        picture.read(data)
+
+
+def test_an_svg_is_read_without_leaving_its_field_or_resolving_anything() -> None:
+    for data in (BOMB + SVG, SVG.replace(b"M4 4.5", b"M999 -99.5")):
+        with pytest.raises(BadInput):
+            picture.read(data)
 
 
 def test_a_text_that_is_too_long() -> None:

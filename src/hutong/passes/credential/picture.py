@@ -1,40 +1,56 @@
-"""Pictures of passes: read QR and Aztec codes from PNG and JPEG with limits, draw QR codes as SVG and PNG."""
+"""Pictures of passes: read QR and Aztec codes from pictures with limits, draw QR codes as SVG and PNG.
+
+Of SVG only the form that is drawn here is read, a path of modules: any other would need a renderer of vector pictures.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
+from typing import TYPE_CHECKING, Any
 
 from hutong.errors import BadInput, LimitExceeded
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_PICTURE_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 QUIET_MODULES = 4
-_FORMATS = ("PNG", "JPEG")
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+_BEGINNINGS = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
+_SVG_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s{0,100}(?:<\?xml[^>]{0,200}>\s{0,100}|<!--.{0,1000}?-->\s{0,100}){0,4}<svg\b", re.DOTALL
+)
+_SVG = re.compile(
+    rb"\s*(?:<\?xml[^<>]{0,200}>\s*)?<svg [^<>]{0,300}viewBox=\"0 0 (\d{1,5}) (\d{1,5})\"[^<>]{0,300}>"
+    rb"(?:<title>[^<>]{0,2000}</title>)?"
+    rb"<path (?:transform=\"scale\((\d{1,3})\)\" )?class=\"qrline\" stroke=\"#000\" d=\"([Mmh0-9. -]+)\"/></svg>\s*"
+)
+_STROKE = re.compile(rb"([Mm])(-?\d{1,3}) (-?\d{1,3})(?:\.5)?|h(\d{1,3})")
+_MAX_SVG_BYTES = 500_000
+_MAX_SIDE = 177 + 2 * QUIET_MODULES
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes begin as those of a picture that may be read: PNG, JPEG, GIF, WebP or SVG."""
+    return _BEGINNINGS.match(data) is not None or _SVG_BEGINNING.match(data) is not None
 
 
 def read(data: bytes) -> str:
     """Text of the one QR or Aztec code in the picture; of several, those that are a pass, one a line.
 
     Raises:
-        BadInput: not a PNG or JPEG picture, or no such code in it.
+        BadInput: not a PNG, JPEG, GIF or WebP picture or an SVG as :func:`draw_svg` writes it, or no such code in it.
         LimitExceeded: more than 20 MB or 40 million pixels.
     """
     import zxingcpp
-    from PIL import Image
 
     if len(data) > MAX_PICTURE_BYTES:
         raise LimitExceeded("The picture is larger than 20 MB.", "Take a smaller picture of the code alone.")
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.")
-            grey = _to_grey(image)
-    except Image.DecompressionBombError:
-        raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError):
-        raise BadInput("The picture cannot be read.", "Give a PNG or JPEG picture.") from None
+    grey = _modules_of_svg(data) if _SVG_BEGINNING.match(data) else _pixels(data)
     wanted = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Aztec])
     found = zxingcpp.read_barcodes(grey, formats=wanted)
     texts = list(dict.fromkeys(barcode.text for barcode in found if barcode.valid))
@@ -42,6 +58,45 @@ def read(data: bytes) -> str:
     if not passes:
         raise BadInput("There is no readable QR code in the picture.", "Take the picture again, nearer and flat.")
     return "\n".join(passes)
+
+
+def _modules_of_svg(data: bytes) -> np.ndarray[Any, Any]:
+    """Grey values of an SVG as :func:`draw_svg` writes it; nothing in it is resolved, fetched or run."""
+    import numpy as np
+
+    drawn = _SVG.fullmatch(data) if len(data) <= _MAX_SVG_BYTES else None
+    scale = int(drawn[3] or 1) if drawn else 0
+    side = int(drawn[1]) // scale if drawn and scale else 0
+    if drawn is None or not 0 < side <= _MAX_SIDE or drawn[1] != drawn[2]:
+        raise BadInput("The SVG is not one that this software draws.", "Convert it to PNG.")
+    grey = np.full((side, side), 255, np.uint8)
+    x = y = 0
+    for stroke in _STROKE.finditer(drawn[4]):
+        if stroke[4]:
+            end = x + int(stroke[4])
+            if 0 <= y < side and 0 <= x <= end <= side:
+                grey[y, x:end] = 0
+            x = end
+        else:
+            begins = stroke[1] == b"M"
+            x = int(stroke[2]) + (0 if begins else x)
+            y = int(stroke[3]) + (0 if begins else y)
+    return grey.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def _pixels(data: bytes) -> object:
+    """Grey values of a picture of pixels, of the first frame of several."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.")
+            return _to_grey(image)
+    except Image.DecompressionBombError:
+        raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.") from None
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError):
+        raise BadInput("The picture cannot be read.", "Give a PNG or JPEG picture.") from None
 
 
 def _to_grey(image: object) -> object:

@@ -22,7 +22,6 @@ MAX_WARNINGS = 20
 EU_DCC, HEALTH_LINK = 1, 5
 _ENTRIES = ((EU_DCC, "eu-dcc"), (-6, "who-dvc"), (3, "who-ddcc"), (4, "who-ddcc"))
 _GROUPS = ("v", "t", "r")
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _EDGES = " \t\r\n\ufeff"
 
 
@@ -68,7 +67,7 @@ def read_pass(
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
     Args:
-        text: the text that a QR code holds, a file's content, or the bytes of a PNG or JPEG picture; of a card that
+        text: the text that a QR code holds, a file's content, or the bytes of a picture; of a card that
             is split over several codes, a list of these in any order.
         keys: X.509 certificates (DER bytes, base64 or PEM), JSON Web Keys or sets, paths of files or folders of them
             (:meth:`KeyRing.of` takes more), or a ready :class:`KeyRing`.
@@ -129,9 +128,9 @@ def _text_of_other(given: object) -> str:
 
 
 def _to_text(data: bytes) -> str:
-    if data.startswith(_PICTURES):
-        from . import picture
+    from . import picture
 
+    if picture.is_picture(data):
         return picture.read(data)
     if len(data) > MAX_TEXT:
         raise LimitExceeded("The text is longer than 256 KiB.", "Give one pass at a time.")
