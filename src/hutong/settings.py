@@ -6,14 +6,17 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Final
 
 from hutong.errors import BadInput, NotFound
 
 FILE = "node.toml"
 ENGINES = ("duckdb", "spark")
 LANGUAGES = ("en", "zh")  # of the pages, as in the standard, which stands above settings
+MOST: Final = 2**53
+"""No limit is greater: what counts further is none."""
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
@@ -98,11 +101,6 @@ def _settings(folder: Path, given: dict[str, object], environment: Mapping[str, 
     name = given["name"]
     if not isinstance(name, dict) or not {"en", "zh"} <= set(name):
         raise BadInput(f"{folder / FILE}: name needs en and zh.", 'Write [name] en = "…" zh = "…".')
-    limits = given.get("limits", {})
-    try:
-        checked_limits = Limits(**limits) if isinstance(limits, dict) else Limits()
-    except TypeError as error:
-        raise BadInput(f"{folder / FILE}: {error}.", "See docs/reference/settings.md for the limits.") from error
     engine = environment.get("HUTONG_ENGINE") or str(given.get("engine", "duckdb"))
     if engine not in ENGINES:
         raise BadInput(f"Engine {engine!r} is not known.", f"Choose one of: {', '.join(ENGINES)}.")
@@ -116,8 +114,22 @@ def _settings(folder: Path, given: dict[str, object], environment: Mapping[str, 
         database_url=environment.get("HUTONG_DATABASE_URL") or str(given.get("database_url", default_database)),
         engine=engine,
         languages=_languages(folder, given.get("languages", list(LANGUAGES))),
-        limits=checked_limits,
+        limits=_limits(folder, given.get("limits", {})),
     )
+
+
+def _limits(folder: Path, given: object) -> Limits:
+    """The limits of the file, the others by default: each a number above zero, whole where its default is."""
+    see = "See docs/reference/settings.md for the limits."
+    if not isinstance(given, dict):
+        raise BadInput(f"{folder / FILE}: [limits] holds no names with numbers.", see)
+    known: dict[str, type] = {one.name: type(one.default) for one in fields(Limits)}
+    for name, value in given.items():
+        if name not in known:
+            raise BadInput(f"{folder / FILE}: there is no limit {str(name)[:60]!r}.", see)
+        if type(value) not in {int, known[name]} or not 0 < value <= MOST:
+            raise BadInput(f"{folder / FILE}: the limit {name} is no number above zero.", see)
+    return Limits(**given)
 
 
 def _languages(folder: Path, given: object) -> tuple[str, ...]:

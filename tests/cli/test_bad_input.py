@@ -574,6 +574,30 @@ def test_yaml_that_misleads(
     require_refused(hutong(*command, files.write("d.yaml", content), "--node", ready, "--json"), kind)
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+@pytest.mark.parametrize("command", [("emergency", "declare"), ("publish",)])
+def test_what_is_not_utf_8_is_refused_and_not_kept_with_losses(
+    command: tuple[str, ...], encoding: str, hutong: CommandLine, ready: Path, files: Files
+) -> None:
+    before = state(ready)
+    file = files.write("d.yaml", "id: a\ntitle: {en: Flu, zh: 流感}\n".encode(encoding))
+    where = "UTF-16" if encoding == "utf-16" else "not UTF-8 on line 2"
+    require_refused(hutong(*command, file, "--node", ready, "--json"), errors.BadInput, where)
+    assert state(ready) == before
+
+
+def test_a_mapping_that_is_not_utf_8_is_refused(hutong: CommandLine, ready: Path, files: Files) -> None:
+    before = state(ready)
+    file = files.write("list.csv", GOOD)
+    mapping = files.write("mapping.yaml", (MAPPING + "# índice\n").encode("latin-1"))
+    command = ("acquire", file, "--source", "tw-dengue", "--mapping", mapping, "--node", ready, "--json")
+    require_refused(hutong(*command), errors.BadInput, "not UTF-8 on line")
+    demo = ("demo", "--no-serve", "--dir", files.folder / "demo", "--source", f"a={file}", "--mapping", f"a={mapping}")
+    refused = hutong(*demo)
+    assert refused.code == errors.BadInput.exit_code and "not UTF-8 on line" in refused.err, refused.err
+    assert state(ready) == before and not (files.folder / "demo").exists()
+
+
 def test_a_place_that_cannot_be_written_is_no_defect(hutong: CommandLine, ready: Path, files: Files) -> None:
     """A file where a folder should be: whoever runs the tests, root too, meets this one."""
     file = files.write("file", "")

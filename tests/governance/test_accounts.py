@@ -52,6 +52,22 @@ def test_tries_are_counted_by_name_and_by_address(node: Node, clock: Clock) -> N
     actions.sign_in(node, name="li", password=PASSWORD, address="198.51.100.1")
 
 
+def test_to_sign_in_oneself_buys_no_more_guesses_at_others(node: Node, clock: Clock) -> None:
+    create(node)
+    address = "192.0.2.7"
+    for number in range(node.settings.limits.sign_in_attempts - 1):
+        clock.advance(seconds=1)
+        with pytest.raises(NotSignedIn):
+            actions.sign_in(node, name=f"guess-{number}", password="wrong wrong wrong", address=address)
+        clock.advance(seconds=1)
+        actions.sign_in(node, name="li", password=PASSWORD, address=address)
+    clock.advance(seconds=1)
+    with pytest.raises(NotSignedIn):
+        actions.sign_in(node, name="guess", password="wrong wrong wrong", address=address)
+    with pytest.raises(TooManyRequests):
+        actions.sign_in(node, name="guess", password="wrong wrong wrong", address=address)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"password": "short"}, {"password": "x" * 201}, {"roles": frozenset()}, {"roles": frozenset({"king"})}],

@@ -45,7 +45,7 @@ from hutong.acquisition.values import Origin
 from hutong.acquisition.weeks import SYSTEMS
 from hutong.errors import BadInput, LimitExceeded, NotFound
 from hutong.standard import Element, Standard, Table
-from hutong.standard.yaml_text import at_line, load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml, text_of
 
 FILE_BYTES_MAX = 256 * 1024
 _TOP = ("mapping", "version", "table", "format", "nulls", "elements", "levels", "true_from", "rows", "agreements",
@@ -58,11 +58,16 @@ _DATE_DIRECTIVES = re.compile(r"%[YmdbBjHMSfzT%]")
 def load_mapping(path: Path, standard: Standard) -> Mapping:
     """Read and check a mapping file. Raises NotFound, LimitExceeded, BadInput naming file, place and nearest
     word."""
+    return read_mapping(mapping_text(path), standard, name=path.name)
+
+
+def mapping_text(path: Path) -> str:
+    """The text of a mapping file. Raises NotFound, LimitExceeded, BadInput when it is not UTF-8."""
     if not path.is_file():
         raise NotFound(f"There is no mapping file {path}.", "Check the path.")
     if path.stat().st_size > FILE_BYTES_MAX:
         raise LimitExceeded(f"{path.name} is larger than {FILE_BYTES_MAX:,} bytes.", "A mapping is a short file.")
-    return read_mapping(path.read_text(encoding="utf-8", errors="replace"), standard, name=path.name)
+    return text_of(path.read_bytes(), path.name)
 
 
 def read_mapping(text: str, standard: Standard, *, name: str = "mapping") -> Mapping:

@@ -49,7 +49,7 @@ def request(
     purpose: Annotated[Purpose, typer.Option(help="Purpose (Data Use Ontology).")],
     statement: Annotated[str, typer.Option(help="What the data are for, in your own words.")],
     contact: Annotated[str, typer.Option(help="E-mail address for questions.")],
-    days: Annotated[int, typer.Option(min=1, max=3650, help="For how long.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 90,
     fields: Annotated[str, typer.Option(help="Only these columns, separated by commas.")] = "",
     node: NodeOption = None,
     as_json: JsonOption = False,
@@ -150,7 +150,7 @@ def decide(
     request_id: str,
     reason: Annotated[str, typer.Option(help="Why; the requester reads it.")],
     grant: Annotated[bool, typer.Option("--grant/--refuse")],
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Grant for fewer days than asked.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=366, help="Grant for fewer days than asked.")] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -223,5 +223,5 @@ def harvest(
     result = {"party": party, "added": report.added, "changed": report.changed, "vanished": report.vanished}
     lines = [f"{party}: {len(report.added)} added, {len(report.changed)} changed, {len(report.vanished)} vanished."]
     if series is not None:
-        lines.append(f"Joint weekly series: {series.rows:,} rows of {len(series.sources)} parties.")
+        lines.append(f"Joint weekly series: {series.rows:,} rows of {len(series.sources)} data sets.")
     show(as_json, {**result, "joint_rows": series.rows if series else None}, *lines)

@@ -13,6 +13,7 @@ import orjson
 import typer
 
 from hutong.errors import BadInput, LimitExceeded, NotFound, Unavailable
+from hutong.standard.yaml_text import text_of
 
 if TYPE_CHECKING:
     from hutong.node import Node
@@ -93,8 +94,8 @@ def require_place(*paths: Path | None, folder: Path | None = None) -> None:
 
 
 def read_text(path: Path, what: str, *, max_bytes: int = 2**20) -> str:
-    """A small text file given on the command line."""
-    return read_bytes(path, what, max_bytes=max_bytes).decode("utf-8-sig", errors="replace")
+    """A small text file given on the command line. BadInput when it is not UTF-8."""
+    return text_of(read_bytes(path, what, max_bytes=max_bytes), str(path))
 
 
 def read_bytes(path: Path, what: str, *, max_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hutong.acquisition.mapping_file import load_mapping
+from hutong.acquisition.mapping_file import mapping_text, read_mapping
 from hutong.errors import BadInput, NotFound
 from hutong.node import is_territory
 from hutong.opening.catalogue.catalogue import Text
@@ -52,10 +52,11 @@ def own_mappings(paths: Sequence[Path], standard: Standard) -> dict[str, str]:
     """The texts of mapping files by the table (case or area) that each says it fills."""
     found = {}
     for path in paths:
-        table = load_mapping(path, standard).table.name
+        text = mapping_text(path)
+        table = read_mapping(text, standard, name=path.name).table.name
         if table not in ("case", "area"):
             raise BadInput(f"The mapping {path} fills the table {table}.", "Give mappings of the tables case and area.")
-        found[table] = path.read_text("utf-8-sig")
+        found[table] = text
     return found
 
 

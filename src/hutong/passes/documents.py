@@ -6,7 +6,6 @@ each field is taken by a function that says what is wrong and where.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import re
 from collections.abc import Collection, Mapping
@@ -20,7 +19,7 @@ import orjson
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
-from hutong.standard.yaml_text import at_line, load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml, text_of
 from hutong.trust.signing import canonical_json
 
 Document = Mapping[str, Any]
@@ -96,12 +95,7 @@ def parse_document(raw: bytes, name: str) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise LimitExceeded(f"{name} is larger than {MAX_BYTES} bytes.", "Split it.")
     try:
-        document = load_yaml(raw.decode("utf-8-sig"), name)
-    except UnicodeDecodeError as error:
-        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise BadInput(f"{name} is written in UTF-16.", "Save it as UTF-8.") from error
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{name} is not UTF-8 on line {line}.", "Save it as UTF-8.") from error
+        document = load_yaml(text_of(raw, name), name)
     except yaml.YAMLError as error:
         raise BadInput(f"{name} is neither YAML nor JSON{at_line(error)}.", "Correct the file.") from error
     if not isinstance(document, dict):

@@ -6,6 +6,7 @@ into gigabytes) and keys given twice (of which YAML would silently take the last
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import yaml
@@ -26,6 +27,21 @@ _PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def text_of(raw: bytes, name: str) -> str:
+    """The text of a file in UTF-8, without its mark (BOM).
+
+    Raises:
+        BadInput: it is in another encoding. What is decoded with losses would be kept, logged and published so.
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadInput(f"{name} is written in UTF-16.", "Save it as UTF-8.") from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{name} is not UTF-8 on line {line}.", "Save it as UTF-8.") from error
 
 
 def load_yaml(text: str, name: str) -> Any:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from hutong import __version__
 from hutong.node import Node
@@ -73,6 +75,9 @@ PORTAL = (
 )
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
 def create_app(node: Node) -> FastAPI:
     """The application of one node."""
     app = FastAPI(
@@ -90,12 +95,24 @@ def create_app(node: Node) -> FastAPI:
     doors.install(app)
     for module in API:
         app.include_router(module.router)
+    app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
+    # Before the pages: else an address of the API with another method would be a page in the language "api".
+    app.add_route("/api/{rest:path}", _no_such_operation, methods=list(METHODS), include_in_schema=False)
     for module in PORTAL:
         app.include_router(module.router, include_in_schema=False)
     app.mount(STATIC_PREFIX, StaticFiles(directory=STATIC_DIR), name="static")
     app.add_api_route("/", _to_home, include_in_schema=False)
-    app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
     return app
+
+
+def _no_such_operation(request: Request) -> Response:
+    """404 where the API has nothing, 405 with all the methods of what it has there (RFC 9110, 10.2.1)."""
+    described = request.app.openapi()["paths"].items()
+    here = [methods for path, methods in described if compile_path(path)[0].match(request.url.path)]
+    allowed = {method.upper() for methods in here for method in methods}
+    if not allowed:
+        raise HTTPException(404)
+    raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 def _to_home(request: Request) -> RedirectResponse:

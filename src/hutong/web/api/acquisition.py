@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, UploadFile
@@ -15,6 +14,7 @@ from hutong.acquisition import held as held_rows
 from hutong.acquisition.receipt import Receipt
 from hutong.acquisition.source import parse_source
 from hutong.trust.authorisation import Resource
+from hutong.web.api.times import Day
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 from hutong.web.uploads import received, swept
 
@@ -57,7 +57,7 @@ class BoundaryModel(BaseModel):
     emergency: Annotated[str, SHORT]
     purpose: Annotated[str, Field(min_length=1, max_length=2000)]
     tables: dict[str, list[str]] = Field(description="Elements of the standard by table")
-    valid_until: date = Field(description="Its last day")
+    valid_until: Day = Field(description="Its last day")
 
 
 class Noticed(BaseModel):

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from hutong.governance import queries as governance
 from hutong.passes.appeal import actions, correction_actions, queries
 from hutong.passes.appeal.appeal import Appeal, Outcome, State, Subject, task_list
 from hutong.passes.appeal.correction import GROUNDS, LevelChange, LevelOverride
+from hutong.web.api.times import Moment
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["appeals"])
@@ -108,7 +109,7 @@ class Change(BaseModel):
         min_length=1, max_length=80, description="A published ground, or the rule that gives the level"
     )
     reason: Words
-    ends_at: AwareDatetime
+    ends_at: Moment
 
 
 class DecisionOrder(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
@@ -19,6 +19,7 @@ from hutong.errors import BadInput
 from hutong.passes.exposure import actions, queries
 from hutong.passes.exposure.key import DAY_INTERVALS, MAX_UPLOAD_KEYS, ExposureKey
 from hutong.trust.authorisation import PUBLIC
+from hutong.web.api.times import Day
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["exposure"])
@@ -33,7 +34,7 @@ class CodeOrder(BaseModel):
 
     emergency: str = Field(min_length=1, max_length=60)
     report_type: Literal["confirmed_test", "confirmed_clinical_diagnosis", "self_report"] = "confirmed_test"
-    onset_on: date | None = Field(None, description="Day of the first symptoms, at most 28 days ago")
+    onset_on: Day | None = Field(None, description="Day of the first symptoms, at most 28 days ago")
 
 
 class Code(BaseModel):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from hutong.acquisition import declarations
 from hutong.acquisition import queries as acquisition
@@ -33,6 +33,7 @@ from hutong.trust.authorisation import Actor
 from hutong.web.api.appeals import STEP, AppealModel, appeal_model
 from hutong.web.api.passes import FactNames, NewPass, PassHours, VerificationAnswer, new_pass
 from hutong.web.api.rulebooks import Why, whys
+from hutong.web.api.times import Day, Moment
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(prefix="/api/health-code", tags=["health code"])
@@ -53,8 +54,8 @@ class HealthDeclaration(BaseModel):
     symptoms: list[Symptom] = Field(max_length=30)
     body_temperature: float | None = Field(default=None, ge=30, le=45, description="Degrees Celsius")
     risk_area_stay: bool | None = Field(default=None, description="Stayed in, or had contact with, a high-risk area")
-    started: date | None = Field(default=None, description="Day on which the symptoms began")
-    stated_at: AwareDatetime | None = Field(default=None, description="By default now")
+    started: Day | None = Field(default=None, description="Day on which the symptoms began")
+    stated_at: Moment | None = Field(default=None, description="By default now")
 
 
 class TripDeclaration(BaseModel):
@@ -62,8 +63,8 @@ class TripDeclaration(BaseModel):
 
     person: PersonField = None
     area_code: str = Field(pattern=r"^[A-Z]{2}(-[^\s/]{1,120})?$", examples=["TW-67000350"])
-    arrived: AwareDatetime
-    left: AwareDatetime | None = Field(default=None, description="Absent while it lasts")
+    arrived: Moment
+    left: Moment | None = Field(default=None, description="Absent while it lasts")
     place_id: str | None = Field(default=None, pattern="^[A-Za-z0-9._:-]{1,64}$")
     transport: Literal["walk", "car", "bus", "rail", "ship", "air", "other"] | None = None
     vehicle: str | None = Field(default=None, min_length=1, max_length=40, description="Flight, train or bus")
@@ -113,7 +114,7 @@ class AccessRequest(BaseModel):
     person: PersonField = None
     application: str = Field(pattern="^[A-Za-z0-9.-]{1,60}$", description="Its account on this node")
     purpose: str = Field(min_length=1, max_length=2000)
-    ends_at: AwareDatetime = Field(description="At most 30 days ahead, and within the emergency")
+    ends_at: Moment = Field(description="At most 30 days ahead, and within the emergency")
 
 
 class Access(BaseModel):

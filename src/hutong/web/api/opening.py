@@ -20,6 +20,7 @@ from hutong.opening.preview import Wanted
 from hutong.opening.release import FORMATS, as_format, file_name
 from hutong.opening.selection import selected
 from hutong.trust.authorisation import PUBLIC, Actor, Resource
+from hutong.web.api.times import Day
 from hutong.web.doors import CurrentActor, CurrentNode, CurrentSession, problems
 
 router = APIRouter(tags=["opening"])
@@ -27,8 +28,8 @@ router = APIRouter(tags=["opening"])
 ID = Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$", description="The dataset's id on this node")
 MOST_VERSION = 2**31 - 1
 AreaQuery = Annotated[str | None, Query(max_length=60, description="Code of an area")]
-SinceQuery = Annotated[date | None, Query(alias="from", description="First day of the first week")]
-UntilQuery = Annotated[date | None, Query(alias="to", description="First day of the last week")]
+SinceQuery = Annotated[Day | None, Query(alias="from", description="First day of the first week")]
+UntilQuery = Annotated[Day | None, Query(alias="to", description="First day of the last week")]
 
 
 class File(BaseModel):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from hutong.errors import BadInput
 from hutong.governance import queries as governance
@@ -29,6 +29,7 @@ from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
 from hutong.web.api.level_models import LevelHistory, LevelStep
 from hutong.web.api.rulebooks import Why, whys
+from hutong.web.api.times import Moment
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["passes"])
@@ -300,7 +301,7 @@ def get_trust_bundle(
     node: CurrentNode,
     since: Annotated[int | None, Query(ge=0, le=2**53, description="Number of the edition that you have.")] = None,
     lists_since: Annotated[
-        AwareDatetime | None, Query(description="When that edition was issued: its status lists are left out.")
+        Moment | None, Query(description="When that edition was issued: its status lists are left out.")
     ] = None,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
     accept_encoding: Annotated[str, Header(max_length=500)] = "",

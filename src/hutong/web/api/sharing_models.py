@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from hutong.sharing import demand
 from hutong.sharing.delivery import Format
 from hutong.sharing.demand import PurposeCode, State
+from hutong.web.api.times import Day
 
 ID = r"^[0-9a-z]{20}$"
 PARTY = r"^[a-z][a-z0-9-]{0,30}$"
@@ -231,7 +232,7 @@ class WantedCounts(BaseModel):
     party: Annotated[str | None, Field(max_length=31, pattern=PARTY)] = None
     level: Literal["country", "region1"] | None = None
     area_code: Annotated[str | None, Field(max_length=125, pattern=AREA)] = None
-    since: Annotated[date | None, Field(description="First day of the first week")] = None
-    until: Annotated[date | None, Field(description="First day of the last week")] = None
+    since: Annotated[Day | None, Field(description="First day of the first week")] = None
+    until: Annotated[Day | None, Field(description="First day of the last week")] = None
     offset: Annotated[int, Field(ge=0, le=MOST_OFFSET)] = 0
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
