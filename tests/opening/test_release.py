@@ -11,9 +11,11 @@ import pytest
 
 from hutong.errors import Conflict
 from hutong.opening import actions, queries
+from hutong.opening.catalogue.catalogue import Text
 from hutong.opening.publication import parse_publication
 from hutong.opening.release import DRAFT, drafted, release_folder
 from tests.kept import Kept
+from tests.opening import catalogue_sample
 from tests.web import world
 
 TABLE = pa.table({"a": [1, 2]})
@@ -81,3 +83,9 @@ def test_who_publishes_too_late_changes_nothing(kept: Kept, monkeypatch: pytest.
     assert newest is not None
     assert newest.version == "2"
     node.close()
+
+
+def test_a_dataset_that_was_kept_before_its_provenance_had_two_languages_is_read() -> None:
+    kept = queries.document(catalogue_sample.weekly_counts())
+    for old, now in (("From the lists.", Text("From the lists.")), ("", None)):
+        assert queries.read_dataset(kept | {"provenance": old}).provenance == now

@@ -203,3 +203,25 @@ def test_a_preview_says_what_would_be_published_and_publishes_nothing(client: Te
         header = {"Authorization": f"Bearer {world.tokens[who]}"}
         assert client.post("/api/opening/previews", json=body, headers=header).status_code == status
     assert client.post("/api/opening/previews", json=body).status_code == 403
+
+
+def test_a_file_that_was_altered_or_is_missing_is_not_handed_out(world: World, client: TestClient) -> None:
+    folder = world.node.settings.releases_folder / "tw-dengue-weekly" / "v1"
+    for format_ in ("csv", "parquet"):
+        file = folder / f"tw-dengue-weekly-v1.{format_}"
+        whole = file.read_bytes()
+        assert client.get(f"{WEEKLY}.{format_}").content == whole
+        try:
+            file.write_bytes(whole.replace(b"1", b"2", 1))
+            altered = client.get(f"{WEEKLY}.{format_}")
+            assert (altered.status_code, altered.json()["type"]) == (422, "urn:hutong:problem:tampered")
+            file.unlink()
+            missing = client.get(f"{WEEKLY}.{format_}")
+            assert (missing.status_code, missing.json()["detail"]) == (503, "Restore it from the backup.")
+            if format_ == "parquet":
+                assert client.get(ROWS).status_code == 503
+                page = client.get("/en/datasets/tw-dengue-weekly")
+                assert page.status_code == 503 and "file is missing" in page.text
+        finally:
+            file.write_bytes(whole)
+        assert client.get(f"{WEEKLY}.{format_}").status_code == 200

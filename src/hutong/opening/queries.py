@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from hutong.errors import NotFound
+from hutong.errors import NotFound, Tampered, Unavailable
 from hutong.node import Node
 from hutong.storage import schema
 
@@ -26,7 +27,9 @@ def document(noun: Dataset | Release) -> dict[str, Any]:
 
 
 def read_dataset(body: Any) -> Dataset:
-    """A dataset from its JSON form."""
+    """A dataset from its JSON form, and from that of before its provenance had two languages."""
+    if isinstance(body.get("provenance"), str):
+        body = body | {"provenance": {"en": body["provenance"]} if body["provenance"] else None}
     return msgspec.convert(body, Dataset)
 
 
@@ -60,7 +63,7 @@ def with_columns(node: Node, release_: Release) -> Release:
 
     try:
         columns = described(pq.read_schema(release_file(node, release_, "parquet")), node.standard)
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, Tampered, Unavailable):
         return release_
     return replace(release_, distributions=tuple(replace(file, columns=columns) for file in release_.distributions))
 
@@ -106,9 +109,33 @@ def release(node: Node, dataset_id: str, version: int | None = None) -> Release:
 
 
 def release_file(node: Node, release_: Release, format_: str) -> Path:
-    """The file of a release in one format. ``NotFound`` for another format."""
+    """The file of a release in one format, as it was published.
+
+    Its hash is computed when it is first asked for, and again when the file was touched.
+
+    Raises:
+        NotFound: no such format.
+        Tampered: the file was altered.
+        Unavailable: it is missing, or can't be read.
+    """
     if format_ not in FORMATS:
         raise NotFound(f"There is no {format_} of this release.", f"Formats: {', '.join(FORMATS)}.")
     version = int(release_.version)
     folder = release_folder(node.settings.releases_folder, release_.dataset_id, version)
-    return folder / file_name(release_.dataset_id, version, format_)
+    path = folder / file_name(release_.dataset_id, version, format_)
+    published = next((file.sha256 for file in release_.distributions if file.format == format_), "")
+    try:
+        told = path.stat()
+        # The time of change can't be set back by who alters a file, unlike that of modification.
+        key = (path, told.st_ino, told.st_ctime_ns, told.st_mtime_ns, told.st_size)
+        found = node.memory.store("release-hashes", most=10_000).get(key, lambda: _sha256(path))
+    except OSError as error:
+        raise Unavailable("The release's file is missing.", "Restore it from the backup.", str(error)) from error
+    if found != published:
+        raise Tampered("The release's file is not what was published.", "Restore it from the backup.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
