@@ -36,6 +36,10 @@ class BadInput(HutongError):
     exit_code = 2
 
 
+class PrivateKeyGiven(BadInput):
+    """A private key is among the keys: never passed over, for whoever gave it should know."""
+
+
 class NotFound(HutongError):
     """The named thing is not on this node."""
 

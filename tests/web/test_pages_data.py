@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from hutong.acquisition import queries as acquisition
 from hutong.governance.account import Session
 from hutong.node import Node
 from hutong.opening import queries
@@ -290,6 +291,22 @@ def test_no_figure_tells_the_counts_that_are_not_open(
         lambda node, name: replace(known(node, name), grade=grade, access_rights=ACCESS_RIGHTS[grade]),
     )
     assert [client.get(path).status_code for path in pages] == [404] * len(pages)
+
+
+def test_a_label_keeps_its_reasons_when_its_source_is_assessed_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = acquisition.assessments
+
+    def with_a_later_one(*given: Any, **more: Any) -> list[Any]:
+        found = known(*given, **more)
+        return [replace(found[0], label="poor", score=0.1), *found] if found else []
+
+    before = client.get(f"/en/datasets/{WEEKLY}").text
+    monkeypatch.setattr(acquisition, "assessments", with_a_later_one)
+    assert 'id="quality"' in before
+    assert client.get(f"/en/datasets/{WEEKLY}").text == before
+    assert known(client.app.state.node, "tw-dengue", until=datetime(2020, 1, 1, tzinfo=UTC)) == []  # type: ignore[attr-defined]
 
 
 def test_registered_data_are_for_who_is_signed_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

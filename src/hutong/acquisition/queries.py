@@ -217,6 +217,16 @@ def reasons_of(items: Iterable[Item]) -> list[Reason]:
 
 def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:
     """The newest assessment of a source. ``NotFound`` before there is one."""
+    found = assessments(node, source_id, table, most=1)
+    if not found:
+        raise NotFound(f"The quality of {source_id} was not assessed.", "Assess it with: hutong quality")
+    return found[0]
+
+
+def assessments(
+    node: Node, source_id: str, table: str = "case", *, until: datetime | None = None, most: int = 100
+) -> list[QualityReport]:
+    """The assessments of a source, the newest first; those before an instant, where one is given."""
     from hutong.acquisition.quality import read_report
 
     report = schema.quality_report
@@ -224,10 +234,9 @@ def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:
         sa.select(report.c.body)
         .where(report.c.source == source_id, report.c.table_name == table)
         .order_by(report.c.assessed_at.desc())
-        .limit(1)
+        .limit(most)
     )
+    if until is not None:
+        query = query.where(report.c.assessed_at <= until)
     with node.records.reading() as connection:
-        body = connection.execute(query).scalar()
-    if body is None:
-        raise NotFound(f"The quality of {source_id} was not assessed.", "Assess it with: hutong quality")
-    return read_report(body)
+        return [read_report(body) for body in connection.execute(query).scalars()]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from hutong.errors import BadInput, LimitExceeded
+from hutong.errors import BadInput, LimitExceeded, PrivateKeyGiven
 
 from .certificates import PRIVATE_PEM, is_private_key, read_certificate, read_public_key, split_pem, to_der
-from .keys import PrivateKeyGiven, VerificationKey, certified_ids, read_jwk
+from .keys import VerificationKey, certified_ids, read_jwk
 
 if TYPE_CHECKING:
     from .gdhcn import TrustDocument

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from hutong.errors import BadInput, LimitExceeded
+from hutong.errors import BadInput, LimitExceeded, PrivateKeyGiven
 
 from .certificates import Certificate, read_certificate
 
@@ -84,10 +84,6 @@ def _fitting_algorithm(key: PublicKey) -> str | None:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "ES256" if key.curve.name == "secp256r1" else None
     return "PS256" if key.key_size >= 2048 else None
-
-
-class PrivateKeyGiven(BadInput):
-    """A private key is among the keys: never passed over, for whoever gave it should know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,19 +149,15 @@ def _preview(node: Node, release: Release, chosen: Chosen, *, may_read: bool, la
 
 
 def _report(node: Node, release: Release, proof: Proof | None) -> QualityReport | None:
-    """The assessment behind a release's label: of the source that its log entry names, or the one that fits."""
+    """The assessment behind a release's label: the last one before it came out that has the label and the score."""
+    if release.quality is None:
+        return None
+    wanted = (release.quality.label, release.quality.score)
     named = str(proof.event.get("source", "")) if proof else ""
     for source in [named] if named else [known.id for known in acquisition.sources(node)]:
-        try:
-            report = acquisition.quality(node, source)
-        except NotFound:
-            continue
-        fits = release.quality and (report.label, round(report.score, 4)) == (
-            release.quality.label,
-            release.quality.score,
-        )
-        if fits:
-            return report
+        for report in acquisition.assessments(node, source, until=release.issued):
+            if (report.label, round(report.score, 4)) == wanted:
+                return report
     return None
 
 
