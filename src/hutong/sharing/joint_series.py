@@ -96,13 +96,15 @@ def definition(indicator: str) -> Definition:
             "en": (
                 f"Weekly counts of the indicator “{indicator}” as each region publishes them openly: the total of the "
                 "country and its first-level areas. A week is the seven days from its first day; cases are counted in "
-                "the week and area in which they began and lived, as the region's own dataset says. An area without a "
-                "row in a week had no case. A withheld figure stays withheld: it is not zero and must not be added up."
+                "the week and area in which they began and lived, as the region's own dataset says. An area and week "
+                "that is not listed had no case where the area above it is published, and is withheld where the area "
+                "above it is withheld. A withheld figure stays withheld: it is not zero and must not be added up."
             ),
             "zh": (
                 f"各地区公开发布的指标“{indicator}”的每周统计数：全国合计及一级行政区。"
                 "一周是自其首日起的七天；病例按发病所在周与居住地统计，以各地区数据集的说明为准。"
-                "某周没有记录的区域当周无病例。隐去的数值保持隐去：它不是零，也不得参与加总。"
+                "未列出的地区与周：若其上级地区已公布，则当周无病例；若其上级地区未公布，则同样未公布。"
+                "隐去的数值保持隐去：它不是零，也不得参与加总。"
             ),
         },
     )

@@ -198,7 +198,7 @@ class LeftOut(BaseModel):
 
 
 class JointCount(BaseModel):
-    """One figure; ``value`` is null when it is withheld, which is not zero."""
+    """One figure; ``value`` is null when withheld, not zero. The definition says how to read absent ones."""
 
     area_code: str
     area_name: str

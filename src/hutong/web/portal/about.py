@@ -144,7 +144,7 @@ def _joint(node: Node, found: Dataset, language: Language) -> dict[str, Any]:
         if series and origin and (source.party, source.dataset) == (origin.node_id, found.id):
             drawn = joint_figures.curve(node, series, source, language)
             withheld = words.gettext(
-                "%(withheld)s of %(all)s numbers of this data set are withheld by its publisher."
+                "%(withheld)s of the %(all)s numbers that this data set lists here are withheld by its publisher."
             ) % {
                 "withheld": words.number(source.withheld),
                 "all": words.number(source.rows),
