@@ -25,13 +25,16 @@ from hutong.web.api import (
     exposure,
     governance,
     health_code,
+    identifiers,
     log,
     opening,
     pass_batches,
     passes,
     sharing,
 )
-from hutong.web.i18n import LANGUAGES, preferred_language
+from hutong.web.heads import Heads
+from hutong.web.i18n import LANGUAGES
+from hutong.web.negotiation import to_page
 from hutong.web.portal import about, account, dataset, developers, home, recognition, stewardship
 from hutong.web.portal import appeals as appeal_pages
 from hutong.web.portal import catalogue as catalogue_pages
@@ -56,6 +59,7 @@ API = (
     appeals,
     exposure,
     log,
+    identifiers,
 )
 PORTAL = (
     home,
@@ -93,6 +97,7 @@ def create_app(node: Node) -> FastAPI:
     )
     app.state.node = node
     doors.install(app)
+    app.add_middleware(Heads)
     for module in API:
         app.include_router(module.router)
     app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
@@ -112,17 +117,17 @@ def _no_such_operation(request: Request) -> Response:
     allowed = {method.upper() for methods in here for method in methods}
     if not allowed:
         raise HTTPException(404)
+    if "GET" in allowed:
+        allowed.add("HEAD")
     raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 def _to_home(request: Request) -> RedirectResponse:
-    language = preferred_language(request.headers.get("accept-language", ""))
-    return RedirectResponse(f"/{language.code}/", status_code=303)
+    return to_page(request, "/")
 
 
 def _to_reference(request: Request) -> RedirectResponse:
-    language = preferred_language(request.headers.get("accept-language", ""))
-    return RedirectResponse(f"/{language.code}/developers", status_code=303)
+    return to_page(request, "/developers")
 
 
 def serve(node: Node, *, host: str, port: int, ready: Callable[[], None] | None = None) -> None:

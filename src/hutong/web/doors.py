@@ -20,6 +20,7 @@ from hutong.node import Node
 from hutong.standard.element import LANGUAGES
 from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.web import uploads
+from hutong.web.negotiation import VARY, in_browser, page_below_language
 
 _logger = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ def install(app: FastAPI) -> None:
                 # Before a route sees a body it may be no JSON at all, or too large.
                 for status, told in problems(400, 413).items():
                     operation["responses"].setdefault(str(status), told)
-            if security := operation.get("security"):
+            # The framework keeps what it described, so that this comes by again at each question.
+            if (security := operation.get("security")) and {} not in security:
                 account: dict[str, list[str]] = {"account": []}
                 operation["security"] = [account] if account in security else [*security, {}]
         return described
@@ -178,8 +180,9 @@ def problem_response(status: int, code: str, what: str, do: str, refused: Refuse
         reasons=list(refused.reasons) if refused else [],
         policies=list(refused.policies) if refused else [],
     )
-    language = {"Content-Language": "en"}  # the API speaks English only, whatever a page is in
-    return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM, headers=language)
+    # The API speaks English only, whatever a page is in; a browser is answered with a page.
+    headers = {"Content-Language": "en", **VARY}
+    return JSONResponse(problem.model_dump(), status_code=status, media_type=PROBLEM, headers=headers)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
@@ -222,6 +225,8 @@ def _invalid_page(request: Request, place: tuple[str | int, ...]) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and in_browser(request) and (found := page_below_language(request)):
+        return found
     what = _MEANINGS.get(error.status_code, str(error.detail)) + "."
     if wants_page(request):
         return error_page(request, error.status_code, what, "Start again from the home page.", "http")
@@ -239,8 +244,8 @@ async def _answer_defect(request: Request, error: Exception) -> Response:  # noq
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person in a browser asks: pages live below their language."""
-    return request.url.path.split("/", 2)[1] in LANGUAGES
+    """Whether a person in a browser asks: for what is below a language, or for an address that is not, as HTML."""
+    return request.url.path.split("/", 2)[1] in LANGUAGES or in_browser(request)
 
 
 def error_page(
@@ -250,4 +255,4 @@ def error_page(
     from hutong.web.portal.page import error_text
 
     text = error_text(request, status=status, code=code, what=what, do=do, refused=refused)
-    return HTMLResponse(text, status_code=status)
+    return HTMLResponse(text, status_code=status, headers=VARY)

@@ -20,7 +20,7 @@ from hutong.trust.authorisation import PUBLIC, Actor
 from hutong.trust.log.checkpoint import parse_checkpoint
 from hutong.trust.log.note import parse_note
 from hutong.web.doors import SESSION_COOKIE, CurrentSession, get_node, get_session
-from hutong.web.i18n import ENGLISH, N_, Language, Translations, language_of, translations
+from hutong.web.i18n import N_, Language, Translations, language_of, preferred_language, translations
 from hutong.web.rendering import render
 
 NAVIGATION = (
@@ -77,7 +77,9 @@ def redirect(language: Language, path: str) -> RedirectResponse:
 def error_text(request: Request, *, status: int, code: str, what: str, do: str, refused: Refused | None) -> str:
     """The error page. ``code`` is the error's stable name; ``refused`` has who refused, and why."""
     first = request.url.path.split("/", 2)[1]
-    language = language_of(first) if first in ("en", "zh") else ENGLISH
+    language = (
+        language_of(first) if first in ("en", "zh") else preferred_language(request.headers.get("accept-language", ""))
+    )
     words = translations(language)
     context: dict[str, Any] = {"status": status, "code": code, "what": what, "do": do}
     sign_in = _sign_in(request, language), words.gettext("Sign in")
