@@ -125,7 +125,7 @@ def _changed(client: httpx.Client, person: str, headers: Mapping[str, str]) -> b
     """Whether evidence has given the person another level or other rules."""
     answer = client.get("/api/passes/level-history", params={"person": person}, headers=headers)
     assert answer.status_code == 200, answer.text
-    newest = answer.json()[0]
+    newest = answer.json()["steps"][0]
     return newest["evidence_known_at"] is not None and newest["level"] == "high"
 
 
