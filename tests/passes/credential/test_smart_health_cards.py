@@ -22,7 +22,8 @@ from hutong.passes.credential.key_files import issuer_of
 from hutong.passes.credential.keys import encode_base64url, write_jwk
 from hutong.passes.credential.picture import draw_png
 from hutong.passes.credential.read import read_pass
-from hutong.passes.credential.shc import to_numeric
+from hutong.passes.credential.shc import parse_jws, to_numeric
+from hutong.passes.credential.shc_rules import Issuers, check_key_set, check_signature, thumbprint
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = write_jwk(KEY.public_key(), b"river-01")
@@ -136,6 +137,17 @@ def test_keys_of_a_directory_document_belong_to_their_issuer() -> None:
             read_pass(card(), keys={"issuerInfo": [broken]})
 
 
+def certificate_for(*addresses: str) -> str:
+    """Base64 of a certificate of KEY that names these addresses."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "River")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
+    builder = builder.serial_number(7).not_valid_before(BEGIN).not_valid_after(BEGIN + dt.timedelta(days=900))
+    if addresses:
+        uris = [x509.DNSName("river.example"), *map(x509.UniformResourceIdentifier, addresses)]
+        builder = builder.add_extension(x509.SubjectAlternativeName(uris), critical=False)
+    return base64.b64encode(builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)).decode()
+
+
 @pytest.mark.parametrize(
     ("addresses", "valid"),
     [
@@ -148,16 +160,28 @@ def test_keys_of_a_directory_document_belong_to_their_issuer() -> None:
     ],
 )
 def test_a_key_whose_certificate_names_an_issuer_counts_for_it_alone(addresses: list[str], valid: bool) -> None:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "River")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
-    builder = builder.serial_number(7).not_valid_before(BEGIN).not_valid_after(BEGIN + dt.timedelta(days=900))
-    if addresses:
-        uris = [x509.DNSName("river.example"), *map(x509.UniformResourceIdentifier, addresses)]
-        builder = builder.add_extension(x509.SubjectAlternativeName(uris), critical=False)
-    der = builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-    certified = {**JWK, "x5c": [base64.b64encode(der).decode()]}
+    certified = {**JWK, "x5c": [certificate_for(*addresses)]}
     assert read_pass(card(), keys=[certified]).signature_valid is valid
     assert read_pass(card(), keys=[{"keys": [certified], "issuer": ISSUER}]).signature_valid is True
+
+
+@pytest.mark.parametrize("x", ["AA", "%", 5, None, "\ud800", "A" * 100_000])
+def test_an_unusable_key_beside_a_certificate_is_answered_never_an_exception(x: Any) -> None:
+    """Its id is the thumbprint of what it states, so that its certificate is looked at, too."""
+    unusable = {**JWK, "x": x, "x5c": [certificate_for(ISSUER)]}
+    unusable["kid"] = thumbprint(unusable)
+    sound = {**JWK, "kid": thumbprint(JWK)}
+    keys, problems = check_key_set({"keys": [unusable, sound]}, ISSUER)
+    assert ([key.name for key in keys], [problem.code for problem in problems]) == ([sound["kid"]], ["INVALID_KEY_X5C"])
+    shown = card(header={**HEADER, "kid": sound["kid"]})
+    assert check_signature(parse_jws(shown), Issuers({ISSUER: {"keys": [unusable, 5, sound]}})) == ()
+    only = Issuers({ISSUER: {"keys": [unusable]}, "https://sea.example": {"keys": None}})
+    assert [problem.code for problem in check_signature(parse_jws(shown), only)] == ["INVALID_KEY_X5C"]
+    assert read_pass(shown, keys=[unusable, sound]).signature_valid is True
+
+
+def test_a_key_id_that_is_no_text_is_none() -> None:
+    assert read_pass(card(), keys=[{**JWK, "kid": "\ud800"}]).signature_valid is True
 
 
 def test_keys_may_come_as_one_list() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ _ES256 = ec.ECDSA(hashes.SHA256())
 _CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 _MAX_NUMBER = 2048
 """Characters of one number of a JWK: base64 of an RSA modulus of 8,192 bits takes 1,366."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -208,8 +210,7 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         public_key = certificate.public_key
     if certificate is not None and not _agrees(jwk, public_key, certificate.public_key):
         raise BadInput("A JSON Web Key is not the key of its certificate.", "Ask the issuer for its key.")
-    name = jwk.get("kid")
-    name = name if isinstance(name, str) else ""
+    name = _jwk_name(jwk)
     return VerificationKey(
         public_key=public_key,
         key_ids=_jwk_key_ids(name) | (certified_ids(certificate.key_id) if certificate is not None else frozenset()),
@@ -221,6 +222,12 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         algorithm=_jwk_algorithm(jwk),
         revocation_version=jwk.get("crlVersion"),
     )
+
+
+def _jwk_name(jwk: Mapping[str, Any]) -> str:
+    """The ``kid``; "" where there is none, or one that no UTF-8 can hold."""
+    name = jwk.get("kid")
+    return name if isinstance(name, str) and not _SURROGATES.search(name) else ""
 
 
 def _attached(jwk: Mapping[str, Any]) -> Certificate | None:

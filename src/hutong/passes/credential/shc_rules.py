@@ -96,7 +96,14 @@ def _schema(what: str) -> Problem:
 
 
 def chain_faults(jwk: Mapping[str, Any], issuer: str) -> list[str]:
-    """What is wrong with a key's certificates: order, signatures, binding to key and issuer; not whether they ended."""
+    """What is wrong with a key's certificates: order, signatures, binding to key and issuer; not whether they ended.
+
+    Of a key that gives no public key by itself that is told, for nothing can be compared with it.
+    """
+    try:
+        stated = read_jwk({**jwk, "x5c": []}).public_key
+    except BadInput as error:
+        return [error.what]
     chain = jwk.get("x5c")
     if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_CHAIN:
         return ["A key's certificates are not a list."]
@@ -109,7 +116,7 @@ def chain_faults(jwk: Mapping[str, Any], issuer: str) -> list[str]:
     except (ValueError, TypeError, BadInput, LimitExceeded, x509.DuplicateExtension):
         return ["A key's certificates cannot be read."]
     faults = []
-    if leaf.public_numbers() != read_jwk({**jwk, "x5c": []}).public_key.public_numbers():
+    if leaf.public_numbers() != stated.public_numbers():
         faults.append("A key is not the key of its certificate.")
     if issuer not in names.get_values_for_type(x509.UniformResourceIdentifier):
         faults.append("A key's certificate is another issuer's.")
@@ -129,8 +136,8 @@ def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bo
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """SHA-256 thumbprint of an EC key (RFC 7638) in base64url."""
-    members = {name: str(jwk.get(name)) for name in ("crv", "kty", "x", "y")}
+    """SHA-256 thumbprint of an EC key (RFC 7638) in base64url; lone surrogates, which no UTF-8 holds, count as "?"."""
+    members = {name: str(jwk.get(name)).encode("utf-8", "replace").decode() for name in ("crv", "kty", "x", "y")}
     return encode_base64url(hashlib.sha256(orjson.dumps(members)).digest())
 
 
@@ -167,19 +174,20 @@ def check_signature(card: shc.Card, issuers: Issuers) -> tuple[Problem, ...]:
 
 
 def _is_of_other(card: shc.Card, issuers: Issuers) -> bool:
-    for address, document in issuers.key_sets.items():
-        members = document.get("keys", []) if isinstance(document, Mapping) else []
-        if address != card.issuer and any(
-            isinstance(jwk, Mapping) and jwk.get("kid") == card.key_id for jwk in members
-        ):
-            return True
-    return False
+    others = (document for address, document in issuers.key_sets.items() if address != card.issuer)
+    return any(jwk.get("kid") == card.key_id for document in others for jwk in _members(document))
+
+
+def _members(document: Any) -> list[Mapping[str, Any]]:
+    """The keys of a JWK set that are objects; none where it is no set."""
+    keys = document.get("keys") if isinstance(document, Mapping) else None
+    return [jwk for jwk in keys if isinstance(jwk, Mapping)] if isinstance(keys, list) else []
 
 
 def check_revocation(card: shc.Card, kid: str, issuers: Issuers) -> tuple[Problem, ...]:
     """Problems of the revocation list of the card's key, and the card's being on it."""
     issuer = card.issuer or ""
-    members = issuers.key_sets[issuer].get("keys", [])
+    members = _members(issuers.key_sets[issuer])
     announced = next((jwk.get("crlVersion") for jwk in members if jwk.get("kid") == kid), None)
     return find_revocation(card, kid, issuers.revocations.get((issuer, kid)), announced)[1]
 
