@@ -189,6 +189,8 @@ KEYS = {
     "JWK in text": json.dumps(JWK),
     "JWK without name": {name: value for name, value in JWK.items() if name != "kid"},
     "JWK named in base64": {**JWK, "kid": base64.b64encode(KEY_ID).decode()},
+    "JWK named in hexadecimal": {**JWK, "kid": KEY_ID.hex()},
+    "JWK set named in capital hexadecimal": {"keys": [{**JWK, "kid": KEY_ID.hex().upper()}]},
     "JWK named otherwise, with its certificate": {**JWK, "kid": "one", "x5c": [base64.b64encode(DER).decode()]},
     "JWK of a certificate alone": {"kty": "EC", "kid": "one", "x5c": [base64.b64encode(DER).decode()]},
     "JWK set with keys of other types": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}, {"kty": "oct"}, JWK]},
@@ -196,6 +198,15 @@ KEYS = {
     "DID document": {
         "id": "did:web:trust.example:trustlist",
         "verificationMethod": [{"id": "did:web:trust.example:trustlist:XXA:DSC#x", "publicKeyJwk": JWK}],
+    },
+    "DID document that names it in hexadecimal": {
+        "id": "did:web:trust.example:trustlist",
+        "verificationMethod": [
+            {
+                "id": f"did:web:trust.example:trustlist:XXA:DSC#{KEY_ID.hex()}",
+                "publicKeyJwk": {name: value for name, value in JWK.items() if name != "kid"},
+            }
+        ],
     },
 }
 
@@ -206,6 +217,22 @@ def test_a_key_may_be_given_as(form: str) -> None:
     forged = tagged(18)
     forged.value[3] = bytes(64)
     assert read(forged, KEYS[form]).signature_valid is not True
+
+
+def test_an_id_in_hexadecimal_that_is_another_keys_too_is_told() -> None:
+    """All keys of an id are tried, in whatever form it is written; one key in both forms is no two keys."""
+    hexadecimal, other = {**JWK, "kid": KEY_ID.hex()}, write_jwk(OTHER.public_key(), KEY_ID)
+    for keys in ([other, hexadecimal], [hexadecimal, other]):
+        found = read(tagged(18), *keys)
+        assert found.signature_valid is True
+        told = [warning for warning in found.warnings if "name another key, too" in warning]
+        assert (len(told), KEY_ID.hex() in told[0]) == (1, True)
+    assert KeyRing.of([JWK, hexadecimal]).notes == ()
+    forged = tagged(18)
+    forged.value[3] = bytes(64)
+    assert read(forged, hexadecimal).signature_valid is False
+    for kid in (KEY_ID.hex()[:-2], KEY_ID.hex() + "00", KEY_ID.hex()[:-1] + "g"):  # not 8 bytes in hexadecimal
+        assert read(forged, {**JWK, "kid": kid}).signature_valid is None
 
 
 def test_a_bare_key_that_does_not_fit_says_nothing() -> None:

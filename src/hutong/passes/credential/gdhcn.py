@@ -23,7 +23,7 @@ import orjson
 
 from hutong.errors import BadInput, LimitExceeded
 
-from .keys import KeyRing, VerificationKey, certified_ids, read_jwk
+from .keys import KeyRing, VerificationKey, certified_ids, read_hexadecimal, read_jwk
 
 MAX_BYTES = 50_000_000
 MAX_METHODS = 100_000
@@ -159,9 +159,12 @@ def _read_path(path: str) -> tuple[str, str, str]:
 
 
 def _decode_key_id(text: object) -> set[bytes]:
+    """The bytes that a text may mean as base64 or, where it is 16 digits of it, as hexadecimal."""
     if not isinstance(text, str) or not text:
         return set()
+    written = read_hexadecimal(text)
+    ids = {written} if written is not None else set()
     try:
-        return {base64.b64decode(text + "=" * (-len(text) % 4), validate=True)}
+        return {*ids, base64.b64decode(text + "=" * (-len(text) % 4), validate=True)}
     except (binascii.Error, ValueError):
-        return set()
+        return ids

@@ -6,7 +6,7 @@ import base64
 import binascii
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,8 @@ _ES256 = ec.ECDSA(hashes.SHA256())
 _CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 _MAX_NUMBER = 2048
 """Characters of one number of a JWK: base64 of an RSA modulus of 8,192 bits takes 1,366."""
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{16}")
+"""A certificate's key id, 8 bytes: as base64 these are 11 or 12 characters."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _PS256 = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
@@ -129,7 +131,7 @@ class KeyRing:
             for key_id in item.key_ids:
                 index[key_id] = (*index.get(key_id, ()), item)
         nameless = tuple(item for item in found.keys if not item.key_ids)
-        notes = tell(found)
+        notes = tell(found) + _tell_shared(found.keys, index)
         if len(nameless) > MAX_TRIALS:
             notes += (f"{len(nameless)} keys have no id, more than {MAX_TRIALS}: none of them is tried.",)
         return cls(found.keys, index, nameless, notes)
@@ -155,6 +157,28 @@ class KeyRing:
             if fits(key):
                 return True, key
         return (False if named else None), None
+
+
+def _tell_shared(keys: Iterable[VerificationKey], index: Mapping[bytes, Sequence[VerificationKey]]) -> tuple[str, ...]:
+    """Key ids in hexadecimal that name another key, too: of one of the two it may be meant otherwise."""
+    written = {read: key.name for key in keys if (read := read_hexadecimal(key.name)) is not None}
+    shared = [name for read, name in written.items() if _differ(index.get(read, ()))]
+    if not shared:
+        return ()
+    from .gdhcn import some_of
+
+    return (
+        f"{len(shared)} of the key ids are in hexadecimal and name another key, too: {some_of(shared)}. All are tried.",
+    )
+
+
+def _differ(keys: Sequence[VerificationKey]) -> bool:
+    return any(key.public_key != keys[0].public_key for key in keys)
+
+
+def read_hexadecimal(name: str) -> bytes | None:
+    """A certificate's key id of 8 bytes that is written in hexadecimal; None for any other text."""
+    return bytes.fromhex(name) if _HEXADECIMAL.fullmatch(name) else None
 
 
 def certified_ids(key_id: bytes) -> frozenset[bytes]:
@@ -298,8 +322,10 @@ def _compact(text: object) -> object:
 
 
 def _jwk_key_ids(name: str) -> frozenset[bytes]:
-    """A JWS names the key by the text, a COSE message by the bytes of which the text is base64(url)."""
+    """A JWS names the key by the text, a COSE message by the bytes of which the text is base64(url) or hexadecimal."""
     ids = {name.encode()} if name else set()
+    written = read_hexadecimal(name)
+    ids |= certified_ids(written) if written is not None else set()
     try:
         decoded = decode_base64url(_compact(name), "a key id")
     except BadInput:
