@@ -499,3 +499,23 @@ def test_a_first_try_that_came_to_nothing_is_no_obstacle(node: Node, tmp_path: P
     assert len(told) > 1
     with pytest.raises(Conflict, match="another mapping"):
         take(CASES.replace("version: 1", "version: 2"))
+
+
+def test_a_label_stands_on_what_it_has_seen(node: Node, take: Callable[..., Receipt]) -> None:
+    """Files and decisions make it old; a file that adds nothing does not."""
+    receipt = take()
+    with pytest.raises(NotFound):
+        queries.quality_of_all(node, "s")
+
+    def assessed() -> bool:
+        report = acquisition.assess_quality(node, by=STEWARD, source_id="s")
+        return queries.quality_of_all(node, "s") == report
+
+    assert assessed()
+    take()
+    assert queries.quality_of_all(node, "s").rows == 2
+    for change in (lambda: decide(node, receipt), lambda: take(LIST.replace("F,31", "F,30"))):
+        change()
+        with pytest.raises(Conflict, match="More came from s"):
+            queries.quality_of_all(node, "s")
+        assert assessed()

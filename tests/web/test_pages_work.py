@@ -163,8 +163,12 @@ def test_a_file_is_sent_assessed_and_published(changing: World, records: str) ->
     given = {"file": ("again.csv", worlds.case_list(300, seed=4)), "mapping_file": ("m.yaml", mapping.encode())}
     answer = steward.client.post("/en/steward/submissions", data={**form, "mapping": ""}, files=given)
     assert answer.status_code == 303
-    assert steward.send("/en/steward/quality/tw-dengue")[0] == 303
     publication = worlds.text_of("publications/tw-weekly.yaml")
+    status, text = steward.send("/en/steward/publish", publication=publication)
+    assert (status, "More came from tw-dengue after its quality was assessed." in text) == (409, True)
+    assert "More came from this source" in steward.page("/en/steward/quality/tw-dengue")
+    assert steward.send("/en/steward/quality/tw-dengue")[0] == 303
+    assert "More came from this source" not in steward.page("/en/steward/quality/tw-dengue")
     node, first = changing.node, opening.current_release(changing.node, "tw-dengue-weekly")
     before = {path: path.read_bytes() for path in node.settings.releases_folder.rglob("*") if path.is_file()}
     status, text = steward.send("/en/steward/publish", publication=publication)

@@ -361,6 +361,7 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
 
     node.require(by, "assess_quality", Resource("Source", source_id))
     queries.source(node, source_id)
+    came = queries.came(node, source_id, table)  # first: what comes while this runs may be missed
     receipts = queries.receipts(node, source_id=source_id, table=table, limit=None)
     if not receipts:
         raise BadInput(f"Nothing was acquired from {source_id} for {table}.", "Acquire a file first.")
@@ -384,7 +385,7 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
                 table_name=table,
                 label=report.label,
                 score=report.score,
-                body=report.document(),
+                body={**report.document(), "came": came},
                 assessed_at=change.at,
             )
         )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hutong.acquisition.boundary import Boundary
 from hutong.acquisition.receipt import Receipt, read_receipt
 from hutong.acquisition.source import Source, parse_source
-from hutong.errors import NotFound, Refused
+from hutong.errors import Conflict, NotFound, Refused
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
@@ -219,8 +219,47 @@ def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:
     """The newest assessment of a source. ``NotFound`` before there is one."""
     found = assessments(node, source_id, table, most=1)
     if not found:
-        raise NotFound(f"The quality of {source_id} was not assessed.", "Assess it with: hutong quality")
+        raise _not_assessed(source_id)
     return found[0]
+
+
+def _not_assessed(source_id: str) -> NotFound:
+    return NotFound(f"The quality of {source_id} was not assessed.", "Assess it with: hutong quality")
+
+
+def quality_of_all(node: Node, source_id: str, table: str = "case") -> QualityReport:
+    """The newest assessment of a source, of all that came from it: a label must not stand on data it never saw.
+
+    Raises ``NotFound`` (never assessed) and ``Conflict`` (files or decisions about held rows came since).
+    """
+    from hutong.acquisition.quality import read_report
+
+    bodies = _assessment_bodies(node, source_id, table, most=10)
+    of_all = came(node, source_id, table)
+    for body in bodies:
+        if body.get("came") == of_all:
+            return read_report(body)
+    if not bodies:
+        raise _not_assessed(source_id)
+    raise Conflict(
+        f"More came from {source_id} after its quality was assessed.",
+        f"Assess it again with: hutong quality --source {source_id}",
+    )
+
+
+def came(node: Node, source_id: str, table: str) -> dict[str, int]:
+    """How many files came from a source, and how many decisions about its held rows; neither number ever falls.
+
+    Counts, not times: what is being taken in has the time at which that began.
+    """
+    receipt, decision = schema.receipt, schema.held_decision
+    files = sa.select(sa.func.count()).where(receipt.c.source == source_id, receipt.c.table_name == table)
+    decisions = files.select_from(receipt.join(decision, decision.c.receipt == receipt.c.id))
+    with node.records.reading() as connection:
+        return {
+            "files": connection.execute(files.select_from(receipt)).scalar_one(),
+            "decisions": connection.execute(decisions).scalar_one(),
+        }
 
 
 def assessments(
@@ -229,6 +268,12 @@ def assessments(
     """The assessments of a source, the newest first; those before an instant, where one is given."""
     from hutong.acquisition.quality import read_report
 
+    return [read_report(body) for body in _assessment_bodies(node, source_id, table, until=until, most=most)]
+
+
+def _assessment_bodies(
+    node: Node, source_id: str, table: str, *, until: datetime | None = None, most: int
+) -> list[dict[str, Any]]:
     report = schema.quality_report
     query = (
         sa.select(report.c.body)
@@ -239,4 +284,4 @@ def assessments(
     if until is not None:
         query = query.where(report.c.assessed_at <= until)
     with node.records.reading() as connection:
-        return [read_report(body) for body in connection.execute(query).scalars()]
+        return list(connection.execute(query).scalars())

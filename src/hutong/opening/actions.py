@@ -45,11 +45,13 @@ class Prepared:
 def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
     """Make and publish the next release of a dataset; the same content again gives the release that has it.
 
-    Raises ``BadInput`` (no indicator of the standard, nothing acquired, quality not assessed), ``Refused`` (policy,
-    disclosure audit, k not reached) and ``Unavailable`` (disk full); then nothing was published.
+    Raises ``BadInput`` (no indicator of the standard, nothing acquired), ``NotFound`` (quality not assessed),
+    ``Conflict`` (more came since it was, another grade), ``Refused`` (policy, disclosure audit, k not reached) and
+    ``Unavailable`` (disk full); then nothing was published.
     """
     prepared = preview(node, by=by, publication=publication)
-    quality = acquisition.quality(node, publication.source)
+    # Asked once more after the facts were read: all of them are facts that the label has seen.
+    quality = acquisition.quality_of_all(node, publication.source)
     node.settings.releases_folder.mkdir(exist_ok=True)
     # Two who publish at once: the second waits, and then sees what the first has published.
     with one_at_a_time(node.settings.releases_folder / "publish.lock"):
@@ -61,7 +63,7 @@ def preview(node: Node, *, by: Actor, publication: Publication) -> Prepared:
     node.require(by, "publish", Resource("Dataset", publication.dataset, {"grade": publication.grade}))
     if publication.indicator:
         node.standard.code_list("indicator").code(publication.indicator)
-    acquisition.quality(node, publication.source)
+    acquisition.quality_of_all(node, publication.source)
     _require_same_grade(node, publication)
     node.move_inbox()
     return prepare(node, publication)

@@ -14,7 +14,7 @@ from hutong.acquisition import actions, held_queries, queries
 from hutong.acquisition.quality import QualityReport, RuleResult
 from hutong.acquisition.receipt import Receipt
 from hutong.acquisition.source import Source
-from hutong.errors import BadInput, HutongError, NotFound
+from hutong.errors import BadInput, Conflict, HutongError, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import actions as opening
@@ -152,6 +152,7 @@ def show_quality(
         source=declared,
         title=text_in(declared.title, language),
         report=report,
+        is_of_all=_is_of_all(node, source),
         dimensions=[(words.gettext(DIMENSIONS[d.dimension]), d.score) for d in report.dimensions] if report else [],
         wrong=[_rule(result, language) for result in report.wrong()] if report else [],
         right=[_rule(result, language) for result in _right(report)] if report else [],
@@ -220,6 +221,14 @@ def _submission_page(
         most_bytes=node.settings.limits.file_bytes,
         has_emergency=governance.emergency_in_force(node, node.clock().date()) is not None,
     )
+
+
+def _is_of_all(node: Node, source: str) -> bool:
+    try:
+        queries.quality_of_all(node, source)
+    except (Conflict, NotFound):
+        return False
+    return True
 
 
 def _text_of(upload: UploadFile) -> str:
