@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--only", choices=sorted(PARTS), action="append", help="measure this part only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     given = parser.parse_args()
-    console = Console(width=None)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 180  # a file has no edge
     found: list[Figure] = []
     on = machine()
     for name in given.only or PARTS:

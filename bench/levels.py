@@ -124,6 +124,7 @@ def _connected(threads: int) -> Any:
     import ibis
 
     backend = ibis.duckdb.connect(threads=threads, memory_limit=MEMORY_LIMIT)
+    backend.con.execute("SET enable_progress_bar = false")
     return backend.con
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from hutong.errors import NotFound
 from hutong.node import Node
 from hutong.storage.engines import MOST_BOUND
+from hutong.storage.lake import Lake
 from hutong.storage.query import Query
 from tests.conftest import NewNode
 
@@ -53,6 +54,33 @@ def test_each_run_reads_the_newest_rows(node: Node) -> None:
     node.lake.replace("seen", rows())
     assert found(node, counted.query, "a") == {}
     assert counted.built == 1
+
+
+def test_the_files_that_are_remembered_are_those_of_the_table(node: Node) -> None:
+    """Whatever was done to the table since, and by whom: who has just opened the lake reads them all."""
+
+    def opened() -> Lake:
+        return Lake(database_url=node.lake._database_url, folder=node.lake._folder)
+
+    own, other = node.lake, opened()
+    steps: list[Callable[[], object]] = [
+        lambda: own.append("seen", rows("a"), high_water=1),
+        lambda: own.append("seen", rows("b"), high_water=2),
+        lambda: [other.append("seen", rows("c"), high_water=number) for number in (3, 4)],
+        lambda: own.append("seen", rows(), high_water=5),
+        lambda: other.compact("seen"),
+        lambda: own.append("seen", rows("d", place=["here"]), high_water=6),
+        lambda: other.expire("seen", keep=1),
+        lambda: own.delete_where("seen", {"person": {"d"}}),
+        lambda: own.append("seen", rows("e"), high_water=7),
+        lambda: own.replace("seen", rows("f")),
+    ]
+    for step in steps:
+        step()
+        fresh = opened()
+        assert own.snapshot("seen").files == fresh.snapshot("seen").files
+        fresh.close()
+    other.close()
 
 
 def test_of_a_table_that_grows_few_snapshots_stay_bound_and_what_was_built_before_still_runs(node: Node) -> None:

@@ -69,7 +69,7 @@ class DuckDBEngine:
         self._lock = threading.RLock()
         self._opened: Any = None
         self._bound: dict[str, dict[str, Any]] = {}
-        self._viewed: dict[str, Any] = {}
+        self._viewed: dict[str, tuple[Snapshot, ibis.Schema]] = {}
         self._closed = False
 
     @property
@@ -136,11 +136,22 @@ class DuckDBEngine:
 
     def _view(self, name: str) -> ibis.Schema:
         """Let the table's own name mean its newest snapshot."""
-        newest = self.table(name)
-        if self._viewed.get(name) is not newest:
-            self._backend.create_view(name, newest, overwrite=True)
-            self._viewed[name] = newest
-        return newest.schema()
+        import ibis
+        import pyarrow as pa
+
+        snapshot = self._lake.snapshot(name)
+        viewed = self._viewed.get(name)
+        if viewed is None or viewed[0] is not snapshot:
+            if snapshot.files and not snapshot.grew:
+                # As ``table`` does it, without asking the files for their columns: those are known.
+                files = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
+                self._backend.con.execute(f'CREATE OR REPLACE VIEW "{name}" AS FROM read_parquet([{files}])')
+            else:
+                self._backend.create_view(name, self.table(name), overwrite=True)
+            # A join may leave nulls where the table has none.
+            fields = [field.with_nullable(True) for field in snapshot.schema]
+            viewed = self._viewed[name] = snapshot, ibis.Schema.from_pyarrow(pa.schema(fields))
+        return viewed[1]
 
     def close(self) -> None:
         """For ever: a query that is under way is interrupted, and whoever asks later is refused."""

@@ -15,19 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from hutong.errors import NotFound, Tampered
+from hutong.storage.iceberg import NAMESPACE, SCHEME, added_by, files_of, fitting, locations_of, staging
 from hutong.storage.records import clear_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.table import Table as IcebergTable
-    from pyiceberg.table import Transaction
 
-_NAMESPACE = "hutong"
-_SCHEME = "file://"
 _HIGH_WATER = "hutong.high-water"
 _COMPACTED = "hutong.compacted"
 _PROPERTIES = {
@@ -84,17 +80,19 @@ class Lake:
                         "hutong",
                         # The catalogue writes beside the records: it waits for them as long as they do for each other.
                         uri=f"{self._database_url}?timeout=30" if is_sqlite else self._database_url,
-                        warehouse=f"{_SCHEME}{self._folder}",  # as it is: nothing that reads it undoes escapes
+                        warehouse=f"{SCHEME}{self._folder}",  # as it is: nothing that reads it undoes escapes
                         **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO", "pool_pre_ping": str(not is_sqlite)},
                     )
-                    opened.create_namespace_if_not_exists(_NAMESPACE)
+                    opened.create_namespace_if_not_exists(NAMESPACE)
                 self._opened = opened
             return self._opened
 
     def create(self, table: str, schema: pa.Schema) -> None:
         """Create the table when it is not there."""
+        if self.exists(table):
+            return
         with clear_errors():
-            self._catalog.create_table_if_not_exists((_NAMESPACE, table), schema, properties=_PROPERTIES)
+            self._catalog.create_table_if_not_exists((NAMESPACE, table), schema, properties=_PROPERTIES)
 
     def tables(self) -> tuple[str, ...]:
         """Names of all tables, sorted."""
@@ -102,12 +100,9 @@ class Lake:
 
     def locations(self) -> dict[str, str]:
         """Where the newest metadata of each table are: another place after every change. It is one look-up."""
-        from pyiceberg.catalog.sql import IcebergTables
-
         catalog = self._catalog
-        own = (IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace == _NAMESPACE)
         with clear_errors(), catalog.engine.connect() as connection:
-            found = connection.execute(sa.select(IcebergTables.table_name, IcebergTables.metadata_location).where(*own))
+            found = connection.execute(locations_of(catalog.name))
             return {row.table_name: row.metadata_location for row in found}
 
     def append(
@@ -119,9 +114,8 @@ class Lake:
         """
         self.create(table, rows.schema)
         loaded = self._load(table)
-        with clear_errors(), loaded.transaction() as transaction:
-            fitting = _fitting(transaction, rows)
-            transaction.append(fitting, snapshot_properties={_HIGH_WATER: str(high_water)})
+        with clear_errors(), staging()(loaded) as transaction:
+            transaction.append(fitting(transaction, rows), snapshot_properties={_HIGH_WATER: str(high_water)})
             transaction.set_properties({_HIGH_WATER: str(high_water), **(properties or {})})
 
     def replace(self, table: str, rows: pa.Table, *, properties: Mapping[str, str] | None = None) -> None:
@@ -133,7 +127,7 @@ class Lake:
         loaded = self._load(table)
         with clear_errors(), loaded.transaction() as transaction:
             write = transaction.overwrite if loaded.current_snapshot() else transaction.append
-            write(_fitting(transaction, rows))
+            write(fitting(transaction, rows))
             if properties:
                 transaction.set_properties(dict(properties))
 
@@ -183,7 +177,6 @@ class Lake:
         """
         import pyarrow as pa
         import pyarrow.dataset as ds
-        from pyiceberg.manifest import ManifestEntryStatus
         from pyiceberg.table.snapshots import Operation
 
         loaded = self._load(table)
@@ -197,13 +190,9 @@ class Lake:
             compacted = _COMPACTED in step.summary.additional_properties  # the same rows in other files
             if not compacted and step.summary.operation != Operation.APPEND:
                 return None
-            for manifest in () if compacted else step.manifests(loaded.io):
-                if manifest.added_snapshot_id != at:
-                    continue
-                for entry in manifest.fetch_manifest_entry(loaded.io):
-                    if entry.status == ManifestEntryStatus.ADDED:
-                        files.append(entry.data_file.file_path.removeprefix(_SCHEME))
-                        rows += entry.data_file.record_count
+            for file in () if compacted else added_by(step, loaded):
+                files.append(file.file_path.removeprefix(SCHEME))
+                rows += file.record_count
             if rows > most_rows:
                 return None
             at = step.parent_snapshot_id or 0
@@ -225,11 +214,10 @@ class Lake:
         if known and known.metadata_location == loaded.metadata_location:
             return known
         current = loaded.current_snapshot()
-        files = [task.file.file_path for task in loaded.scan().plan_files()] if current else []
         fresh = Snapshot(
             table=table,
             id=current.snapshot_id if current else 0,
-            files=tuple(sorted(path.removeprefix(_SCHEME) for path in files)),
+            files=files_of(loaded, current, known=(known.id, known.files) if known else None) if current else (),
             metadata_location=str(loaded.metadata_location),
             schema=loaded.schema().as_arrow(),
             grew=len(loaded.metadata.schemas) > 1,
@@ -325,7 +313,7 @@ class Lake:
 
     def _load(self, table: str) -> IcebergTable:
         with clear_errors():
-            return self._catalog.load_table((_NAMESPACE, table))
+            return self._catalog.load_table((NAMESPACE, table))
 
     def close(self) -> None:
         """Let go of the catalogue's connections."""
@@ -335,26 +323,8 @@ class Lake:
                 self._opened = None
 
 
-def _fitting(transaction: Transaction, rows: pa.Table) -> pa.Table:
-    """The rows in the order of the table's columns, null in those that they lack; the table gains those that it lacks.
-
-    Rows that an earlier release put in the inbox may lack columns, too.
-    """
-    import pyarrow as pa
-
-    lacks = set(rows.column_names) - set(transaction.table_metadata.schema().column_names)
-    if lacks:
-        with transaction.update_schema() as update:
-            update.union_by_name(rows.schema)
-    wanted = transaction.table_metadata.schema().as_arrow()
-    for field in wanted:
-        if field.name not in rows.column_names:
-            rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
-    return rows.select(wanted.names).cast(wanted)
-
-
 def _path(location: str) -> Path:
-    return Path(location.removeprefix(_SCHEME))
+    return Path(location.removeprefix(SCHEME))
 
 
 def _predicate(matches: Matches) -> Any:
