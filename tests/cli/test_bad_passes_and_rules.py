@@ -236,6 +236,17 @@ def test_the_clock_of_rules_takes_every_form_of_a_time(hutong: CommandLine, file
     assert [one["value"] for one in told["results"]] == [True, True]
 
 
+def test_rules_that_are_not_valid_then_are_said_to_be_left_out(hutong: CommandLine, files: Files) -> None:
+    early = {"Identifier": "GR-XX-0001", "Logic": False, "ValidTo": "2021-06-01T00:00:00Z"}
+    late = {"Identifier": "GR-XX-0002", "Logic": True, "ValidFrom": "2021-06-01T00:00:00Z"}
+    rules, data = files.write("rules.json", orjson.dumps([early, late])), files.write("data.json", "{}")
+    command = ("rules", "evaluate", "--rules", rules, "--data", data, "--at", "2021-07-01T00:00:00Z")
+    told = hutong.ok(*command)
+    assert told["results"] == [{"id": "GR-XX-0002", "value": True}]
+    assert told["left_out"] == [{"id": "GR-XX-0001", "reason": "not valid after 2021-06-01T00:00:00Z"}]
+    assert "GR-XX-0001: left out, not valid after 2021-06-01T00:00:00Z" in hutong(*command).out.splitlines()
+
+
 def test_a_clock_that_is_no_time(hutong: CommandLine, files: Files) -> None:
     rules, data = files.write("rules.json", "true"), files.write("data.json", "{}")
     for at in ("soon", "2021-13-01", "0001-01-01T00:00+14:00"):

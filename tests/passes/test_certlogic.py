@@ -420,6 +420,38 @@ def test_a_rule_for_another_engine_or_a_newer_version_gives_no_value(
     assert run_rule_tests(tmp_path).failed == (told is not None)
 
 
+@pytest.mark.parametrize(
+    ("fields", "at", "told"),
+    [
+        ({"ValidFrom": "2021-07-05T00:00:00Z"}, "2021-07-04T23:59:59Z", "not valid before 2021-07-05T00:00:00Z"),
+        ({"ValidFrom": "2021-07-05T00:00:00+02:00"}, "2021-07-04T22:00:00Z", None),
+        ({"ValidTo": "2021-07-05T00:00:00Z"}, "2021-07-05T00:00:00Z", None),
+        ({"ValidTo": "2021-07-05T00:00:00Z"}, "2021-07-05T00:00:01Z", "not valid after 2021-07-05T00:00:00Z"),
+        ({"validFrom": "2021-07-05T00:00:00Z", "validTo": "2021-07-06T00:00:00Z"}, "2021-07-07", "not valid after"),
+        ({"ValidFrom": "2021-07-05T00:00:00Z", "ValidTo": None}, "2022-01-01T00:00:00", None),
+        ({"ValidFrom": "2021-07-05T00:00:00Z"}, None, None),
+    ],
+)
+def test_a_rule_that_is_not_valid_at_the_time_is_left_out(
+    fields: dict[str, Any], at: str | None, told: str | None
+) -> None:
+    """Both ends belong to a rule, as in the EU's own verifiers; without a time every rule is evaluated."""
+    rule = {"Identifier": "GR-1", "Logic": {"===": [1, 1]}, **fields}
+    for document in (rule, [rule], {"rules": [{"rule": rule, "tests": []}]}):
+        found = evaluate_document(document, {}, at=at)
+        assert [one["value"] for one in found["results"]] == ([] if told else [True])
+        assert [one["id"] for one in found.get("left_out", [])] == (["GR-1"] if told else [])
+        assert ("left_out" in found) is (at is not None)
+        assert not told or told in found["left_out"][0]["reason"]
+
+
+@pytest.mark.parametrize("moment", ["soon", 5, "2021-13-01T00:00:00Z"])
+def test_a_rule_whose_validity_is_no_time_is_an_error_of_its_own(moment: Any) -> None:
+    rules = [{"Identifier": "A", "Logic": True, "ValidTo": moment}, {"Identifier": "B", "Logic": True}]
+    first, second = evaluate_document(rules, {}, at="2021-07-05")["results"]
+    assert (first["id"], "is no time" in first["error"], second["value"]) == ("A", True, True)
+
+
 def test_a_clock_needs_its_place_and_a_result_its_limit() -> None:
     with pytest.raises(BadInput):
         evaluate_document(True, {"external": 5}, at="2024-02-28")

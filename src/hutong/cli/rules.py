@@ -29,7 +29,9 @@ def evaluate(
         Path, typer.Option("--rules", help="One CertLogic expression, a rule, a list, a rulebook or scenes.")
     ],
     data_file: Annotated[Path, typer.Option("--data", help="JSON: what the rules look at.")],
-    at: Annotated[str | None, typer.Option(help="Validation clock (ISO 8601), for rules that read it.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Validation clock (ISO 8601); EU rules not valid at it are left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate an expression, a set of rules or a rulebook (its level, too), without a node; 1 when a rule can't be."""
@@ -42,6 +44,7 @@ def evaluate(
     for one in outcome["results"]:
         name = " ".join(filter(None, (one.get("scene"), one.get("id") or unnamed)))
         lines.append(f"{name}: {one.get('value', one.get('error'))}")
+    lines += [f"{one['id'] or unnamed}: left out, {one['reason']}" for one in outcome.get("left_out", ())]
     if isinstance(document, dict) and document.keys() >= {"levels", "evidence", "rules"}:
         level = _level(document, data)
         outcome |= level

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
@@ -26,16 +26,18 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     A rule is an object with ``Logic`` (EU DCC business rules), ``logic`` or ``condition`` (a rulebook's, a scene's), or
     with an id; a document may be a rule, a list of rules, an object with a list under ``rules`` or lists by scene
     under ``scenes``, or a bare expression. ``at`` is put where EU rules look for the validation clock,
-    ``external.validationClock``, in UTC where it names no zone.
+    ``external.validationClock``, in UTC where it names no zone; EU rules that are not valid then are left out.
 
-    Returns ``{"results": [{"id", "value" | "error"}], "value": …}``, ``value`` for a bare expression only, and
-    ``scene`` with each result of a scene; date-times are written as ISO 8601 in UTC.
+    Returns ``{"results": [{"id", "value" | "error"}], "value": …, "left_out": [{"id", "reason"}]}``, ``value`` for a
+    bare expression only, ``left_out`` for a set with ``at`` only, and ``scene`` with each result of a scene; date-times
+    are written as ISO 8601 in UTC.
 
     Raises:
         BadInput: a bare expression that is not valid CertLogic or gets the wrong operands; a set without a rule; data
             that has no place for the clock.
         LimitExceeded: too many rules, or a bare expression too large.
     """
+    clock = None
     if at is not None:
         clock = moment(at).astimezone(UTC)
         data = _with_clock(data, clock.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
@@ -51,7 +53,9 @@ def evaluate_document(document: Any, data: Any, *, at: str | None = None) -> dic
     if rules is None:
         value = _value(document, data)
         return {"results": [{"id": None, "value": value}], "value": value}
-    return {"results": [_one(rule, data) for rule in _bounded(rules)]}
+    found = [_one(rule, data, clock) for rule in _bounded(rules)]
+    outcome = {"results": [one for one in found if "reason" not in one]}
+    return outcome if clock is None else outcome | {"left_out": [one for one in found if "reason" in one]}
 
 
 def _bounded(rules: list[Any]) -> list[Any]:
@@ -138,9 +142,23 @@ def _first(rule: Any, names: tuple[str, ...]) -> Any:
     return next((given[name] for name in names if given.get(name) is not None), None)
 
 
-def _one(rule: Any, data: Any) -> dict[str, Any]:
+def _outside(rule: Any, clock: datetime) -> str | None:
+    """Why an EU rule is not valid at a moment; None where it is. Both ends belong to it, as in the EU's verifiers."""
+    begins, ends = _first(rule, ("ValidFrom", "validFrom")), _first(rule, ("ValidTo", "validTo"))
+    if begins is not None and clock < moment(begins):
+        return f"not valid before {begins}"
+    if ends is not None and clock > moment(ends):
+        return f"not valid after {ends}"
+    return None
+
+
+def _one(rule: Any, data: Any, clock: datetime | None = None) -> dict[str, Any]:
+    """Its value, its error or, where it is not valid at ``clock``, the reason to leave it out."""
     name = _first(rule, _ID_NAMES)
     try:
+        reason = _outside(rule, clock) if clock is not None else None
+        if reason is not None:
+            return {"id": name, "reason": reason}
         logic = _first(rule, _LOGIC_NAMES)
         if logic is None:
             raise BadInput("The rule has no logic.", 'Give a CertLogic expression under "Logic".')
