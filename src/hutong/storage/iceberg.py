@@ -20,7 +20,7 @@ SCHEME: Final = "file://"
 
 @cache
 def locations_of(catalog: str) -> sa.Select[Any, Any]:
-    """The question where the newest metadata of each table of a catalogue are; written once, since it is often asked."""
+    """The question where the newest metadata of a catalogue's tables are; written once, since it is often asked."""
     from pyiceberg.catalog.sql import IcebergTables
 
     own = (IcebergTables.catalog_name == catalog, IcebergTables.table_namespace == NAMESPACE)

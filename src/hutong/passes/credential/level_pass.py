@@ -28,6 +28,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -52,9 +53,21 @@ SALT_BYTES = 16
 MAX_FACTS = 32
 LIST_BITS = 24
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
+_NAME_LENGTH = 32
 _SIMPLE = (str, int, float, bool, type(None))
 _ARRAY, _INTEGERS, _BYTES = (list, tuple), {int}, {bytes}
 _VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
+
+
+@lru_cache(maxsize=1024)
+def _is_name(text: str) -> bool:
+    """Many passes say the same few codes and versions, so each is looked at once."""
+    return _NAME.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_version(text: str) -> bool:
+    return _VERSION.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +101,9 @@ class LevelPass:
 
     def __post_init__(self) -> None:
         for value in (self.issuer, self.level, self.rulebook):
-            if not (type(value) is str and _NAME.fullmatch(value)):
+            if not (type(value) is str and len(value) <= _NAME_LENGTH and _is_name(value)):
                 raise _refused("issuer, level or rulebook is not a short code")
-        if not (isinstance(self.version, str) and _VERSION.fullmatch(self.version)):
+        if not (isinstance(self.version, str) and len(self.version) <= _NAME_LENGTH and _is_version(self.version)):
             raise _refused("the rulebook version is not three numbers")
         if self.expires_at <= self.issued_at:
             raise _refused("it ends before it begins")

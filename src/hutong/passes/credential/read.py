@@ -23,6 +23,7 @@ EU_DCC, HEALTH_LINK = 1, 5
 _ENTRIES = ((EU_DCC, "eu-dcc"), (-6, "who-dvc"), (3, "who-ddcc"), (4, "who-ddcc"))
 _GROUPS = ("v", "t", "r")
 _EDGES = " \t\r\n\ufeff"
+_NEXT_PASS = re.compile(rf"[\t\r\n]{hcert.PREFIX}")  # not after a space: that is a sign of base45
 
 
 class ReadPass(NamedTuple):
@@ -143,7 +144,7 @@ def _to_text(data: bytes) -> str:
 def _read_hcert(
     text: str, ring: KeyRing, reference: dcc.Reference | None, lists: dcc_revocation.RevocationLists | None
 ) -> ReadPass:
-    if re.search(rf"[\t\r\n]{hcert.PREFIX}", text):  # not after a space: that is a sign of base45
+    if _NEXT_PASS.search(text):
         raise BadInput("The text holds more than one pass.", "Give one pass at a time.")
     container, *disclosures = text.split("~")
     message = cose.parse(hcert.unpack(container))
