@@ -179,7 +179,7 @@ def read(
     ] = None,
     revocations: Annotated[
         Path | None,
-        typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their filters; file or folder."),
+        typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their slices; file or folder."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

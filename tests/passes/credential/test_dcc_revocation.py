@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import io
 import struct
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import hutong
 from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound
 from hutong.passes.credential import cbor, cose, dcc_revocation, hcert
-from hutong.passes.credential.dcc_revocation import ANOTHER_KEY, BY_FILTER, NOT_WHOLE, RevocationLists
+from hutong.passes.credential.dcc_revocation import ANOTHER_KEY, BY_BEGINNING, BY_FILTER, NOT_WHOLE, RevocationLists
+from hutong.passes.credential.hash_list import HashList
 from tests.cli.conftest import CommandLine
 
 KEY, KEY_ID = ec.generate_private_key(ec.SECP256R1()), b"\xfa\x00\xff\x3e\x01\x02\x03\x04"
@@ -65,7 +69,7 @@ def write(folder: Path, **documents: Any) -> Path:
 
 def read(folder: Path, text: str = TEXT) -> tuple[bool | None, list[str]]:
     found = hutong.read_pass(text, revocations=folder)
-    return found.revoked, [one for one in found.warnings if one in (ANOTHER_KEY, NOT_WHOLE, BY_FILTER)]
+    return found.revoked, [one for one in found.warnings if one in (ANOTHER_KEY, NOT_WHOLE, BY_FILTER, BY_BEGINNING)]
 
 
 @pytest.mark.parametrize("which", HASHES)
@@ -127,10 +131,164 @@ def test_a_filter_revokes_within_its_coordinates(coordinates: int, tmp_path: Pat
 def test_filters_that_do_not_hold_it_and_slices_that_are_not_there(tmp_path: Path) -> None:
     content = filter_of(OTHER)
     assert read(write(tmp_path, list=partition(content), slice=content)) == (False, [])
-    assert read(write(tmp_path, list=partition(content, kind="VARHASHLIST"))) == (None, [NOT_WHOLE])
+    assert read(write(tmp_path, list=partition(content, kind="CUCKOOFILTER"))) == (None, [NOT_WHOLE])
     assert read(write(tmp_path, list=partition(content), slice=content[:-1])) == (None, [NOT_WHOLE])
     missing = [partition(filter_of(b"missing")), batch("UCI", HASHES["identifier"][1])]
     assert read(write(tmp_path, list=missing)) == (True, [])
+
+
+def list_of(*values: bytes, size: int = 4) -> bytes:
+    """Slice with the first bytes of hashes: version, rate, sized for, bytes of each; then the hashes in order."""
+    head = struct.pack(">hfib", 1, 0.001, len(values), size)
+    return head + b"".join(sorted(value[:size] for value in values))
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 16])
+@pytest.mark.parametrize("coordinates", [0, 2])
+def test_a_list_of_shortened_hashes_revokes(size: int, coordinates: int, tmp_path: Path) -> None:
+    for which in ("r of the signature", "identifier", "issuer and identifier"):
+        value = HASHES[which][1]
+        axes = dict(zip(("x", "y")[:coordinates], value.hex(), strict=False))
+        content = list_of(bytes(15) + b"\1", value, b"\x7f" * 16, size=size)
+        listed = partition(content, kind="VARHASHLIST", **axes)
+        assert read(write(tmp_path, list=[listed], slice=content)) == (True, [BY_BEGINNING])
+        if coordinates:
+            listed["x"] = "0" if axes["x"] != "0" else "1"
+            assert read(write(tmp_path, list=[listed])) == (False, [])
+
+
+def test_a_hash_that_begins_otherwise_is_not_listed(tmp_path: Path) -> None:
+    value = HASHES["identifier"][1]
+    near = value[:3] + bytes((value[3] ^ 1,)) + value[4:]
+    content = list_of(near, OTHER)
+    assert read(write(tmp_path, list=partition(content, kind="VARHASHLIST"), slice=content)) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("7f818203", "7f818203"),
+        ("00008182", "00008182"),
+        ("ff818203", "00818203"),
+        ("ffffff81", "00000081"),
+        ("ffffffff", "000000ff"),
+        ("ff018203", "ff018203"),
+        ("80000000", "80000000"),
+    ],
+)
+def test_hashes_are_found_as_the_reference_writes_them(value: str, written: str) -> None:
+    """A signed number in as few bytes as it needs, with zeros before it: a leading FF before a high bit is lost."""
+    data = struct.pack(">hfib", 1, 0.5, 1, 4) + bytes.fromhex(written)
+    listed = HashList.read(data)
+    assert listed.might_contain(bytes.fromhex(value) + b"what follows")
+    assert not listed.might_contain(bytes.fromhex(value)[:3])
+    assert not listed.might_contain(b"\x12\x34\x56\x78")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        list_of(OTHER)[:10],
+        list_of(OTHER)[:-1],
+        list_of(OTHER) + b"\0",
+        b"\0\2" + list_of(OTHER)[2:],
+        list_of(OTHER, size=0),
+        struct.pack(">hfib", 1, 0.5, 0, -1),
+        struct.pack(">hfib", 1, 0.5, 0, 33),
+    ],
+)
+def test_what_is_no_list_of_hashes(data: bytes) -> None:
+    with pytest.raises(BadInput):
+        HashList.read(data)
+
+
+def tar_of(members: dict[str, bytes], *, links: bool = False) -> bytes:
+    """An archive as the distribution service writes it: POSIX, without the blocks of zeros at its end."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members.items():
+            head = tarfile.TarInfo(name)
+            head.size = len(content)
+            archive.addfile(head, io.BytesIO(content))
+        if links:
+            link = tarfile.TarInfo("list")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+            archive.addfile(link)
+        end = archive.offset
+    return stream.getvalue()[:end]
+
+
+def test_slices_are_read_from_the_archives_of_the_distribution_service(tmp_path: Path) -> None:
+    value = HASHES["identifier"][1]
+    hashes_, filter_, other = list_of(value), filter_of(value), list_of(OTHER)
+    named = {
+        f"{KID}/null/{chunk}/{hashlib.sha256(one).hexdigest()}": one for chunk, one in (("a", hashes_), ("b", other))
+    }
+    listed = [partition(hashes_, kind="VARHASHLIST"), partition(other, kind="VARHASHLIST")]
+    assert read(write(tmp_path, list=listed, bundle=gzip.compress(tar_of(named)))) == (True, [BY_BEGINNING])
+    assert read(write(tmp_path, list=listed, bundle=tar_of(named, links=True))) == (True, [BY_BEGINNING])
+    assert read(write(tmp_path, list=partition(filter_), bundle=gzip.compress(filter_))) == (True, [BY_FILTER])
+    assert read(write(tmp_path, list=[listed[1]], bundle=gzip.compress(tar_of(named)))) == (False, [])
+    assert read(write(tmp_path, list=listed, bundle=gzip.compress(other))) == (None, [NOT_WHOLE])
+    packed = {"lists/one.json": orjson.dumps(listed), **named}
+    (tmp_path / "list").unlink()
+    assert read(write(tmp_path, bundle=gzip.compress(tar_of(packed)))) == (True, [BY_BEGINNING])
+    assert read(tmp_path / "bundle") == (True, [BY_BEGINNING])
+
+
+WHOLE = gzip.compress(tar_of({"one": b"x" * 700, "two": b"y"}))
+INFLATED = gzip.decompress(WHOLE)
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        WHOLE[:-9],
+        WHOLE[:40] + bytes(20) + WHOLE[60:],
+        b"\x1f\x8b",
+        INFLATED[:1000],
+        INFLATED[:-700],
+        INFLATED[:124] + b"-0000000001 " + INFLATED[136:],
+        INFLATED[:124] + b"\x80" + bytes(10) + b"\5" + INFLATED[136:],
+        INFLATED[:1536] + b"z" * 512,
+    ],
+)
+def test_what_is_a_damaged_archive(bundle: bytes, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="one is a damaged archive"):
+        RevocationLists.load(write(tmp_path, list=batch("UCI", OTHER), one=bundle))
+
+
+def test_a_bomb_is_not_inflated_and_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, list=batch("UCI", OTHER), one=gzip.compress(bytes(2**25 + 1)))
+    with pytest.raises(LimitExceeded, match="one is larger than 33,554,432 bytes"):
+        RevocationLists.load(folder)
+    write(tmp_path, one=gzip.compress(tar_of({f"{n}": b"" for n in range(20)})))
+    assert RevocationLists.load(folder)
+    monkeypatch.setattr(dcc_revocation, "MAX_FILES", 20)
+    with pytest.raises(LimitExceeded, match="more than 20 files"):
+        RevocationLists.load(folder)
+    monkeypatch.setattr(dcc_revocation, "MAX_TOTAL_BYTES", 9_999)
+    write(tmp_path, one=gzip.compress(b"\0" * 9_990))
+    with pytest.raises(LimitExceeded, match="one is larger"):
+        RevocationLists.load(folder)
+
+
+def test_the_overview_tells_of_which_keys_slices_are_missing(tmp_path: Path) -> None:
+    overview = [{"kid": KID, "mode": "POINT", "hashTypes": ["UCI"], "expires": "2030-01-01T00:00:00Z"}]
+    content = list_of(OTHER)
+    assert read(write(tmp_path, overview=overview)) == (None, [NOT_WHOLE])
+    assert read(tmp_path, hcert.pack(signed(key_id=b"another!"))) == (None, [ANOTHER_KEY])
+    assert read(write(tmp_path, list=partition(content, kind="VARHASHLIST"), slice=content)) == (False, [])
+
+
+def test_slices_of_no_key_may_be_of_any(tmp_path: Path) -> None:
+    value = HASHES["identifier"][1]
+    content, own = list_of(value), list_of(OTHER)
+    unknown = {**partition(content, kind="VARHASHLIST"), "kid": "UNKNOWN_KID"}
+    assert read(write(tmp_path, list=unknown, slice=content)) == (True, [BY_BEGINNING])
+    folder = write(tmp_path, list=[unknown, partition(own, kind="VARHASHLIST")], slice=own)
+    assert read(folder) == (None, [NOT_WHOLE])
 
 
 def test_a_certificate_whose_signature_is_wrong_is_not_called_revoked_or_good(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ A certificate is on a list by one of three hashes (EU DCC gateway, revocation, h
 SHA-256: ``UCI`` of its certificate identifier, ``COUNTRYCODEUCI`` of the issuing country and that identifier,
 ``SIGNATURE`` of its signature (of an ECDSA signature: of r alone). Two forms of lists are read: *batches* of the
 gateway, taken out of their CMS signature (``{country, kid, hashType, entries: [{hash}]}``), and *partitions* of a
-national distribution service (``{kid, x, y, chunks}``), whose Bloom filters lie beside them under any name: a slice is
-found by the SHA-256 that its partition states.
+national distribution service (``{kid, x, y, chunks}``), whose slices, Bloom filters or lists of shortened hashes, lie
+beside them under any name, unpacked or in the archives (tar in gzip) that the service gives: a slice is found by the
+SHA-256 that its partition states. The service's overview (``{kid, mode, hashTypes}``) names the keys that have slices.
 """
 
 from __future__ import annotations
@@ -22,23 +23,27 @@ import orjson
 
 from hutong.errors import BadInput, LimitExceeded, NotFound
 
-from ..files import files_in, read_file
-from . import bloom
+from ..files import MAX_FILES, files_in, read_file
+from .bloom import BloomFilter
+from .bundles import contents_of
 from .cose import Sign1
+from .hash_list import MAX_HASHES, HashList
 
 MAX_FILE_BYTES = 2**25
 MAX_TOTAL_BYTES = 2**28
-MAX_HASHES = 2_000_000
 HASH_BYTES = 16
 HASH_TYPES = ("SIGNATURE", "UCI", "COUNTRYCODEUCI")
 UNKNOWN_KEY = "UNKNOWN_KID"
 _GROUPS = ("v", "t", "r")
-_BLOOM_FILTER = "BLOOMFILTER"
+_BLOOM_FILTER, _HASH_LIST = "BLOOMFILTER", "VARHASHLIST"
+_UNKNOWN = b""
+"""In the place of a key id: slices of hashes whose key the gateway was not told."""
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
 ANOTHER_KEY = "None of the revocation lists at hand is for the key of this certificate."
 NOT_WHOLE = "The revocation lists of its key are not whole: a slice is missing, or of a kind that is not read here."
 BY_FILTER = "A Bloom filter revokes it; such a filter also holds a few that were never revoked."
+BY_BEGINNING = "A list of shortened hashes revokes it; it also holds a few that were never revoked and begin alike."
 
 
 class Hash(NamedTuple):
@@ -49,10 +54,19 @@ class Hash(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """One filter, and the hexadecimal digits with which the hashes in it begin."""
+    """One filter or list, and the hexadecimal digits with which the hashes in it begin."""
 
     prefix: str
-    bloom: bloom.BloomFilter
+    held: BloomFilter | HashList
+
+    @property
+    def shortened(self) -> int:
+        """How many shortened hashes it holds."""
+        return len(self.held.beginnings) if isinstance(self.held, HashList) else 0
+
+    def holds(self, value: bytes) -> bool:
+        """Whether the hash is among its own and in it, or may be."""
+        return value.hex().startswith(self.prefix) and self.held.might_contain(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class RevocationLists:
 
     Attributes:
         listed: hashes by key id, or by country where a batch names no key.
-        slices: Bloom filters by key id.
+        slices: Bloom filters and lists of shortened hashes by key id; under b"" those that may be of any key.
         incomplete: key ids of which a slice is missing or of another kind.
     """
 
@@ -75,44 +89,39 @@ class RevocationLists:
 
         Raises:
             NotFound: no such file, or no list in the folder.
-            BadInput: JSON that is no revocation list, a hash or key id that is none, a damaged filter.
-            LimitExceeded: more than 10,000 files, 32 MiB in one, 256 MiB in all, or two million hashes.
+            BadInput: JSON that is no revocation list, a hash or key id that is none, a damaged filter or archive.
+            LimitExceeded: more than 10,000 files, 32 MiB in one, 256 MiB in all (each counted as inflated), or two
+                million hashes.
             Unavailable: the disk does not let it be read.
         """
-        documents: list[tuple[str, Any]] = []
-        others: dict[str, bytes] = {}
-        left = MAX_TOTAL_BYTES
-        for file in files_in(path) if path.is_dir() else (path,):
-            content = read_file(file, limit_bytes=min(MAX_FILE_BYTES, left))
-            left -= len(content)
-            if content[:32].lstrip(_BEFORE_JSON)[:1] in (b"{", b"["):
-                documents.append((file.name, _json(content, file.name)))
-            else:
-                others[hashlib.sha256(content).hexdigest()] = content
+        documents, others = _documents(path)
         if not documents:
             raise NotFound(f"No revocation list is in {path}.", "Give batches or partitions as JSON.")
         listed: dict[bytes | str, set[Hash]] = {}
         slices: dict[bytes, list[Slice]] = {}
+        announced: set[bytes] = set()
         incomplete: set[bytes] = set()
-        count = 0
-        for name, document in documents:
-            for entry in document if isinstance(document, list) else (document,):
-                if _has(entry, "entries"):
-                    for key, found in _batch(entry, name):
-                        count += 1
-                        listed.setdefault(key, set()).add(found)
-                        if count > MAX_HASHES:
-                            raise LimitExceeded(f"More than {MAX_HASHES} hashes are listed.", "Give fewer lists.")
-                elif _has(entry, "chunks"):
-                    key, found_slices, is_whole = _partition(entry, name, others)
-                    slices.setdefault(key, []).extend(found_slices)
-                    incomplete |= set() if is_whole else {key}
-                else:
-                    raise _refused(name)
+        left = MAX_HASHES
+        for name, entry in documents:
+            if _has(entry, "entries"):
+                for key, found in _batch(entry, name):
+                    left -= 1
+                    listed.setdefault(key, set()).add(found)
+                    if left < 0:
+                        raise LimitExceeded(f"More than {MAX_HASHES} hashes are listed.", "Give fewer lists.")
+            elif _has(entry, "chunks"):
+                key, found_slices, is_whole = _partition(entry, name, others, left)
+                left -= sum(one.shortened for one in found_slices)
+                slices.setdefault(key, []).extend(found_slices)
+                incomplete |= set() if is_whole else {key}
+            elif _has(entry, "hashTypes"):
+                announced.add(_key_id(entry["kid"], name))
+            else:
+                raise _refused(name)
         return cls(
             {key: frozenset(found) for key, found in listed.items()},
             {key: tuple(found) for key, found in slices.items()},
-            frozenset(incomplete),
+            frozenset(incomplete | (announced - slices.keys() - listed.keys())),
         )
 
     def find(self, key_id: bytes | None, country: str | None, hashes: Sequence[Hash]) -> tuple[bool | None, str | None]:
@@ -129,14 +138,11 @@ class RevocationLists:
         exact = self.listed.get(key, frozenset()) | self.listed.get(country or "", frozenset())
         if not exact.isdisjoint(hashes):
             return True, None
-        filters = self.slices.get(key, ())
-        if any(
-            one.prefix == item.value.hex()[: len(one.prefix)] and one.bloom.might_contain(item.value)
-            for one in filters
-            for item in hashes
-        ):
-            return True, BY_FILTER
-        if key in self.incomplete:
+        slices = (*self.slices.get(key, ()), *self.slices.get(_UNKNOWN, ()))
+        holding = [one.held for one in slices for item in hashes if one.holds(item.value)]
+        if holding:
+            return True, BY_BEGINNING if any(isinstance(one, HashList) for one in holding) else BY_FILTER
+        if not self.incomplete.isdisjoint((key, _UNKNOWN)):
             return None, NOT_WHOLE
         return (False, None) if key in self.listed or key in self.slices else (None, ANOTHER_KEY)
 
@@ -158,6 +164,26 @@ def hashes_of(message: Sign1, issuer: str | None, content: Mapping[str, Any]) ->
                 countries = {one for one in (issuer, entry.get("co")) if isinstance(one, str)}
                 found += [Hash("COUNTRYCODEUCI", _digest((one + identifier).encode())) for one in sorted(countries)]
     return tuple(found)
+
+
+def _documents(path: Path) -> tuple[list[tuple[str, Any]], dict[str, bytes]]:
+    """The entries of all JSON of a file or folder, each with its file's name; and everything else, by its SHA-256."""
+    entries: list[tuple[str, Any]] = []
+    others: dict[str, bytes] = {}
+    count, left = 0, MAX_TOTAL_BYTES
+    for file in files_in(path) if path.is_dir() else (path,):
+        limit_bytes = min(MAX_FILE_BYTES, left)
+        for content in contents_of(read_file(file, limit_bytes=limit_bytes), file.name, limit_bytes=limit_bytes):
+            count += 1
+            left -= len(content)
+            if count > MAX_FILES:
+                raise LimitExceeded(f"The folder holds more than {MAX_FILES} files.", "Give a folder with fewer.")
+            if content[:32].lstrip(_BEFORE_JSON)[:1] in (b"{", b"["):
+                document = _json(content, file.name)
+                entries += [(file.name, one) for one in (document if isinstance(document, list) else (document,))]
+            else:
+                others[hashlib.sha256(content).hexdigest()] = content
+    return entries, others
 
 
 def _digest(data: bytes) -> bytes:
@@ -195,9 +221,9 @@ def _batch(batch: Mapping[str, Any], name: str) -> Iterator[tuple[bytes | str, H
 
 
 def _partition(
-    partition: Mapping[str, Any], name: str, contents: Mapping[str, bytes]
+    partition: Mapping[str, Any], name: str, contents: Mapping[str, bytes], limit: int
 ) -> tuple[bytes, list[Slice], bool]:
-    """Key id and filters of a partition, and whether all of its slices are at hand."""
+    """Key id and slices of a partition, and whether all of them are at hand."""
     coordinates = [partition.get(axis) for axis in ("x", "y")]
     chunks = partition["chunks"]
     if not isinstance(chunks, Mapping) or not all(one is None or isinstance(one, str) for one in coordinates):
@@ -208,15 +234,20 @@ def _partition(
         for entry in chunk.values() if isinstance(chunk, Mapping) else (None,):
             if not isinstance(entry, Mapping) or not isinstance(entry.get("hash"), str):
                 raise _refused(name)
-            content = contents.get(entry["hash"].lower())
-            if entry.get("type") != _BLOOM_FILTER or content is None:
-                is_whole = False
+            content, kind = contents.get(entry["hash"].lower()), entry.get("type")
+            if content is not None and kind == _BLOOM_FILTER:
+                found.append(Slice(prefix, BloomFilter.read(content)))
+            elif content is not None and kind == _HASH_LIST:
+                found.append(Slice(prefix, HashList.read(content, limit=limit)))
+                limit -= found[-1].shortened
             else:
-                found.append(Slice(prefix, bloom.BloomFilter.read(content)))
+                is_whole = False
     return _key_id(partition["kid"], name), found, is_whole
 
 
 def _key_id(text: str, name: str) -> bytes:
+    if text == UNKNOWN_KEY:
+        return _UNKNOWN
     key = _decoded(text)
     if not key:
         raise BadInput(f"A key id in {name} is not base64.", "Fetch the list again.")
