@@ -14,7 +14,8 @@ import pytest
 
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
-from hutong.errors import BadInput, NotFound
+from hutong.demo.run import MARKER, room
+from hutong.errors import BadInput, Conflict, NotFound
 from tests.demo.command import HUTONG, LONGEST_SECONDS, free_port
 from tests.opening.real_lists import packaged
 
@@ -135,3 +136,20 @@ def test_a_mapping_of_another_table_is_refused(tmp_path: Path) -> None:
     mapping.write_text(shipped.read_text("utf-8"), encoding="utf-8")
     with pytest.raises(BadInput, match="table test"):
         line_lists({}, {"tw": [mapping]})
+
+
+def test_a_folder_is_one_demonstration_s_alone_while_it_runs(tmp_path: Path) -> None:
+    """The next one would delete what the servers of this one still show."""
+    own, other = tmp_path / "demo", tmp_path / "other"
+    with room(own):
+        (own / "kept").touch()
+        with pytest.raises(Conflict, match="is running"), room(own):
+            pass
+        assert (own / "kept").is_file()
+    with room(own):
+        assert [path.name for path in own.iterdir()] == [MARKER]
+    other.mkdir()
+    (other / "mine").touch()
+    with pytest.raises(Conflict, match="not empty"), room(other):
+        pass
+    assert (other / "mine").is_file()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import secrets
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -63,40 +65,59 @@ def run_demo(
     ports = {name: port + at for at, name in enumerate(("hub", *lists))}
     for used in ports.values():
         servers.require_free(used)
-    _make_room(folder)
-    console = Console(soft_wrap=True)
-    demo = Demo(folder, ports, lists, Report(console), password=f"lane-{secrets.token_hex(6)}")
-    regions = ", ".join(f"{name} ({listed.file.name})" for name, listed in lists.items())
-    console.print(f"Three nodes in {folder}: hub, {regions}", highlight=False)
-    set_up(demo)
-    running = servers.serving({folder / name: used for name, used in ports.items()})
-    try:
-        with contextlib.ExitStack() as stack:
-            processes = stack.enter_context(running)
-            exchange_steps.introduce(demo)
-            data_steps.acquire(demo)
-            data_steps.assess(demo)
-            data_steps.publish(demo)
-            exchange_steps.harvest(demo)
-            exchange_steps.share(demo)
-            pass_steps.passes(demo)
-            exchange_steps.witness_and_check(demo)
-            _finish(demo, processes, json_file)
-            if serve:
-                _closing_screen(demo)
-                _wait_for_stop()
-    finally:
-        for node in demo.nodes.values():
-            node.close()
+    with room(folder):
+        console = Console(soft_wrap=True)
+        demo = Demo(folder, ports, lists, Report(console), password=f"lane-{secrets.token_hex(6)}")
+        regions = ", ".join(f"{name} ({listed.file.name})" for name, listed in lists.items())
+        console.print(f"Three nodes in {folder}: hub, {regions}", highlight=False)
+        set_up(demo)
+        running = servers.serving({folder / name: used for name, used in ports.items()})
+        try:
+            with contextlib.ExitStack() as stack:
+                processes = stack.enter_context(running)
+                exchange_steps.introduce(demo)
+                data_steps.acquire(demo)
+                data_steps.assess(demo)
+                data_steps.publish(demo)
+                exchange_steps.harvest(demo)
+                exchange_steps.share(demo)
+                pass_steps.passes(demo)
+                exchange_steps.witness_and_check(demo)
+                _finish(demo, processes, json_file)
+                if serve:
+                    _closing_screen(demo)
+                    _wait_for_stop()
+        finally:
+            for node in demo.nodes.values():
+                node.close()
 
 
-def _make_room(folder: Path) -> None:
+@contextlib.contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """An empty folder for a demonstration, its alone while it runs. One that is over is replaced.
+
+    Raises Conflict when the folder holds anything else, or a demonstration that is still running.
+    """
+    marker = folder / MARKER
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).is_file():
+        if not marker.is_file():
             raise Conflict(f"{folder} is not empty and is no earlier demonstration.", "Choose another with --dir.")
-        shutil.rmtree(folder)
+        with marker.open() as earlier:
+            _take(earlier, folder)
+            shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text("Made by hutong demo; the next run in this folder replaces it.\n", encoding="utf-8")
+    marker.write_text("Made by hutong demo; the next run in this folder replaces it.\n", encoding="utf-8")
+    with marker.open() as own:
+        _take(own, folder)
+        yield
+
+
+def _take(marker: TextIO, folder: Path) -> None:
+    """Lock the marker; the system lets go of it when its process ends, however it ends."""
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(f"A demonstration is running in {folder}.", "Stop it, or choose another --dir.") from None
 
 
 def _finish(demo: Demo, processes: Mapping[int, int], json_file: Path | None) -> None:
