@@ -21,7 +21,7 @@ from hutong.passes.credential.read import read_pass
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions, renewal_actions
 from hutong.passes.issuance import queries as pass_queries
-from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.storage import schema

@@ -18,7 +18,7 @@ from hutong.passes.credential.read import read_pass
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions, key_actions, key_queries
 from hutong.passes.recognition import queries as recognition_queries
-from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import queries as bundle_queries

@@ -20,7 +20,8 @@ from hutong.passes.credential.read import read_pass
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions, held_pass, pass_facts, renewal_actions
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Actor

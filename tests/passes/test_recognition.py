@@ -17,14 +17,13 @@ from hutong.passes.issuance.pass_facts import all_meanings
 from hutong.passes.recognition.crosswalk import SCALE, Crosswalk, convert, parse_crosswalk, read_crosswalk
 from hutong.passes.recognition.recognition import (
     AcceptanceRules,
-    Answer,
     Scene,
-    Verdict,
     judge,
     parse_acceptance,
     read_acceptance,
     recognition_matrix,
 )
+from hutong.passes.recognition.verdict import Answer, Verdict
 from hutong.passes.rulebook.rulebook import UNKNOWN, parse_rulebook
 
 from .deployed_levels import LISTS, crosswalk_document

@@ -31,7 +31,7 @@ from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.issuance import renewal_actions
 from hutong.passes.level import actions as level_actions
-from hutong.passes.recognition.recognition import Answer
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.sunset import actions as sunset_actions
 from hutong.passes.sunset import queries as sunset_queries

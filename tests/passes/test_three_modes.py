@@ -25,7 +25,8 @@ from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import queries as recognition_queries
 from hutong.passes.recognition.conversion_actions import convert_pass
 from hutong.passes.recognition.matrix_queries import matrix
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.passes.rulebook import queries as rulebook_queries

@@ -28,7 +28,8 @@ from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.recognition import actions as recognition_actions
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.passes.trust_bundle import actions as bundle_actions

@@ -14,8 +14,10 @@ from playwright.sync_api import Browser
 from hutong.passes.documents import shipped_document
 from hutong.passes.recognition import queries as recognition_queries
 from hutong.passes.rulebook import queries as rulebook_queries
+from hutong.passes.trust_bundle import queries as bundle_queries
 from tests.kept import Kept
 from tests.passes.region import FROM, TO
+from tests.passes.test_eu_rules import rule, section
 from tests.web import gallery
 from tests.web.test_api_passes import draft, stricter
 from tests.web.test_pages_passes import PASSWORD, Doors, again, csrf, make, words
@@ -149,11 +151,19 @@ def test_crosswalks_and_scenes_are_published_on_the_same_page(kept: Kept) -> Non
     for kind, column in (("crosswalk", "On the common scale"), ("scenes", "Public transport")):
         folder = {"crosswalk": "crosswalks"}.get(kind, kind)
         document = shipped_document(f"{folder}/dengue-three-levels", valid_from=FROM, valid_to=TO, version="1.2.0")
-        assert column in words(send(doors, document, kind=kind).text)
+        if kind == "scenes":
+            document["eu_dcc"] = section(rule())
+        told = words(send(doors, document, kind=kind).text)
+        assert column in told
+        assert ("Fully vaccinated." in told) is (kind == "scenes")
         done = send(doors, document, kind=kind, step="publish", second="wang", password=PASSWORD)
         assert done.status_code == 303
         stored = recognition_queries.newest_documents(doors.node, kind)
         assert [one["version"] for one in stored] == ["1.2.0"]
+    acceptance = bundle_queries.trust_snapshot(doors.node).acceptance
+    assert acceptance is not None
+    assert acceptance.eu_dcc is not None
+    assert acceptance.eu_dcc.country == "XA"
     doors.node.close()
 
 

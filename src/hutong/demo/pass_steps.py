@@ -27,7 +27,8 @@ from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.recognition import actions as recognition_actions
 from hutong.passes.recognition import matrix_queries
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.rulebook import actions as rulebook_actions
 from hutong.passes.trust_bundle import actions as bundle_actions

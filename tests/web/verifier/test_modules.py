@@ -26,7 +26,7 @@ from hutong.passes.credential.level_pass import Fact, digests_of, disclose
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.recognition import actions as recognition_actions
-from hutong.passes.recognition import recognition, verification
+from hutong.passes.recognition import verdict, verification
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import envelope
@@ -743,7 +743,7 @@ def test_what_a_newer_edition_wrote_makes_unknown_what_it_concerns_and_nothing_e
 
 def test_sentences_are_those_of_the_node_in_every_language(module_page: Page) -> None:
     words = module_page.evaluate("async () => ({...await import('/static/verifier/words.js')})")
-    shared = {**verification._SENTENCES, **recognition._UNDERSTOOD}
+    shared = {**verification._SENTENCES, **verdict.SENTENCES}
     assert len(shared) > 20
     assert {name: words["REASONS"][name] for name in shared} == {name: dict(texts) for name, texts in shared.items()}
     texts = [text for group in words.values() for text in group.values()]

@@ -16,8 +16,9 @@ from hutong.web.rendering import STATIC_DIR
 
 FOLDER = STATIC_DIR / "verifier"
 MODULES = sorted(FOLDER.glob("*.js"))
-MOST_BYTES = 140_000
-"""All that an installed verifier is, kept once: QR reader, rules, two languages; a dashboard may have 180 kB."""
+MOST_BYTES = 152_000
+"""All that an installed verifier is, kept once: QR reader, rules of passes and of EU certificates, two languages; a
+dashboard may have 180 kB."""
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from ..documents import Period, Texts
 from ..recognition.crosswalk import Crosswalk
+from ..recognition.eu_rules import EuRules
 from ..recognition.recognition import AcceptanceRules
 from ..rulebook.notice import Verdict
 from ..rulebook.rulebook import Rulebook
@@ -114,6 +115,16 @@ def of_scenes(rules: AcceptanceRules, now: datetime) -> Draft:
             Line(rule.reason.rule_id, str(scene), rule.reason.texts)
             for scene, held in rules.scenes.items()
             for rule in held
-        ),
+        )
+        + _of_certificates(rules.eu_dcc),
         effective_from=max(now, rules.period.start),
+    )
+
+
+def _of_certificates(rules: EuRules | None) -> tuple[Line, ...]:
+    """Rules for EU certificates, at each scene where they count."""
+    if rules is None:
+        return ()
+    return tuple(
+        Line(rule.reason.rule_id, scene, rule.reason.texts) for scene in sorted(rules.scenes) for rule in rules.rules
     )

@@ -9,7 +9,8 @@ from hutong.node import Node
 from hutong.trust.signing import read_unverified
 
 from ..trust_bundle import queries as bundle_queries
-from .recognition import AcceptanceRules, Answer, Scene, read_acceptance, recognition_matrix
+from .recognition import AcceptanceRules, Scene, read_acceptance, recognition_matrix
+from .verdict import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
 from hutong.standard.element import LANGUAGES
@@ -18,9 +18,11 @@ from .. import documents
 from ..certlogic.evaluate import compile_rule
 from ..certlogic.validate import data_accesses
 from ..certlogic.values import truth
-from ..documents import Document, Period, Reason, Texts
+from ..documents import Document, Period, Reason
 from ..rulebook.rulebook import UNDER_REVIEW, UNKNOWN
 from .crosswalk import SCALE, Crosswalk
+from .eu_rules import EuRules, parse_eu_rules, read_eu_rules
+from .verdict import Answer, Verdict, unknown, weigh
 
 PASS_FIELDS = (*("level", "scale", "reasons", "issuer", "rulebook", "version", "issued_at", "expires_at", "facts"),)
 """What acceptance rules may read of a pass, as ``pass.<field>``; ``pass.facts.<name>`` is what the holder disclosed."""
@@ -29,42 +31,6 @@ EXTERNAL_FIELDS = ("validationClock", "scene")
 
 _RULE_FIELDS = ("id", "condition", "text")
 _TIMES = frozenset({"issued_at", "expires_at", "validationClock"})
-
-_UNDERSTOOD: Mapping[str, Texts] = {
-    "no-crosswalk": {
-        "en": "Nothing says how the levels of this issuer read here.",
-        "zh": "没有说明该签发方的等级在本地如何解读。",
-    },
-    "crosswalk-not-in-force": {
-        "en": "The explanation of this issuer's levels is not in force at this time.",
-        "zh": "该签发方等级的对照说明目前不在有效期内。",
-    },
-    "other-rulebook": {
-        "en": "The pass was issued under a rulebook that the explanation of levels does not cover.",
-        "zh": "凭证所依据的规则手册不在等级对照说明的范围内。",
-    },
-    "level-not-understood": {
-        "en": "The level on the pass has no meaning on the common scale.",
-        "zh": "凭证上的等级在通用尺度上没有含义。",
-    },
-    UNDER_REVIEW: {
-        "en": "An appeal against the level was not decided in time, and no rule here says what that is worth.",
-        "zh": "针对该等级的申诉未按期作出决定，而本地没有规则说明应如何处理。",
-    },
-    "no-rules": {"en": "There are no acceptance rules here.", "zh": "本地没有接受规则。"},
-    "rules-not-in-force": {
-        "en": "The acceptance rules are not in force at this time.",
-        "zh": "接受规则目前不在有效期内。",
-    },
-    "no-rule-for-scene": {
-        "en": "There is no acceptance rule for this scene.",
-        "zh": "该场景没有接受规则。",
-    },
-    "rule-not-understood": {
-        "en": "A rule could not be applied to what this pass says.",
-        "zh": "有一条规则无法用于该凭证的内容。",
-    },
-}
 
 
 class Scene(StrEnum):
@@ -79,14 +45,6 @@ class Scene(StrEnum):
     MEDICAL = "medical"
     CLOSED_SETTING = "closed-setting"
     PUBLIC_PLACE = "public-place"
-
-
-class Answer(StrEnum):
-    """The three answers; there is no fourth."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +66,7 @@ class AcceptanceRules:
     """One party's rules per scene; a pass must meet all of its scene. Build with :func:`parse_acceptance`.
 
     ``timed``: the scenes with a rule that reads a time; only there are the times of a pass written as text.
+    ``eu_dcc``: what certificates of the EU are worth here; None where nothing says so.
     """
 
     id: str
@@ -116,14 +75,7 @@ class AcceptanceRules:
     period: Period
     scenes: Mapping[Scene, tuple[AcceptanceRule, ...]]
     timed: frozenset[Scene]
-
-
-class Verdict(NamedTuple):
-    """Exactly one answer, with the rules that gave it (those met, those not met, or why there is none)."""
-
-    answer: Answer
-    reasons: tuple[Reason, ...]
-    scale: str = UNKNOWN
+    eu_dcc: EuRules | None = None
 
 
 def judge(
@@ -157,60 +109,38 @@ def judge(
         return placed
     scale, reason_classes = placed
     if acceptance is None:
-        return _unknown("no-rules", scale)
+        return unknown("no-rules", scale)
     if not acceptance.period.holds(at):
-        return _unknown("rules-not-in-force", scale)
+        return unknown("rules-not-in-force", scale)
     rules = acceptance.scenes.get(cast("Scene", scene), ())  # a member is equal to its text
     if not rules:
-        return _unknown("no-rule-for-scene", scale)
+        return unknown("no-rule-for-scene", scale)
     if scale == UNDER_REVIEW and not any(rule.names_under_review for rule in rules):
-        return _unknown(UNDER_REVIEW, scale)
+        return unknown(UNDER_REVIEW, scale)
     timed = scene in acceptance.timed
-    return _apply(rules, _context(payload_facts, scale, reason_classes, str(scene), at, timed=timed), scale)
+    return weigh(rules, _context(payload_facts, scale, reason_classes, str(scene), at, timed=timed), scale)
 
 
 def _place(payload_facts: Document, crosswalk: Crosswalk | None, at: datetime) -> tuple[str, tuple[str, ...]] | Verdict:
     """The pass's place on the common scale and its reason classes, or the verdict that it has none."""
     if crosswalk is None:
-        return _unknown("no-crosswalk")
+        return unknown("no-crosswalk")
     if not crosswalk.period.holds(at):
-        return _unknown("crosswalk-not-in-force")
+        return unknown("crosswalk-not-in-force")
     try:
         major = documents.semver(payload_facts.get("version"))[0]
     except BadInput:
-        return _unknown("other-rulebook")
+        return unknown("other-rulebook")
     if payload_facts.get("rulebook") != crosswalk.rulebook or major != crosswalk.major:
-        return _unknown("other-rulebook")
+        return unknown("other-rulebook")
     level = payload_facts.get("level")
     found = crosswalk.find(level)
     scale = found.scale if found is not None else UNKNOWN
     if level == UNDER_REVIEW:
         scale = UNDER_REVIEW  # reserved by every node, so that it needs no crosswalk
     if scale == UNKNOWN:
-        return _unknown("level-not-understood")
+        return unknown("level-not-understood")
     return scale, found.reason_classes if found is not None else ()
-
-
-def _apply(rules: tuple[AcceptanceRule, ...], context: Document, scale: str) -> Verdict:
-    met: list[Reason] = []
-    broken: list[Reason] = []
-    stuck: list[Reason] = []
-    for rule in rules:
-        try:
-            found = met if rule.holds(context) else broken
-        except (BadInput, LimitExceeded):
-            found = stuck
-        found.append(rule.reason)
-    if broken:
-        return Verdict(Answer.REFUSED, tuple(broken), scale)
-    if stuck:
-        because = Reason("rule-not-understood", _UNDERSTOOD["rule-not-understood"])
-        return Verdict(Answer.UNKNOWN, (because, *stuck), scale)
-    return Verdict(Answer.ACCEPTED, tuple(met), scale)
-
-
-def _unknown(why: str, scale: str = UNKNOWN) -> Verdict:
-    return Verdict(Answer.UNKNOWN, (Reason(why, _UNDERSTOOD[why]),), scale)
 
 
 def _context(
@@ -274,7 +204,7 @@ def parse_acceptance(document: Document, *, languages: tuple[str, ...] = LANGUAG
             not in PASS_FIELDS or EXTERNAL_FIELDS, a rule that fails on a plain pass, no end date.
         LimitExceeded: a rule larger or deeper than allowed.
     """
-    fields = ("id", "version", "valid_from", "valid_to", "scenes")
+    fields = ("id", "version", "valid_from", "valid_to", "scenes", "eu_dcc")
     documents.known_fields(document, fields, "The acceptance rules")
     name = documents.identifier(document, "id", "The acceptance rules")
     where = f"The acceptance rules {name}"
@@ -289,7 +219,9 @@ def parse_acceptance(document: Document, *, languages: tuple[str, ...] = LANGUAG
         for scene in given
     }
     documents.require_unique([rule.reason.rule_id for rules in scenes.values() for rule in rules], where)
-    return _acceptance(document, period, scenes)
+    foreign = document.get("eu_dcc")
+    eu_dcc = None if foreign is None else parse_eu_rules(foreign, f"{where}, eu_dcc", languages, tuple(Scene))
+    return _acceptance(document, period, scenes, eu_dcc)
 
 
 def read_acceptance(document: Document) -> AcceptanceRules:
@@ -312,11 +244,15 @@ def read_acceptance(document: Document) -> AcceptanceRules:
         for scene in Scene
         if scene in given
     }
-    return _acceptance(document, documents.period(document, where), scenes)
+    eu_dcc = read_eu_rules(document.get("eu_dcc"), tuple(Scene))
+    return _acceptance(document, documents.period(document, where), scenes, eu_dcc)
 
 
 def _acceptance(
-    document: Document, period: Period, scenes: Mapping[Scene, tuple[AcceptanceRule, ...]]
+    document: Document,
+    period: Period,
+    scenes: Mapping[Scene, tuple[AcceptanceRule, ...]],
+    eu_dcc: EuRules | None,
 ) -> AcceptanceRules:
     return AcceptanceRules(
         id=document["id"],
@@ -325,6 +261,7 @@ def _acceptance(
         period=period,
         scenes=scenes,
         timed=frozenset(scene for scene, rules in scenes.items() if any(rule.reads_time for rule in rules)),
+        eu_dcc=eu_dcc,
     )
 
 

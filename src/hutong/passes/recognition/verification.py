@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from hutong.errors import HutongError
 
 from .. import documents
+from ..credential.dcc import kinds_of
+from ..credential.keys import VerificationKey
 from ..credential.level_pass import LevelPass
 from ..credential.read import ReadPass, read_pass
 from ..credential.status_list import StatusList
@@ -22,9 +24,12 @@ from ..documents import Document, Reason, Texts
 from ..moment import moment
 from ..rulebook.rulebook import UNKNOWN
 from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, as_path, read_trust
-from .recognition import AcceptanceRules, Answer, Scene, judge, read_acceptance
+from .eu_rules import judge_certificate
+from .recognition import AcceptanceRules, Scene, judge, read_acceptance
+from .verdict import Answer, unknown
 
 CLOCK_SKEW = timedelta(minutes=5)
+EU_DCC = "eu-dcc"
 
 _SENTENCES: Mapping[str, Texts] = {
     "not-understood": {
@@ -66,6 +71,14 @@ _SENTENCES: Mapping[str, Texts] = {
     "key-compromised": {
         "en": "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
         "zh": "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
+    },
+    "key-not-for-kind": {
+        "en": "The key that signed this certificate is for certificates of another type.",
+        "zh": "签发此证书的密钥仅可用于其他类型的证书。",
+    },
+    "no-times": {
+        "en": "The certificate does not say when it was issued and until when it is valid.",
+        "zh": "此证书未载明签发时间或有效期。",
     },
     "not-yet-valid": {"en": "The pass is not valid yet.", "zh": "此凭证尚未生效。"},
     "expired": {
@@ -198,6 +211,8 @@ def _decide(
     read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules | None, scene: str, at: datetime
 ) -> tuple[Answer, tuple[Reason, ...], str | None, StatusList | None]:
     """Answer, reasons, place on the common scale, revocation list; the last two are None where it needs no rules."""
+    if read.kind == EU_DCC and acceptance is not None and acceptance.eu_dcc is not None:
+        return *_decide_certificate(read, snapshot, acceptance, scene, at), None, None
     if refused := _refused(read, snapshot, at):
         return Answer.REFUSED, _reasons(refused, read, snapshot), None, None
     if missing := _missing(read, snapshot, at):
@@ -208,6 +223,51 @@ def _decide(
     crosswalk = issuer.crosswalk(claims.rulebook, documents.semver(claims.version)[0], at)
     verdict = judge(_shown(read, claims), crosswalk, acceptance, scene, at)
     return verdict.answer, verdict.reasons, verdict.scale, issuer.status_lists[claims.status_list]
+
+
+def _decide_certificate(
+    read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules, scene: str, at: datetime
+) -> tuple[Answer, tuple[Reason, ...]]:
+    """Answer and reasons to an EU certificate for which there are rules; the bundle holds no revocations of these."""
+    key, rules = read.key, acceptance.eu_dcc
+    assert rules is not None
+    if read.signature_valid is False:
+        return Answer.REFUSED, _reasons("signature-invalid")
+    if key is None:
+        return Answer.UNKNOWN, _reasons("no-key")
+    issuer = snapshot.issuers[key.issuer or ""]
+    if refused := _certificate_refused(read, key, issuer, at):
+        return Answer.REFUSED, _reasons(refused)
+    missing = _outdated(snapshot, issuer, at)
+    if missing is None and not acceptance.period.holds(at):
+        return unknown("rules-not-in-force")[:2]
+    if missing is not None or read.issued_at is None or read.expires_at is None:
+        return Answer.UNKNOWN, _reasons(missing or "no-times")
+    return judge_certificate(
+        read.payload,
+        rules,
+        scene,
+        at,
+        issuer_country=issuer.territory.partition("-")[0],
+        issued_at=read.issued_at,
+        expires_at=read.expires_at,
+    )[:2]
+
+
+def _certificate_refused(read: ReadPass, key: VerificationKey, issuer: IssuerTrust, at: datetime) -> str | None:
+    """Why an EU certificate that this key signed is certainly not valid."""
+    found = None
+    if issuer.has_lost(key):
+        found = "key-compromised"
+    elif read.expires_at is not None and at >= read.expires_at:
+        found = "expired"
+    elif read.issued_at is not None and read.issued_at - at > CLOCK_SKEW:
+        found = "not-yet-valid"
+    elif read.issued_at is not None and key.not_after is not None and read.issued_at > key.not_after:
+        found = "key-ended"
+    elif key.usage is not None and not kinds_of(read.payload) <= key.usage:
+        found = "key-not-for-kind"
+    return found
 
 
 def _seconds_between(earlier: datetime, later: datetime) -> int:
@@ -273,18 +333,21 @@ def _missing(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         return "no-key"
     issuer = snapshot.issuers[read.claims.issuer]
     status = issuer.status_lists.get(read.claims.status_list)
-    found = None
-    if at - snapshot.issued_at > snapshot.max_age:
-        found = "list-too-old"
-    elif snapshot.issued_at - at > CLOCK_SKEW:
-        found = "clock-wrong"
-    elif at >= issuer.valid_until:
-        found = "issuer-ended"
-    elif status is None or read.claims.status_position >= status.size:
+    found = _outdated(snapshot, issuer, at)
+    if found is None and (status is None or read.claims.status_position >= status.size):
         found = "no-status-list"
-    elif at >= status.expires_at:
+    elif found is None and status is not None and at >= status.expires_at:
         found = "status-list-too-old"
     return found
+
+
+def _outdated(snapshot: TrustSnapshot, issuer: IssuerTrust, at: datetime) -> str | None:
+    """Why nothing follows from what the bundle says of an issuer."""
+    if at - snapshot.issued_at > snapshot.max_age:
+        return "list-too-old"
+    if snapshot.issued_at - at > CLOCK_SKEW:
+        return "clock-wrong"
+    return "issuer-ended" if at >= issuer.valid_until else None
 
 
 def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:

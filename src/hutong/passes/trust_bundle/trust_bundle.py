@@ -74,6 +74,7 @@ class IssuerTrust:
     """What a verifier knows of one issuing party. ``status_lists`` are by list number.
 
     Attributes:
+        territory: ISO 3166-1 or 3166-2 code of where it answers for.
         compromised: keys that somebody else may have; whatever they signed, and whenever, is refused.
         rulebooks: versions that hold or are announced.
         ended: emergencies of the party that ended so lately that passes of them may seem to be valid.
@@ -88,6 +89,7 @@ class IssuerTrust:
     compromised: KeyRing = field(default_factory=KeyRing)
     rulebooks: tuple[RulebookVersion, ...] = ()
     ended: tuple[EmergencyEnd, ...] = ()
+    territory: str = ""
 
     def end_of(self, rulebook: str, version: str) -> EmergencyEnd | None:
         """The end of the emergency that passes of this version rest on; None while it is in force."""
@@ -261,6 +263,7 @@ def _issuer(part: Part, room: int) -> IssuerTrust:
             _version(verify_document(one, key=entry["signing"], kind=RULEBOOK_KIND)) for one in part.rulebooks
         ),
         ended=tuple(_end(verify_document(one, key=entry["signing"], kind=ENDING_KIND)) for one in part.ended),
+        territory=str(entry.get("territory", "")),
     )
 
 

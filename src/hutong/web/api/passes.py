@@ -23,7 +23,8 @@ from hutong.passes.issuance import own_lists
 from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.level import queries as level_queries
 from hutong.passes.recognition import conversion_actions, matrix_queries
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks

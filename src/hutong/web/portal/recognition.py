@@ -9,7 +9,8 @@ from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.passes.recognition import matrix_queries
 from hutong.passes.recognition.matrix_queries import RecognitionMatrix
-from hutong.passes.recognition.recognition import Answer, Scene
+from hutong.passes.recognition.recognition import Scene
+from hutong.passes.recognition.verdict import Answer
 from hutong.web import code_words
 from hutong.web.charts import Basis, Figure, MatrixCell, matrix
 from hutong.web.doors import CurrentNode

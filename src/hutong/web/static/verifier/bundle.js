@@ -8,6 +8,7 @@ import { isObject } from "./certlogic-format.js";
 import { instantOf } from "./datetimes.js";
 import { splitBundle } from "./envelope.js";
 import { badInput, limitExceeded } from "./errors.js";
+import { readEuRules } from "./eu-rules.js";
 import { parseAcceptance, parseCrosswalk } from "./recognition.js";
 import { verifyDocument } from "./signed-document.js";
 import { readStatusList } from "./status-list.js";
@@ -60,6 +61,7 @@ async function parse(document, lists) {
     maxAgeMs: whole(document.max_age_hours, 1, MAX_AGE_HOURS) * MS_AN_HOUR,
     issuers,
     acceptance: document.acceptance === null ? null : parseAcceptance(document.acceptance),
+    euRules: readEuRules(document.acceptance?.eu_dcc),
     ring: new KeyRing([...issuers.values()].flatMap((issuer) => [...issuer.ring.keys, ...issuer.lost.keys])),
   };
 }
@@ -86,6 +88,7 @@ async function readIssuer(entry, crosswalks, lists, ended, room) {
   const ends = await Promise.all(ended.map((end) => verifyDocument(end, entry.signing, "emergency-ended")));
   return {
     name: isObject(entry.name) ? entry.name : {},
+    country: String(entry.territory).split("-")[0],
     validUntil: instantOf(entry.valid_until),
     ring,
     lost,

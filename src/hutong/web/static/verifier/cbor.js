@@ -187,14 +187,17 @@ function half(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The item as rules read it: byte strings in hexadecimal, a whole float as the integer that was meant. */
+/** The item as rules read it: byte strings in hexadecimal, times as text, a whole float as the integer that was meant. */
 export function toJson(item) {
   if (item instanceof Map) return Object.fromEntries(Array.from(item, ([key, value]) => [String(key), toJson(value)]));
   if (Array.isArray(item)) return item.map(toJson);
   if (item instanceof Float) return Number.isFinite(item.number) ? item.number : null;
   if (item instanceof Uint8Array) return hex(item);
-  if (item instanceof Tag) return toJson(item.value);
+  if (item instanceof Tag) return item.number === 1 ? written(momentOfNumber(item.value)) : toJson(item.value);
   if (item === undefined) return null;
   if (typeof item === "bigint") return BigInt.asIntN(64, item) === item ? item : String(item);
   return item;
 }
+
+/** A moment as the node's own reader writes it. */
+const written = (ms) => new Date(ms).toISOString().replace(".000Z", "Z");

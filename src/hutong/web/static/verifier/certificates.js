@@ -1,5 +1,5 @@
 /**
- * Pass certificates: the public key, the key id and the last day, taken from X.509 by a small bounded DER reader.
+ * Pass certificates: the public key, the key id, the last day and the use, taken from X.509 by a small bounded DER reader.
  *
  * Trust comes from the signed trust bundle, not from a path of certificates, so nothing else of them is read.
  */
@@ -14,13 +14,20 @@ export const KEY_ID_BYTES = 8;
 const EC_KEY = "06072a8648ce3d0201";
 const P256 = "06082a8648ce3d030107";
 const RSA_KEY = "06092a864886f70d010101";
+const USE = "551d25";
+/** 1.3.6.1.4.1.1847.2021.1.{1 test, 2 vaccination, 3 recovery}; early issuers wrote 1.3.6.1.4.1.0.1847.2021.1.x. */
+const TYPES = /^2b06010401(?:00)?8e378f65010([123])$/;
+const EXTENSIONS = 0xa3;
+const OCTETS = 0x04;
+const OID = 0x06;
 const UTC_TIME = 0x17;
 const TIME = 0x18;
 
 /** One public key; what is neither P-256 nor RSA loads but verifies nothing. */
 export class VerificationKey {
-  constructor({ keyId, spki, kind, notAfter, issuer }) {
-    Object.assign(this, { keyId, spki, kind, notAfter, issuer });
+  /** `usage`: the EU certificates that it may sign, of "v", "t", "r"; null when it is not restricted. */
+  constructor({ keyId, spki, kind, notAfter, usage, issuer }) {
+    Object.assign(this, { keyId, spki, kind, notAfter, usage, issuer });
     this.imported = null;
   }
 
@@ -77,9 +84,10 @@ export async function readCertificate(text, issuer = null) {
     const whole = children(der, element(der, 0).begin, element(der, 0).end)[0];
     const parts = children(der, whole.begin, whole.end);
     if (parts[0].tag === 0xa0) parts.shift(); // version
-    const [, , , validity, , key] = parts;
+    const [, , , validity, , key, ...others] = parts;
     const notAfter = time(der, children(der, validity.begin, validity.end)[1]);
-    return new VerificationKey({ keyId, spki: der.slice(key.start, key.end), kind: kindOf(der, key), notAfter, issuer });
+    const usage = usageOf(der, others);
+    return new VerificationKey({ keyId, spki: der.slice(key.start, key.end), kind: kindOf(der, key), notAfter, usage, issuer });
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw badInput("A certificate cannot be read.");
     throw error;
@@ -119,6 +127,22 @@ function kindOf(der, key) {
   if (said.startsWith(RSA_KEY)) return "PS256";
   if (said.startsWith(EC_KEY)) return null;
   throw badInput("A certificate holds a key of a type that signs no pass.");
+}
+
+/** What the extended key usage allows; a list that names no purpose restricts nothing, one that cannot be read allows nothing. */
+function usageOf(der, others) {
+  const inside = ({ begin, end }) => children(der, begin, end);
+  const said = ({ begin, end }) => hex(der.subarray(begin, end));
+  try {
+    const extensions = others.filter(({ tag }) => tag === EXTENSIONS).flatMap(inside).flatMap(inside).map(inside);
+    const octets = extensions.find(([name]) => said(name) === USE)?.find(({ tag }) => tag === OCTETS);
+    const purposes = octets ? inside(octets).flatMap(inside).filter(({ tag }) => tag === OID).map(said) : [];
+    if (!purposes.length) return null;
+    return purposes.map((one) => "tvr"[TYPES.exec(one)?.[1] - 1]).filter((one) => one !== undefined);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return [];
+    throw error;
+  }
 }
 
 /** Milliseconds since 1970 of a UTCTime or GeneralizedTime. */

@@ -13,8 +13,9 @@ const MAX_CONTAINER = 65_536;
 const ISSUER = 1;
 const TIMES = { expiresAt: 4, notBefore: 5, issuedAt: 6 };
 const HCERT = -260;
+export const EU_DCC = "eu-dcc";
 const FOREIGN = [
-  [1, "eu-dcc"],
+  [1, EU_DCC],
   [-6, "who-dvc"],
   [3, "who-ddcc"],
   [4, "who-ddcc"],
@@ -32,7 +33,8 @@ const OTHERS = [
  * Read a code's text and check its signature; nothing is decided.
  * @param {string} text @param {import("./certificates.js").KeyRing} ring
  * @returns {Promise<{kind: string, valid: ?boolean, key: ?object, issuer: ?string, issuedAt: ?number,
- *   expiresAt: ?number, own: ?object, facts: object}>} times in milliseconds since 1970
+ *   expiresAt: ?number, own: ?object, facts: object, content: ?object}>} times in milliseconds since 1970; `content` is
+ *   that of an EU certificate, as JSON
  */
 export async function readPass(text, ring) {
   if (text.length > MAX_TEXT) throw limitExceeded("The text is longer than any pass.");
@@ -46,8 +48,9 @@ export async function readPass(text, ring) {
   const isOwn = claims.contents.has(levelPass.CLAIM);
   if (!isOwn && disclosures.length) throw badInput("Only a pass of Hutong carries disclosed facts.");
   const own = isOwn ? levelPass.parse(claims) : null;
+  const kind = isOwn ? "hutong" : foreignKind(claims);
   return {
-    kind: isOwn ? "hutong" : foreignKind(claims),
+    kind,
     valid,
     key,
     issuer: claims.issuer,
@@ -55,6 +58,7 @@ export async function readPass(text, ring) {
     expiresAt: claims.expiresAt,
     own,
     facts: isOwn ? await levelPass.readFacts(own, disclosures) : {},
+    content: kind === EU_DCC ? cbor.toJson(unwrapped(claims.contents.get(FOREIGN[0][0]))) : null,
   };
 }
 

@@ -102,7 +102,7 @@ export function judge(shown, crosswalk, acceptance, scene, at) {
   if (level.scale === UNDER_REVIEW && !rules.some((rule) => names(rule.condition, UNDER_REVIEW))) {
     return unknown(UNDER_REVIEW, level.scale);
   }
-  return apply(rules, contextOf(shown, level, scene, at), level.scale);
+  return weigh(rules, contextOf(shown, level, scene, at), level.scale);
 }
 
 /** The pass's level on the common scale, or why it has none. */
@@ -116,7 +116,8 @@ function place(shown, crosswalk, at) {
   return level === undefined || level.scale === UNKNOWN ? { why: "level-not-understood" } : { level };
 }
 
-function apply(rules, context, scale) {
+/** Refused if any rule does not hold, else unknown if any cannot be applied, else accepted. */
+export function weigh(rules, context, scale = UNKNOWN) {
   const met = [];
   const broken = [];
   const stuck = [];
@@ -134,7 +135,7 @@ function apply(rules, context, scale) {
   return { answer: "accepted", reasons: met, scale };
 }
 
-const unknown = (id, scale = UNKNOWN) => ({ answer: "unknown", reasons: [{ id, texts: null }], scale });
+export const unknown = (id, scale = UNKNOWN) => ({ answer: "unknown", reasons: [{ id, texts: null }], scale });
 
 function contextOf(shown, level, scene, at) {
   const pass = {
@@ -152,4 +153,4 @@ function contextOf(shown, level, scene, at) {
 }
 
 /** A time as text, in the node's own spelling, since a rule may compare texts. */
-const moment = (ms) => new Date(ms).toISOString().replace("Z", "+00:00");
+export const moment = (ms) => new Date(ms).toISOString().replace("Z", "+00:00");

@@ -7,8 +7,9 @@
 
 import { crosswalkOf } from "./bundle.js";
 import { VerifierError } from "./errors.js";
-import { readPass } from "./hcert.js";
-import { judge } from "./recognition.js";
+import { judgeCertificate, kindsOf } from "./eu-rules.js";
+import { EU_DCC, readPass } from "./hcert.js";
+import { judge, unknown } from "./recognition.js";
 import { isRevoked } from "./status-list.js";
 import { REASONS } from "./words.js";
 
@@ -34,6 +35,7 @@ export async function verifyPass(text, trust, scene, at) {
   const { kind, issuer, issuedAt, expiresAt, own, valid } = read;
   const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
   if (known.isSigned) known.facts = read.facts;
+  if (kind === EU_DCC && trust.euRules !== null) return { ...known, ...certificateAnswer(read, trust, scene, at) };
   const refused = whyRefused(read, trust, at);
   if (refused === "emergency-ended") {
     return { ...known, answer: "refused", reasons: [{ id: refused, texts: ended(endOf(own, trust)) }] };
@@ -47,6 +49,28 @@ export async function verifyPass(text, trust, scene, at) {
   const verdict = judge({ ...own, facts: read.facts }, crosswalk, trust.acceptance, scene, at);
   const meaning = crosswalk?.levels.find(({ code }) => code === own.level)?.meaning ?? null;
   return { ...known, ...verdict, meaning, issuerName: party.name };
+}
+
+/** The answer to an EU certificate for which there are rules; the bundle holds no revocations of these. */
+function certificateAnswer(read, trust, scene, at) {
+  if (read.valid === false) return answer({}, "refused", "signature-invalid");
+  if (read.key === null) return unknown("no-key");
+  const party = trust.issuers.get(read.key.issuer);
+  const refused = whyCertificateRefused(read, party, at);
+  if (refused) return answer({}, "refused", refused);
+  const missing = outdated(trust, party, at) ?? (trust.acceptance.holds(at) ? null : "rules-not-in-force");
+  if (missing) return unknown(missing);
+  if (read.issuedAt === null || read.expiresAt === null) return unknown("no-times");
+  return { ...judgeCertificate(read, trust.euRules, party.country, scene, at), issuerName: party.name };
+}
+
+/** Why an EU certificate that a key of this party signed is certainly not valid. */
+function whyCertificateRefused({ key, issuedAt, expiresAt, content }, party, at) {
+  if (party.lost.byId.has(key.keyId)) return "key-compromised";
+  if (expiresAt !== null && at >= expiresAt) return "expired";
+  if (issuedAt !== null && at + CLOCK_SKEW_MS < issuedAt) return "not-yet-valid";
+  if (issuedAt !== null && issuedAt > key.notAfter) return "key-ended";
+  return key.usage !== null && !kindsOf(content).every((one) => key.usage.includes(one)) ? "key-not-for-kind" : null;
 }
 
 const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, texts: null }] });
@@ -83,9 +107,15 @@ function whatIsMissing({ valid, own }, trust, at) {
   if (valid === null) return "no-key";
   const party = trust.issuers.get(own.issuer);
   const list = party.statusLists.get(own.statusList);
-  if (at > trust.issuedAt + trust.maxAgeMs) return "list-too-old";
-  if (at + CLOCK_SKEW_MS < trust.issuedAt) return "clock-wrong";
-  if (at >= party.validUntil) return "issuer-ended";
+  const old = outdated(trust, party, at);
+  if (old) return old;
   if (list === undefined || own.statusPosition >= list.size) return "no-status-list";
   return at >= list.expiresAt ? "status-list-too-old" : null;
+}
+
+/** Why nothing follows from what the bundle says of a party. */
+function outdated(trust, party, at) {
+  if (at > trust.issuedAt + trust.maxAgeMs) return "list-too-old";
+  if (at + CLOCK_SKEW_MS < trust.issuedAt) return "clock-wrong";
+  return at >= party.validUntil ? "issuer-ended" : null;
 }

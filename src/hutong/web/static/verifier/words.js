@@ -52,6 +52,14 @@ export const REASONS = {
     en: "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
     zh: "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
   },
+  "key-not-for-kind": {
+    en: "The key that signed this certificate is for certificates of another type.",
+    zh: "签发此证书的密钥仅可用于其他类型的证书。",
+  },
+  "no-times": {
+    en: "The certificate does not say when it was issued and until when it is valid.",
+    zh: "此证书未载明签发时间或有效期。",
+  },
   "not-yet-valid": { en: "The pass is not valid yet.", zh: "此凭证尚未生效。" },
   expired: { en: "The pass has expired. Until its emergency ends its holder can get a new one.", zh: "此凭证已过期。突发事件结束前，持有人可重新领取。" },
   revoked: { en: "The issuer has revoked this pass.", zh: "签发方已撤销此凭证。" },
@@ -86,6 +94,14 @@ export const REASONS = {
   "no-rules": { en: "There are no acceptance rules here.", zh: "本地没有接受规则。" },
   "rules-not-in-force": { en: "The acceptance rules are not in force at this time.", zh: "接受规则目前不在有效期内。" },
   "no-rule-for-scene": { en: "There is no acceptance rule for this scene.", zh: "该场景没有接受规则。" },
+  "no-rule-for-certificate": {
+    en: "No rule that is in force here is about this type of certificate.",
+    zh: "本地现行规则均不适用于这类证书。",
+  },
+  "not-one-entry": {
+    en: "The certificate does not hold exactly one vaccination, test or recovery.",
+    zh: "此证书所载的接种、检测或康复记录不是恰好一条。",
+  },
   "rule-not-understood": {
     en: "A rule could not be applied to what this pass says.",
     zh: "有一条规则无法用于该凭证的内容。",
