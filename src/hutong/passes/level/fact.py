@@ -34,7 +34,10 @@ _IBIS = {"code": "string", "integer": "int64", "boolean": "boolean"}
 
 @dataclass(frozen=True, slots=True)
 class Evidences:
-    """The tables that facts come from: Ibis tables of the standard, None where nothing was acquired."""
+    """The tables that facts come from: Ibis tables of the standard, None where nothing was acquired.
+
+    ``some``: the persons in question (``pseudonym``), where they are not all of ``person``.
+    """
 
     person: Any
     risk_area: Any
@@ -44,6 +47,7 @@ class Evidences:
     contact: Any = None
     case: Any = None
     immunization: Any = None
+    some: Any = None
 
     def about(self, disease: str | None) -> Evidences:
         """Only the tests, cases and immunisations of one disease; all for None."""

@@ -120,12 +120,14 @@ def facts_of_population(tables: Evidences, as_of: date, disease: str | None = No
     risk = tables.risk_area.select("area_code", "level", "severity")
     tables = tables.about(disease)
     facts = persons = _newest_person(tables.person)
+    # Of a few persons an engine knows how few they are, and reads only what is about them.
+    asked = persons if tables.some is None else tables.some
     parts = (
         _residence(persons, risk, as_of),
         _stays(tables.stay, risk, as_of),
         health.declared_stay(tables.symptom, as_of),
-        health.tests(tables.test, persons, as_of),
-        health.own_case(tables.case, persons, as_of),
+        health.tests(tables.test, asked, as_of),
+        health.own_case(tables.case, asked, as_of),
         health.stated_health(tables.symptom, as_of),
         health.contacts(tables, as_of),
         health.immunisations(tables.immunization, as_of),

@@ -69,7 +69,7 @@ def restricted(tables: Evidences, persons: Any) -> Evidences:
             *(("contact", tables.contact), ("immunization", tables.immunization)),
         )
     }
-    return replace(tables, **own)
+    return replace(tables, **own, some=persons)
 
 
 def newest_rows(parts: list[Any], last: Any, persons: Any = None) -> ibis.Table:
