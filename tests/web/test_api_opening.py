@@ -159,6 +159,24 @@ def test_what_is_not_open_is_not_open_in_parts(client: TestClient) -> None:
     assert client.get(f"{WEEKLY}.csv?from=soon").status_code == 422
 
 
+def test_what_is_no_choice_is_no_empty_answer(world: World, client: TestClient) -> None:
+    for address in (f"{ROWS}?", f"{WEEKLY}.csv?"):
+        unknown = client.get(f"{address}area=TW-6702X")
+        assert (unknown.status_code, unknown.json()["title"], unknown.json()["detail"]) == (
+            404,
+            "There is no area TW-6702X in this release.",
+            "The nearest code is TW-6702.",
+        )
+        backwards = client.get(f"{address}from=2015-08-01&to=2015-07-01")
+        assert (backwards.status_code, backwards.json()["title"]) == (422, "The first day is after the last.")
+    # What the node knows as an area and the release doesn't list had no case.
+    table = world.node.engine.table("area")
+    known = set(world.node.engine.to_arrow(table.select("area_code"))["area_code"].to_pylist())
+    listed = {row["area_code"] for row in client.get(f"{ROWS}?limit=1000").json()["rows"]}
+    for code in sorted(known - listed)[:1]:
+        assert client.get(f"{ROWS}?area={code}").json()["rows"] == []
+
+
 @pytest.mark.parametrize("asked", ["limit=1001", "limit=0", "after=-1", "from=yesterday", "version=0"])
 def test_a_page_that_is_none_is_refused(client: TestClient, asked: str) -> None:
     assert client.get(f"{ROWS}?{asked}").status_code == 422

@@ -339,10 +339,26 @@ def test_choices_lead_on_and_back(client: TestClient) -> None:
     deeper = client.get(f"/en/datasets/{WEEKLY}{unescape(inside[0])}").text
     assert "North Dist." in deeper[deeper.index('class="choices"') : deeper.index('id="preview"')]
     assert 'aria-label="Filters in force"' in deeper
-    assert client.get(f"/en/datasets/{WEEKLY}?area=XX-1").status_code == 200
     # Python reads more forms of ISO 8601 than the files' addresses, which would then be refused.
     for other in ("yesterday", "20150719", "2015-W30-1"):
         assert client.get(f"/en/datasets/{WEEKLY}?from={other}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("area=TW-68", 404, "There is no area TW-68 in this release. The nearest code is TW-67."),
+        ("from=2015-08-01&to=2015-07-01", 422, "The first day is after the last. Change one of the days."),
+        ("from=20150719", 422, "That is not a day."),
+    ],
+)
+def test_a_choice_that_is_none_is_told_beside_the_form(client: TestClient, asked: str, status: int, said: str) -> None:
+    answer = client.get(f"/en/datasets/{WEEKLY}?{asked}")
+    page = answer.text
+    assert (answer.status_code, said in text_of(page)) == (status, True)
+    assert page.index('role="alert"') < page.index('name="area"')
+    assert "curl" not in page and 'id="preview"' not in page and 'class="figure' not in page
+    assert "There is no area" not in client.get(f"/zh/datasets/{WEEKLY}?{asked}").text
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ class Wanted:
     since: date | None = None
     until: date | None = None
 
+    def __post_init__(self) -> None:
+        if self.since and self.until and self.since > self.until:
+            raise BadInput("The first day is after the last.", "Change one of the days.")
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from hutong.storage import schema
 from .catalogue.catalogue import Dataset, Release
 from .columns import described
 from .release import FORMATS, file_name, release_folder
+from .selection import listed_areas
 
 
 def document(noun: Dataset | Release) -> dict[str, Any]:
@@ -134,6 +136,28 @@ def release_file(node: Node, release_: Release, format_: str) -> Path:
     if found != published:
         raise Tampered("The release's file is not what was published.", "Restore it from the backup.")
     return path
+
+
+def require_area(node: Node, release_: Release, area: str | None) -> None:
+    """``NotFound`` for a code that is no area: neither listed in the release nor known to the node.
+
+    An area that the node knows and the release doesn't list is a choice like another: it had no case, or is withheld.
+    """
+    path = release_file(node, release_, "parquet")
+    listed = node.memory.store("released-areas", most=50).get(path, lambda: listed_areas(path)) if area else ()
+    if not area or not listed or area in listed or _is_known_area(node, area):
+        return
+    near = difflib.get_close_matches(area, listed, n=1, cutoff=0.0)[0]
+    raise NotFound(f"There is no area {area} in this release.", f"The nearest code is {near}.")
+
+
+def _is_known_area(node: Node, code: str) -> bool:
+    try:
+        table = node.engine.table("area")
+    except NotFound:
+        return False
+    found = node.engine.to_arrow(table.filter(table.area_code == code).select("area_code").limit(1))
+    return len(found) > 0
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hutong.errors import LimitExceeded, Unavailable
-from hutong.opening.preview import ROWS_PER_BATCH, Wanted, require_columns, wanted_rows
+from hutong.opening.preview import AREA, ROWS_PER_BATCH, Wanted, require_columns, wanted_rows
 from hutong.opening.released_counts import ROOT_LEVEL, UNPLACED
 
 if TYPE_CHECKING:
@@ -56,6 +56,15 @@ def selected(path: Path, wanted: Wanted, *, most: int = MOST_ROWS) -> pa.Table:
             return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table()
     except (OSError, pa.ArrowException) as error:
         raise Unavailable("The file of this release can't be read.", "Tell the people who run this node.") from error
+
+
+def listed_areas(path: Path) -> tuple[str, ...]:
+    """Codes of the areas in a release's Parquet file, sorted; none where it has no areas."""
+    import pyarrow.parquet as pq
+
+    if AREA not in pq.read_schema(path).names:
+        return ()
+    return tuple(sorted(pq.read_table(path, columns=[AREA])[AREA].unique().drop_null().to_pylist()))
 
 
 def choices(path: Path, wanted: Wanted) -> Choices:

@@ -158,12 +158,14 @@ def get_rows(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[int, Query(ge=0, le=2**53 - 1, description="Number of the row before the page")] = 0,
 ) -> RowsModel:
-    """A page of the rows of a release that the caller may download."""
+    """A page of the rows of a release that the caller may download. An area that is no area of it is not found."""
     from hutong.opening.preview import preview
 
     release = _allowed_release(node, actor, dataset, version)
     path = queries.release_file(node, release, "parquet")
-    page = preview(path, Wanted(area or None, since, until), after=after, limit=limit)
+    wanted = Wanted(area or None, since, until)
+    queries.require_area(node, release, wanted.area)
+    page = preview(path, wanted, after=after, limit=limit)
     return RowsModel(
         dataset=dataset,
         version=release.version,
@@ -224,6 +226,7 @@ def download(
     wanted = Wanted(area or None, since, until)
     content = None
     if wanted != Wanted():
+        queries.require_area(node, release, wanted.area)
         content = as_format(selected(queries.release_file(node, release, "parquet"), wanted), format_)
     sha256 = about.sha256 if content is None else hashlib.sha256(content).hexdigest()
     is_open = queries.dataset(node, dataset).grade == 0

@@ -12,10 +12,12 @@ from fastapi.responses import HTMLResponse
 
 from hutong.acquisition import queries as acquisition
 from hutong.acquisition.quality import QualityReport, RuleResult
-from hutong.errors import NotFound
+from hutong.errors import BadInput, HutongError, NotFound
 from hutong.node import Node
+from hutong.opening import queries
 from hutong.opening.catalogue.catalogue import Dataset, Release
 from hutong.opening.catalogue.schema_org import dataset_page
+from hutong.opening.preview import require_columns
 from hutong.sharing import catalogue as shown
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web import dataset_view, joint_figures, page_words, released_figures
@@ -76,6 +78,9 @@ def dataset(
         url = f"{found.landing_url}?{urlencode({'version': release.version})}"
         context["citation"] = dataset_view.citation(found, release, url, language)
     if found.origin is None and release:
+        if fault := _fault(node, actor, found, release, chosen):
+            chosen = chosen.model_copy(update={"area": "", "since": "", "until": ""})
+            context |= {"fault": fault, "status": fault.status}
         context |= _own(node, actor=actor, found=found, release=release, chosen=chosen, language=language)
     elif found.origin is not None:
         context |= _harvested(node, found, language)
@@ -91,12 +96,30 @@ def _version(found: Dataset, version: str | None) -> Release | None:
     return chosen
 
 
+def _fault(node: Node, actor: Actor, found: Dataset, release: Release, chosen: Chosen) -> HutongError | None:
+    """What is wrong with a reader's choice; of rows that are not shown nothing is chosen."""
+    if not _may_read(node, actor, found, release):
+        return None
+    try:
+        wanted = chosen.wanted()
+        require_columns(dataset_view.columns_of(node, release), wanted)
+        queries.require_area(node, release, wanted.area)
+    except (BadInput, NotFound) as error:
+        return error
+    return None
+
+
+def _may_read(node: Node, actor: Actor, found: Dataset, release: Release) -> bool:
+    resource = Resource("Release", release.id, {"grade": found.grade})
+    return node.policy.decide(actor, "download", resource).allowed
+
+
 def _own(
     node: Node, *, actor: Actor, found: Dataset, release: Release, chosen: Chosen, language: Language
 ) -> dict[str, Any]:
     words = words_of(language)
     columns = dataset_view.columns_of(node, release)
-    may_read = node.policy.decide(actor, "download", Resource("Release", release.id, {"grade": found.grade})).allowed
+    may_read = _may_read(node, actor, found, release)
     is_counts = released_figures.is_drawn(found) and bool(released_figures.series(node, release))
     is_current = release is found.current
     proof = proof_of_release(node, release)
