@@ -71,8 +71,10 @@ class Bytes(sa.types.TypeDecorator[bytes]):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bytes | None]:
         # Instead of the implementation's own, which fails on text before process_result_value would see it.
         def process(value: Any) -> bytes | None:
-            if isinstance(value, bytes | memoryview | None):
-                return None if value is None else bytes(value)
+            if value is None or type(value) is bytes:
+                return value
+            if isinstance(value, memoryview):
+                return bytes(value)
             raise Tampered("The records hold something else where bytes were written.", "Restore the records.")
 
         return process

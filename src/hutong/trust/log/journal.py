@@ -6,6 +6,7 @@ The root is signed in the same transaction, so there is never an entry without a
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -261,16 +262,8 @@ class Log:
                 .order_by(log_entry.c.idx)
                 .execution_options(yield_per=CHUNK)
             )
-            nodes = connection.execute(sa.select(log_node.c.level, log_node.c.idx, log_node.c.hash)).all()
-            stored = {(row.level, row.idx): row.hash for row in nodes}
-            for row in rows:
-                if row.idx != frontier.size:
-                    raise Tampered(f"Entry {frontier.size} of the log is missing.", "Restore the records.")
-                appended = merkle.append(frontier, [leaf_hash(row.data)])
-                altered = any(stored.get((level, place)) != digest for level, place, digest in appended.nodes)
-                if altered or not _is_filed_right(row):
-                    raise Tampered(f"Entry {row.idx} of the log was altered.", "Restore the records.")
-                frontier = appended.frontier
+            for chunk in rows.partitions():
+                frontier = _recompute(connection, frontier, chunk)
                 if progress is not None and frontier.size % CHUNK == 0:
                     progress(frontier.size, expected)
         checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
@@ -289,12 +282,44 @@ def _event(data: bytes, index: int) -> dict[str, Any]:
     return event
 
 
+def _recompute(connection: sa.Connection, frontier: Frontier, rows: Sequence[Any]) -> Frontier:
+    """The tree after these entries. Raises Tampered at the first that is missing, or differs from what is stored of it.
+
+    Of thousands at a time: one by one it would take twice as long.
+    """
+    start = frontier.size
+    whole = next((number for number, row in enumerate(rows) if row.idx != start + number), len(rows))
+    appended = merkle.append(frontier, [leaf_hash(row.data) for row in rows[:whole]])
+    misfiled = (row.idx for row in rows[:whole] if not _is_filed_right(row))
+    altered = min((*itertools.islice(misfiled, 1), *_altered(connection, appended.nodes)), default=None)
+    if altered is not None:
+        raise Tampered(f"Entry {altered} of the log was altered.", "Restore the records.")
+    if whole < len(rows):
+        raise Tampered(f"Entry {start + whole} of the log is missing.", "Restore the records.")
+    return appended.frontier
+
+
+def _altered(connection: sa.Connection, nodes: Sequence[merkle.Node]) -> Iterator[int]:
+    """Of each level of the tree, the entry with which its first node came that is not stored like this."""
+    levels: dict[int, list[merkle.Node]] = {}
+    for node in nodes:
+        levels.setdefault(node.level, []).append(node)
+    for level, made in levels.items():
+        within = (log_node.c.level == level, log_node.c.idx.between(made[0].position, made[-1].position))
+        stored = connection.execute(sa.select(log_node.c.hash).where(*within).order_by(log_node.c.idx)).scalars().all()
+        if stored != [node.hash for node in made]:
+            rows = connection.execute(sa.select(log_node.c.idx, log_node.c.hash).where(*within))
+            found = {row.idx: row.hash for row in rows}
+            first = next(node.position for node in made if found.get(node.position) != node.hash)
+            yield (first + 1 << level) - 1
+
+
 def _is_filed_right(row: Any) -> bool:
     """Whether an entry is found under the kind and the time that its signed data say."""
-    event = _event(row.data, row.idx)
     try:
+        event = _event(row.data, row.idx)
         return bool(event["kind"] == row.kind and datetime.fromisoformat(event["at"]) == row.at)
-    except (KeyError, TypeError, ValueError):
+    except (Tampered, KeyError, TypeError, ValueError):
         return False
 
 
