@@ -156,3 +156,33 @@ def test_renamed_column_is_suggested(mapper: Map) -> None:
 
     with pytest.raises(BadInput, match=r"'Date_Onset' \(is it 'Date_of_Onset' now\?\)"):
         mapper(CASE + '  onset_date: {from: Date_Onset, date: "%Y"}\n', "Date_of_Onset,Sex\n2015,M\n")
+
+
+@pytest.mark.parametrize(
+    ("named", "header", "now"),
+    [
+        ("onset", "phone,Onset_date", "Onset_date"),  # not the one that shares most letters
+        ("onset", "onset date,ONSET", "ONSET"),
+        ("inicio", "fin,fecha_inicio", "fecha_inicio"),
+        ("Fecha-Inicio", "fecha_fin,fecha inicio", "fecha inicio"),
+        ("notified", "onset,notifed", "notifed"),
+        ("年龄", "性别,患者年龄", "患者年龄"),
+    ],
+)
+def test_a_renamed_column_is_known_by_its_words(mapper: Map, named: str, header: str, now: str) -> None:
+    from hutong.errors import BadInput
+
+    with pytest.raises(BadInput) as caught:
+        mapper(CASE + f'  onset_date: {{from: {named}, date: "%Y"}}\n', f"{header}\n2015,x\n")
+    assert f"no column {named!r} (is it {now!r} now?)" in caught.value.what
+    assert "does not read" not in caught.value.do
+
+
+def test_columns_that_nothing_reads_are_named_where_none_is_like_it(mapper: Map) -> None:
+    from hutong.errors import BadInput
+
+    header = "phone,a,b,c,d,e,f"
+    with pytest.raises(BadInput) as caught:
+        mapper(CASE + '  onset_date: {from: onset, date: "%Y"}\n', f"{header}\n{',' * 6}\n")
+    assert "'onset', which" in caught.value.what
+    assert caught.value.do.endswith("does not read: 'phone', 'a', 'b', 'c', 'd', ….")

@@ -8,6 +8,7 @@ column exists.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +20,14 @@ from hutong.errors import BadInput
 from hutong.standard import Element, Table
 
 Outcome = Literal["held", "rejected", "null"]
+MOST_NAMED = 5
+"""Columns that an error names."""
+MOST_CHARACTERS = 80
+"""Of a column that are compared, and shown."""
+ALIKE = 0.7
+"""From here on two names are taken for one with a slip in it; 1 is equal."""
+SHORTEST_PART = {True: 3, False: 2}
+"""Letters of a name that is looked for within another, at least, by whether it is ASCII: two Han characters do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +110,25 @@ class Mapping:
         return tuple(c for c in source_columns if c not in read and c not in self.ignored)
 
     def check_columns(self, source_columns: tuple[str, ...]) -> None:
-        """Raises BadInput when the source lacks a column that the mapping names; suggests the nearest one."""
+        """Raises BadInput when the source lacks a column that the mapping names.
+
+        Suggests the column that it is now, or names the columns that nothing reads: one of them may be it.
+        """
         wanted = [*self.columns, *(c for a in self.agreements for c in a.columns), *self.ignored]
         missing = [c for c in dict.fromkeys(wanted) if c not in source_columns]
         if not missing:
             return
-        free = self.outside(source_columns) or source_columns
-        parts = []
-        for column in missing[:5]:
-            near = difflib.get_close_matches(column, free, n=1, cutoff=0.5)
-            parts.append(f"{column!r}" + (f" (is it {near[0]!r} now?)" if near else ""))
+        unread = self.outside(source_columns)
+        near = {column: _nearest(column, unread) for column in missing[:MOST_NAMED]}
+        parts = [f"{column!r}" + (f" (is it {other!r} now?)" if other else "") for column, other in near.items()]
+        what = f"The source has no column {', '.join(parts)}, which the mapping {self.id} names."
+        if all(near.values()) or not unread:
+            raise BadInput(what, "Correct the mapping, or ask the sender why the column changed.")
+        named = ", ".join(repr(column[:MOST_CHARACTERS]) for column in unread[:MOST_NAMED])
+        more = ", …" if unread[MOST_NAMED:] else ""
         raise BadInput(
-            f"The source has no column {', '.join(parts)}, which the mapping {self.id} names.",
-            "Correct the mapping, or ask the sender why the column changed.",
+            what,
+            f"Correct the mapping, or ask the sender why the column changed. The mapping does not read: {named}{more}.",
         )
 
     def check_necessary(self) -> None:
@@ -127,3 +142,28 @@ class Mapping:
                 f"The mapping {self.id} gives no value for {', '.join(missing)}, which {self.table.name} needs.",
                 "Map a column to it, or give a constant.",
             )
+
+
+def _nearest(column: str, others: tuple[str, ...]) -> str | None:
+    """The column that another one is now, most likely; None where none is like it.
+
+    Capitals, spaces, hyphens and underlines do not count. The same name comes first, then one that begins with the
+    other, then one that is part of the other, then one with a slip in it; among equals the one nearest in length.
+    """
+    wanted = _bare(column)
+
+    def closeness(other: str) -> tuple[int, float]:
+        name = _bare(other)
+        short, long = sorted((wanted, name), key=len)
+        if name == wanted:
+            return 3, 0.0
+        if short in long and len(short) >= SHORTEST_PART[short.isascii()]:
+            return (2 if long.startswith(short) else 1), -float(len(long) - len(short))
+        return 0, difflib.SequenceMatcher(None, wanted, name).ratio()
+
+    best = max(others, key=closeness, default=None)
+    return None if best is None or (0, 0.0) <= closeness(best) < (0, ALIKE) else best
+
+
+def _bare(column: str) -> str:
+    return re.sub(r"[\s_-]", "", column[:MOST_CHARACTERS].casefold())
