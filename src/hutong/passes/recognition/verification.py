@@ -85,6 +85,7 @@ _SENTENCES: Mapping[str, Texts] = {
         "en": "The pass has expired. Until its emergency ends its holder can get a new one.",
         "zh": "此凭证已过期。突发事件结束前，持有人可重新领取。",
     },
+    "certificate-expired": {"en": "The certificate has expired.", "zh": "此证书已过期。"},
     "emergency-ended": {
         "en": "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
         "zh": "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
@@ -260,7 +261,7 @@ def _certificate_refused(read: ReadPass, key: VerificationKey, issuer: IssuerTru
     if issuer.has_lost(key):
         found = "key-compromised"
     elif read.expires_at is not None and at >= read.expires_at:
-        found = "expired"
+        found = "certificate-expired"
     elif read.issued_at is not None and read.issued_at - at > CLOCK_SKEW:
         found = "not-yet-valid"
     elif read.issued_at is not None and key.not_after is not None and read.issued_at > key.not_after:

@@ -67,7 +67,7 @@ function certificateAnswer(read, trust, scene, at) {
 /** Why an EU certificate that a key of this party signed is certainly not valid. */
 function whyCertificateRefused({ key, issuedAt, expiresAt, content }, party, at) {
   if (party.lost.byId.has(key.keyId)) return "key-compromised";
-  if (expiresAt !== null && at >= expiresAt) return "expired";
+  if (expiresAt !== null && at >= expiresAt) return "certificate-expired";
   if (issuedAt !== null && at + CLOCK_SKEW_MS < issuedAt) return "not-yet-valid";
   if (issuedAt !== null && issuedAt > key.notAfter) return "key-ended";
   return key.usage !== null && !kindsOf(content).every((one) => key.usage.includes(one)) ? "key-not-for-kind" : null;
