@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cbor2
@@ -18,6 +19,11 @@ from hutong.errors import BadInput, LimitExceeded
 MAX_BYTES = 65_536
 MAX_DEPTH = 16
 _LAST_EXACT = 2**53
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+"""A date-time of RFC 3339, 5.6, in capitals; ISO 8601 has more forms, which other readers do not know."""
 
 
 def _refuse_tag(*_: object) -> None:
@@ -37,11 +43,27 @@ class TaggedTime(str):
 
 def _read_time(text: object, *_: object) -> object:
     """Issuers put tag 0 before dates without a time, too; such a text is a text like any other."""
-    try:
-        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+    if not isinstance(text, str) or not _DATE_TIME.fullmatch(text):
         return text
-    return text if moment is None or moment.tzinfo is None else TaggedTime(text)
+    try:
+        dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return text
+    return TaggedTime(text)
+
+
+def _read_seconds(number: object, *_: object) -> dt.datetime:
+    if type(number) is not int and type(number) is not float:
+        raise ValueError("tag 1 before something else than a number")
+    try:
+        return dt.datetime.fromtimestamp(number, dt.UTC)
+    except OSError:
+        raise ValueError("seconds beyond every calendar") from None
+
+
+def _keep(tag: int) -> Callable[..., cbor2.CBORTag]:
+    """A reader that leaves a tag as it is, whatever it stands before."""
+    return lambda value, *_: cbor2.CBORTag(tag, value)
 
 
 def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, Any]:
@@ -53,9 +75,15 @@ def _check_keys(read: Mapping[Any, Any], _is_immutable: bool) -> Mapping[Any, An
 
 
 # 2-5 bignum, decimal fraction, bigfloat; 25, 28, 29 references; 30 rational; 35-37 pattern, MIME, UUID; 256... sets.
-_TAGS = {0: _read_time} | dict.fromkeys(
-    (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000), _refuse_tag
-)
+_REFUSED = (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 260, 261, 43000)
+# 52, 54 addresses of networks; 100, 1004 dates: whoever reads them may find them ill-formed, and here nobody does.
+_KEPT = (52, 54, 100, 1004)
+_TAGS = {
+    0: _read_time,
+    1: _read_seconds,
+    **dict.fromkeys(_REFUSED, _refuse_tag),
+    **{tag: _keep(tag) for tag in _KEPT},
+}
 
 
 def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Any:

@@ -296,7 +296,7 @@ def read_facts(claims: LevelPass, disclosures: Sequence[str]) -> Mapping[str, An
     for disclosure in disclosures:
         encoded = decode_base64url(disclosure, "a disclosed fact")
         item = cbor.loads(encoded, "a disclosed fact", max_bytes=1024)
-        if not (isinstance(item, list) and len(item) == 3 and isinstance(item[0], bytes)):
+        if not (isinstance(item, _ARRAY) and len(item) == 3 and isinstance(item[0], bytes)):
             raise _refused("a disclosed fact is not salt, name and value")
         salt, name, value = item
         if len(salt) < SALT_BYTES or type(name) is not str or name in facts:

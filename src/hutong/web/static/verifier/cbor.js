@@ -16,6 +16,9 @@ const REFUSED_TAGS = new Set([2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 
 const SELF_DESCRIBED = 55_799;
 const FIRST_MS = -62_135_596_800_000;
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** A date-time of RFC 3339, 5.6, in capitals: what the node's own reader takes, too. */
+const DATE_TIME =
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$/;
 const BREAK = Symbol("break");
 
 export class Tag {
@@ -38,10 +41,12 @@ export function momentOfNumber(value) {
   return ms >= FIRST_MS && ms <= LAST_MS ? ms : null;
 }
 
-/** Milliseconds since 1970 of a date-time as text, or null. */
+/** Milliseconds since 1970 of a date-time as text (of the years 1 to 9999), or null. */
 export function momentOfText(value) {
+  if (typeof value !== "string" || !DATE_TIME.test(value)) return null;
   try {
-    return instantOf(value);
+    const ms = instantOf(value);
+    return ms >= FIRST_MS && ms <= LAST_MS ? ms : null;
   } catch {
     return null;
   }
