@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hutong.acquisition.areas import areas_of
 from hutong.acquisition.boundary import Boundary
-from hutong.acquisition.chunk import MappedChunk
+from hutong.acquisition.chunk import MappedChunk, Submission, plan_mapping
+from hutong.acquisition.mapping_file import read_mapping
+from hutong.acquisition.readers.table import open_table
 from hutong.acquisition.validation import Finding
 from hutong.errors import BadInput, Refused
 from hutong.standard import Standard, arrow_schema
+
+from .conftest import KNOWN_AT
 
 Map = Callable[..., MappedChunk]
 
@@ -34,6 +40,16 @@ rows:
   - {id: order, require: "notification_date >= onset_date", else: held, reason: told too early}
   - {id: late, require: "notification_date <= onset_date + 30 days", else: finding, reason: told late}
 ignored: {comment: free text may name people}
+"""
+AREAS = """
+mapping: m
+version: 1
+table: area
+levels:
+  - level: region1
+    elements:
+      area_code: {from: code, prefix: "ZZ-"}
+      name_en: {from: name}
 """
 HEADER = "disease,onset,told,age,village,comment,extra\n"
 
@@ -79,6 +95,21 @@ def test_accepted_has_the_schema_of_the_standard(mapper: Map, standard: Standard
     expected = {f.name: f.type for f in arrow_schema(standard.table("case"), standard.lineage)}
     del expected["case_id"]  # a direct identifier
     assert {f.name: f.type for f in mapped.accepted.schema} == expected
+
+
+def test_an_area_without_a_name_that_may_be_published_is_rejected(
+    tmp_path: Path, standard: Standard, wide: Boundary
+) -> None:
+    mapping = read_mapping(AREAS, standard)
+    (tmp_path / "areas.csv").write_text("code,name\nA,=HYPERLINK(1)\nA,=HYPERLINK(1)\nB,@b\nB,Bay\nC,Cape\n")
+    reader = open_table(tmp_path / "areas.csv", declared=mapping.format)
+    plan = plan_mapping(mapping, reader.columns, wide, standard, known_at=KNOWN_AT)
+    areas = areas_of(reader.chunks(), plan, Submission("s", "r", reader.sha256, KNOWN_AT))
+    assert areas.table["name_en"].to_pylist() == ["Bay", "Cape"]
+    assert [(item.row_number, item.outcome, item.rule, item.element) for item in areas.rejected] == [
+        (1, "rejected", "unsafe-text", "name_en")
+    ]
+    assert areas.findings == {("unsafe-text", "name"): 3}
 
 
 def test_boundary_drops_and_counts(mapper: Map) -> None:

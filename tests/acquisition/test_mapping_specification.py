@@ -132,6 +132,46 @@ BAD_MAPPINGS = {
 }
 
 
+PLACE = """
+mapping: m
+version: 1
+table: area
+elements:
+  area_code: {from: code}
+  name_en: {constant: Bay}
+  level: {constant: country}
+  name_local: {from: name}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "element"),
+    [
+        ("ZZ", "=HYPERLINK(1)", "name_local"),
+        ("ZZ", "@SUM(A1)", "name_local"),
+        ("ZZ", "+1+1", "name_local"),
+        ("ZZ", "-A1", "name_local"),
+        ("ZZ", "\u202eyaB", "name_local"),
+        ("ZZ", "B\u2066ay", "name_local"),
+        ("ZZ", "B\x07ay", "name_local"),
+        ("ZZ", "B\x9bay", "name_local"),
+        ("ZZ-\u202e1", "Bay", "area_code"),
+        ("ZZ", "Bay = + - @ Bay", None),
+        ("ZZ", "-5", None),  # a number does no harm
+    ],
+)
+def test_text_that_must_not_be_published(mapper: Map, code: str, name: str, element: str | None) -> None:
+    mapped = mapper(PLACE, f"code,name\n{code},{name}\n")
+    answers = [(item.rule, item.element) for item in (*mapped.held, *mapped.rejected)]
+    assert answers == ([] if element is None else [("unsafe-text", element)])
+    assert mapped.accepted.num_rows == (element is None)
+
+
+def test_a_form_of_its_own_may_begin_with_a_sign(mapper: Map) -> None:
+    mapped = mapper(CASE + "  pseudonym: {from: a}\n", "a\n-abcdefgh\n")
+    assert mapped.accepted["pseudonym"].to_pylist() == ["-abcdefgh"]
+
+
 @pytest.mark.parametrize("name", BAD_MAPPINGS)
 def test_bad_mapping(mapper: Map, name: str) -> None:
     from hutong.errors import BadInput

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import nullcontext
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pytest
 
 from hutong.errors import Conflict
 from hutong.opening import actions, queries
 from hutong.opening.catalogue.catalogue import Text
 from hutong.opening.publication import parse_publication
-from hutong.opening.release import DRAFT, drafted, release_folder
+from hutong.opening.release import DRAFT, as_format, drafted, release_folder
 from tests.kept import Kept
 from tests.opening import catalogue_sample
 from tests.web import world
@@ -23,6 +26,22 @@ TABLE = pa.table({"a": [1, 2]})
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_no_text_of_a_csv_file_is_a_formula() -> None:
+    texts = ["=HYPERLINK(1)", "+1+1", "-A1", "@x", "\t=1", "\r=1", "-5", "+5.5", "0-4", "Bay", "'=1", None, ""]
+    table = pa.table({"text": texts, "number": list(range(-3, 10)), "value": [-0.5] * 13})
+    csv = as_format(table, "csv").decode()
+    read = pa_csv.read_csv(
+        io.BytesIO(csv.encode()),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(column_types={"text": pa.string()}),
+    ).to_pydict()
+    assert read["text"][:6] == [f"'{text}" for text in texts[:6]]
+    assert read["text"][6:11] == texts[6:11]
+    assert read["number"] == list(range(-3, 10))
+    assert read["value"] == [-0.5] * 13
+    assert orjson.loads(as_format(table, "json"))[0]["text"] == "=HYPERLINK(1)"
 
 
 def test_what_is_not_put_in_place_is_gone(tmp_path: Path) -> None:

@@ -214,7 +214,8 @@ def _take_in(
     taken = _Taken()
     if plan.mapping.levels:
         areas = areas_of(reader.chunks(), plan, submission)
-        taken.rows = taken.accepted = areas.table.num_rows
+        taken.accepted, taken.items = areas.table.num_rows, areas.rejected
+        taken.rows = taken.accepted + len(taken.items)
         taken.findings = areas.findings
         _spool(spool, areas.table, taken)
         if not taken.rows:

@@ -18,8 +18,8 @@ from hutong.acquisition.chunk import Plan, Submission, element_values, fact_ids
 from hutong.acquisition.columns import Columns
 from hutong.acquisition.mapping import Level
 from hutong.acquisition.readers.table import TableChunk
-from hutong.acquisition.validation import Finding, Verdicts
-from hutong.acquisition.values import is_damaged
+from hutong.acquisition.validation import Finding, Item, Verdicts
+from hutong.acquisition.values import UNSAFE_TEXT, is_damaged
 from hutong.errors import BadInput, LimitExceeded
 from hutong.standard import arrow_schema
 
@@ -28,16 +28,22 @@ AREAS_MAX = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Areas:
-    """The areas of a source, parents before children; ``row_number`` is the first row that names an area."""
+    """The areas of a source, parents before children; ``row_number`` is the first row that names an area.
+
+    ``rejected`` has an item for each area that has no name but such as must not be published.
+    """
 
     table: pa.Table
     findings: Counter[Finding]
+    rejected: list[Item]
 
 
 @dataclass(slots=True)
 class _Seen:
     first_row: int
     versions: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    unsafe: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
+    """Element and reason of each version that lacks a necessary text, because it must not be published."""
     longitudes: list[float] = field(default_factory=list)
     latitudes: list[float] = field(default_factory=list)
 
@@ -52,16 +58,36 @@ def areas_of(chunks: Iterable[TableChunk], plan: Plan, submission: Submission) -
     for chunk in chunks:
         columns = Columns(chunk.data)
         for level in plan.mapping.levels:
-            _collect(level, columns, chunk, plan, seen)
+            findings.update(_collect(level, columns, chunk, plan, seen))
         if len(seen) > AREAS_MAX:
             raise LimitExceeded(f"The source names more than {AREAS_MAX:,} areas.", "Check the mapping's codes.")
-    return Areas(_table(plan, submission, seen, findings), findings)
+    rejected = _without_unsafe(seen)
+    return Areas(_table(plan, submission, seen, findings), findings, rejected)
 
 
-def _collect(level: Level, columns: Columns, chunk: TableChunk, plan: Plan, seen: dict[tuple[str, str], _Seen]) -> None:
+def _without_unsafe(seen: dict[tuple[str, str], _Seen]) -> list[Item]:
+    """Take out the versions that lack a necessary text, and the areas that have no other: an item for each of those.
+
+    A row is answered once, also where it names several such areas.
+    """
+    rejected: dict[int, Item] = {}
+    for key, area in list(seen.items()):
+        element, reason = next(iter(area.unsafe.values()), ("", ""))
+        for version in area.unsafe:
+            del area.versions[version]
+        if not area.versions:
+            del seen[key]
+            rejected.setdefault(area.first_row, Item(area.first_row, "rejected", UNSAFE_TEXT, element, reason))
+    return [rejected[row] for row in sorted(rejected)]
+
+
+def _collect(
+    level: Level, columns: Columns, chunk: TableChunk, plan: Plan, seen: dict[tuple[str, str], _Seen]
+) -> Counter[Finding]:
     """Add what one chunk says about one level. Works on distinct tuples of the level's values.
 
-    What is wrong with single cells is counted where the rows themselves are mapped, not again for every level.
+    What is wrong with single cells is counted where the rows themselves are mapped, not again for every level; but for
+    text that must not be published: names are read here only.
     """
     verdicts = Verdicts(columns.num_rows)
     types = {f.name: f.type for f in arrow_schema(plan.mapping.table)}
@@ -77,7 +103,9 @@ def _collect(level: Level, columns: Columns, chunk: TableChunk, plan: Plan, seen
         kept, indices = np.unique(combined, return_inverse=True)
         tuples = [(*tuples[at // len(dictionary)], dictionary[at % len(dictionary)]) for at in kept.tolist()]
     if not columns.num_rows:
-        return
+        return Counter()
+    why = {row: (element, reason) for row, _, rule, element, reason in verdicts.decided() if rule == UNSAFE_TEXT}
+    necessary = [at for at, rule in enumerate(rules) if rule.element.necessary]
     _, first = np.unique(indices, return_index=True)
     counts = np.bincount(indices)
     centres = _centres(level, columns)
@@ -89,11 +117,14 @@ def _collect(level: Level, columns: Columns, chunk: TableChunk, plan: Plan, seen
         row = int(chunk.row_numbers[int(first[at])].as_py())
         area = seen.setdefault((level.name, version[key]), _Seen(row))
         area.versions[version] += int(counts[at])
+        if int(first[at]) in why and any(version[place] is None for place in necessary):
+            area.unsafe[version] = why[int(first[at])]
         if centres is not None:
             points = centres[order[ends[at] - counts[at] : ends[at]]]
             points = points[~np.isnan(points).any(axis=1)]
             area.longitudes.extend(points[:, 0].tolist())
             area.latitudes.extend(points[:, 1].tolist())
+    return Counter({found: rows for found, rows in verdicts.findings.items() if found.rule == UNSAFE_TEXT})
 
 
 def _centres(level: Level, columns: Columns) -> Any:

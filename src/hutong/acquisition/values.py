@@ -13,6 +13,10 @@ from typing import Any
 from hutong.acquisition import weeks
 from hutong.acquisition.columns import Cells
 from hutong.standard import Element, Sensitivity
+from hutong.standard.open_text import begins_like_a_formula, has_unseen
+
+UNSAFE_TEXT = "unsafe-text"
+"""The rule for text that must not get into anything that is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +227,13 @@ def _parsed(origin: Origin, text: str) -> datetime:
 
 
 def _checker(element: Element) -> Callable[[Any], None]:
-    """The rules that the standard itself gives: code list, range, pattern."""
+    """The rules that the standard itself gives: code list, range, pattern; and what no text may have."""
     values = element.code_list.values if element.code_list else None
     pattern = re.compile(element.pattern) if element.pattern else None
     low, high = element.minimum, element.maximum
+    is_text = element.type == "string"
+    # What has a form of its own (a code, a telephone number) can be no formula.
+    is_free = is_text and (pattern is None or pattern.fullmatch("=A1") is not None)
 
     def check(value: Any) -> None:
         if values is not None and value not in values:
@@ -235,6 +242,10 @@ def _checker(element: Element) -> Callable[[Any], None]:
             raise _Invalid("out-of-range", f"{value} is below {low:g}")
         if high is not None and value > high:
             raise _Invalid("out-of-range", f"{value} is above {high:g}")
+        if is_text and has_unseen(value):
+            raise _Invalid(UNSAFE_TEXT, f"{value[:80]!r} has control characters, or some that turn its direction")
+        if is_free and begins_like_a_formula(value):
+            raise _Invalid(UNSAFE_TEXT, f"{value[:80]!r} begins like the formula of a spreadsheet")
         if pattern is not None and not pattern.fullmatch(value):
             raise _Invalid("pattern", f"{str(value)[:80]!r} does not have the form that the standard asks for")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from hutong.standard.open_text import FORMULA, NUMBER
 from hutong.storage.records import clear_disk_errors
 
 from .catalogue.catalogue import MEDIA_TYPES
@@ -122,8 +123,28 @@ def _csv(table: pa.Table) -> bytes:
     import pyarrow.csv as pa_csv
 
     sink = pa.BufferOutputStream()
-    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
+    pa_csv.write_csv(_for_spreadsheets(table), sink, pa_csv.WriteOptions(quoting_style="needed"))
     return bytes(sink.getvalue())
+
+
+def _for_spreadsheets(table: pa.Table) -> pa.Table:
+    """The table with an apostrophe before each text that a spreadsheet could take for a formula; numbers are no text.
+
+    Acquisition lets none in; this is for what came another way. JSON and Parquet have the text as it is.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for at, field in enumerate(table.schema):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        column = table.column(at)
+        formula = pc.match_substring_regex(column, FORMULA)
+        if pc.any(formula).as_py():
+            unsafe = pc.and_(formula, pc.invert(pc.match_substring_regex(column, NUMBER)))
+            marked = pc.binary_join_element_wise(pa.scalar("'", field.type), column, pa.scalar("", field.type))
+            table = table.set_column(at, field, pc.if_else(unsafe, marked, column))
+    return table
 
 
 def _json(table: pa.Table) -> bytes:

@@ -17,6 +17,7 @@ from hutong.opening.catalogue.schema_org import catalogue_page
 from hutong.opening.catalogue.search import Query as Search
 from hutong.opening.catalogue.search import Results
 from hutong.sharing import catalogue as shown
+from hutong.standard.open_text import for_spreadsheet
 from hutong.web import page_words
 from hutong.web.dataset_view import format_name, formats, hit
 from hutong.web.doors import CurrentNode
@@ -165,7 +166,7 @@ def catalogue_csv(node: CurrentNode, language: PageLanguage, asked: AskedQuery) 
 
 def _cell(value: object) -> object:
     """A harvested title that begins like a formula must stay a text in a spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return for_spreadsheet(value) if isinstance(value, str) else value
 
 
 def _headline(asked: Asked, total: int, words: Translations) -> str:
