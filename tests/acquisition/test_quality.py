@@ -61,6 +61,7 @@ def cases(standard: Standard, rows: list[dict[str, Any]]) -> pa.Table:
     return table.drop_columns(["case_id"])
 
 
+ALL = ("age", "serotype", "residence_village_code")
 D = date
 # rule, rows in, checked and concerned out
 SPECIFICATION: list[tuple[str, list[dict[str, Any]], int, int]] = [
@@ -167,6 +168,34 @@ def test_what_the_boundary_kept_out_is_no_fault_of_the_list(standard: Standard, 
     read = read_rules(f"table: case\nrules:\n{rules}", WEIGHTS, standard)
     report = assess(table, read, [kept_out], to_arrow=to_arrow, at=AT)
     assert {r.id: (r.checked, r.score) for r in report.results} == {"residence_village_code": (0, None), "age": (2, 1)}
+
+
+def test_what_a_boundary_forbids_is_asked_of_no_row_that_came_under_it(standard: Standard, to_arrow: Any) -> None:
+    """Whether the list had it or not; and also where a condition on it decides what is checked."""
+    rules = [
+        "require: residence_village_code present",
+        "{when: serotype absent, require: age present}",
+        "require: age present",
+    ]
+    written = "".join(
+        f"  - {{id: r{at}, dimension: completeness, {TITLE}, {rule.strip('{}')}}}\n" for at, rule in enumerate(rules)
+    )
+    read = read_rules(f"table: case\nrules:\n{written}", WEIGHTS, standard)
+    narrow = Boundary("narrow", "e", "test", {"case": frozenset({"age"})}, date(2030, 12, 31))
+    known = {"narrow": narrow, "wide": replace(narrow, id="wide", tables={"case": frozenset(ALL)})}
+    under = {name: replace(receipt(2, 2), id=name, boundary=name) for name in known}
+    rows = [{"age": 1, "receipt_id": name} for name in ("narrow", "narrow", "wide", "wide")]
+    for names, checked in (("narrow",), [0, 0, 2]), (("narrow", "wide"), [2, 2, 4]):
+        came = [row for row in rows if row["receipt_id"] in names]
+        report = assess(
+            ibis.memtable(cases(standard, came)),
+            read,
+            [under[name] for name in names],
+            to_arrow=to_arrow,
+            at=AT,
+            boundaries=known,
+        )
+        assert [result.checked for result in report.results] == checked
 
 
 BAD_RULES = {

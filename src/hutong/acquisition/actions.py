@@ -377,6 +377,7 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
         to_arrow=node.engine.to_arrow,
         at=node.clock(),
         released=None if released is None else node.engine.bind(released),
+        boundaries={known.id: known for known in queries.boundaries(node)},
     )
     with node.change(by) as change:
         change.execute(

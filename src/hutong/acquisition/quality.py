@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hutong.acquisition.boundary import Boundary
 from hutong.acquisition.conditions import Condition
 from hutong.acquisition.receipt import Receipt
 from hutong.errors import BadInput
@@ -167,19 +168,21 @@ def assess(
     to_arrow: Callable[[ibis.Table], pa.Table],
     at: datetime,
     released: ibis.Table | None = None,
+    boundaries: Mapping[str, Boundary] | None = None,
 ) -> QualityReport:
     """Assess accepted facts of one table together with the receipts of the files they came from.
 
     ``table`` is an Ibis expression with the standard's columns and the lineage; ``to_arrow`` runs an expression on
     whatever engine the caller uses. ``at`` is the moment of assessment, in UTC. ``released`` names the rows
     (``receipt_id``, ``row_number``) that were held and became facts later: what is wrong with them stands in their
-    receipt and shows in the table too, and is counted once. Raises BadInput without receipts.
+    receipt and shows in the table too, and is counted once. ``boundaries`` are those that the receipts name, by id:
+    what one keeps out is asked of no row that came under it. Raises BadInput without receipts.
     """
     from hutong.acquisition.quality_checks import Checks
 
     if not receipts:
         raise BadInput("There is no receipt to assess with.", "Acquire a file first.")
-    checks = Checks(table, receipts, to_arrow, at, released)
+    checks = Checks(table, receipts, to_arrow, at=at, released=released, boundaries=boundaries)
     counts = checks.run(rules.rules)
     results = tuple(
         RuleResult(rule.id, rule.dimension, rule.title, *counts[rule.id], rule.weight)

@@ -1,18 +1,20 @@
 """The checks behind quality rules, as Ibis expressions: most rules are answered by one aggregate over the table.
 
 A check answers (checked, concerned, unit). A rule that reads an element which the source never fills answers 0 checked,
-so that a list is not scored on what it does not claim, except where the rule is that the element must be present.
+so that a list is not scored on what it does not claim, except where the rule is that the element must be present. Rows
+of a receipt whose boundary keeps such an element out are not checked at all: that it is missing is no fault of theirs.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_
 from typing import Any
 
+from hutong.acquisition.boundary import Boundary
 from hutong.acquisition.conditions import OPERATORS, Condition
 from hutong.acquisition.quality import QualityRule
 from hutong.acquisition.receipt import Receipt
@@ -29,8 +31,10 @@ class Checks:
         table: Any,
         receipts: Sequence[Receipt],
         to_arrow: Callable[[Any], Any],
+        *,
         at: datetime,
         released: Any = None,
+        boundaries: Mapping[str, Boundary] | None = None,
     ) -> None:
         self._table, self._to_arrow, self._at, self._released = table, to_arrow, at, released
         self._received = sum(receipt.rows for receipt in receipts)
@@ -41,7 +45,7 @@ class Checks:
             for noticed in receipt.findings:
                 self._findings[noticed.rule] += noticed.rows
                 self._subjects[noticed.rule].add(noticed.subject)
-        self._kept_out = {element for receipt in receipts for element in receipt.refused_values}
+        self._receipts, self._boundaries = receipts, boundaries or {}
         self.rows = 0
 
     def run(self, rules: Sequence[QualityRule]) -> dict[str, Answer]:
@@ -53,7 +57,7 @@ class Checks:
             "one-parent": self._one_parent,
             "near-its-area": self._near_its_area,
         }
-        kept_out = {rule.id for rule in rules if self._asks_for_what_was_kept_out(rule)}
+        kept_out = {rule.id for rule in rules if len(self._not_asked(rule)) == len(self._receipts)}
         answers = self._aggregate([rule for rule in rules if rule.kind not in special and rule.id not in kept_out])
         for rule in rules:
             if rule.id in kept_out:
@@ -62,10 +66,15 @@ class Checks:
                 answers[rule.id] = special[rule.kind](rule)
         return answers
 
-    def _asks_for_what_was_kept_out(self, rule: QualityRule) -> bool:
-        """Whether a rule asks for an element that the boundary kept out: that it is missing is no fault of the list."""
-        asked = rule.require
-        return asked is not None and asked.operator == "present" and asked.left in self._kept_out
+    def _not_asked(self, rule: QualityRule) -> list[str]:
+        """Ids of the receipts whose boundary keeps out an element that a condition of the rule reads."""
+        read = {name for condition in (rule.require, rule.when) if condition for name in condition.elements}
+        return [receipt.id for receipt in self._receipts if any(self._keeps_out(receipt, name) for name in read)]
+
+    def _keeps_out(self, receipt: Receipt, element: str) -> bool:
+        boundary = self._boundaries.get(receipt.boundary)
+        forbidden = boundary is not None and element not in boundary.tables.get(receipt.table, ())
+        return element not in _LINEAGE and (forbidden or element in receipt.refused_values)
 
     def _aggregate(self, rules: Sequence[QualityRule]) -> dict[str, Answer]:
         """One pass over the table for all rules that look at a row alone."""
@@ -124,6 +133,8 @@ class Checks:
         if rule.when is not None:
             wanted, when_known = self._evaluated(rule.when)
             known = known & when_known & wanted.fill_null(False)
+        if excused := self._not_asked(rule):
+            known = known & self._table.receipt_id.notin(excused)
         return known, ~met.fill_null(False)
 
     def _evaluated(self, condition: Condition) -> tuple[Any, Any]:
