@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from hutong.cli.pass_batches import FactOption
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput
 from hutong.passes.recognition.recognition import Scene
+
+if TYPE_CHECKING:
+    from hutong.passes.credential.read import ReadPass
 
 passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.", no_args_is_help=True)
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
@@ -199,6 +202,8 @@ def read(
             "expires_at": found.expires_at.isoformat() if found.expires_at else None,
             "key_id": found.key_id,
             "revoked": found.revoked,
+            "acceptable": found.acceptable,
+            "problems": [{"code": one.code, "severity": one.severity, "what": one.what} for one in found.problems],
             "warnings": list(found.warnings),
         },
         f"{found.kind} by {found.issuer or 'nobody named'}; signature {state}",
@@ -206,8 +211,17 @@ def read(
         *(["on none of the revocation lists at hand"] if found.revoked is False else []),
         f"issued {found.issued_at or 'not said'}, expires {found.expires_at or 'not said'}",
         *(_disclosed(found.payload["facts"]) if found.claims else ()),
-        *(f"  note: {warning}" for warning in found.warnings),
+        *_judged(found),
+        *(f"  note: {warning}" for warning in found.warnings if warning not in {one.what for one in found.problems}),
     )
+
+
+def _judged(found: ReadPass) -> list[str]:
+    """What its specification has against a SMART Health Card; nothing of other kinds."""
+    if found.kind != "smart-health-card":
+        return []
+    state = {True: "acceptable", False: "not acceptable", None: "perhaps acceptable"}[found.acceptable]
+    return [f"{state} by its specification", *(f"  {one.severity}: {one.what} [{one.code}]" for one in found.problems)]
 
 
 @passes.command("verify")

@@ -23,13 +23,15 @@ from hutong.errors import BadInput, HutongError, LimitExceeded
 from hutong.passes.credential import base45, cbor, cose, hcert, level_pass, shc
 from hutong.passes.credential.keys import KeyRing, VerificationKey, encode_base64url, write_jwk
 from hutong.passes.credential.read import read_pass
+from hutong.passes.credential.shc_keys import thumbprint
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle.trust_bundle import IssuerTrust, TrustSnapshot
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 KEY_ID = b"\x11" * 8
 JWK = write_jwk(KEY.public_key(), KEY_ID)
-RING = KeyRing.of([JWK])
+CARD_JWK = {**JWK, "kid": thumbprint(JWK)}
+RING = KeyRing.of([JWK, CARD_JWK])
 CLAIMS = {1: "XX", 4: 1_900_000_000, 6: 1_600_000_000, -260: {1: {"ver": "1.3.0", "v": [{"dn": 1}]}}}
 PAYLOAD = cbor2.dumps(CLAIMS)
 
@@ -188,7 +190,7 @@ def test_bad_texts(name: str) -> None:
 
 def card(payload: bytes) -> str:
     """A well-formed card over a compressed payload."""
-    head = encode_base64url(json.dumps({"alg": "ES256", "zip": "DEF", "kid": JWK["kid"]}).encode())
+    head = encode_base64url(json.dumps({"alg": "ES256", "zip": "DEF", "kid": CARD_JWK["kid"]}).encode())
     signed = f"{head}.{encode_base64url(payload)}"
     r, s = decode_dss_signature(KEY.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{encode_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
@@ -201,7 +203,7 @@ def deflate(data: bytes) -> bytes:
 
 def test_a_card_whose_issuer_is_not_the_keys_holder_does_not_verify() -> None:
     text = card(deflate(b'{"iss":"https://a.example/x","nbf":1600000000}'))
-    ours = {"keys": [JWK], "issuer": "https://a.example/x"}
+    ours = {"keys": [CARD_JWK], "issuer": "https://a.example/x"}
     assert read_pass(text, keys=[ours]).signature_valid is True
     assert read_pass(text, keys=[{**ours, "issuer": "https://b.example/x"}]).signature_valid is False
     assert read_pass(shc.to_numeric(text), keys=[ours]).signature_valid is True

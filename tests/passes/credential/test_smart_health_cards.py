@@ -22,11 +22,13 @@ from hutong.passes.credential.key_files import issuer_of
 from hutong.passes.credential.keys import encode_base64url, write_jwk
 from hutong.passes.credential.picture import draw_png
 from hutong.passes.credential.read import read_pass
-from hutong.passes.credential.shc import parse_jws, to_numeric
-from hutong.passes.credential.shc_rules import Issuers, check_key_set, check_signature, thumbprint
+from hutong.passes.credential.shc import to_numeric
+from hutong.passes.credential.shc_keys import thumbprint
+from tests.cli.conftest import CommandLine
 
 KEY = ec.generate_private_key(ec.SECP256R1())
-JWK = write_jwk(KEY.public_key(), b"river-01")
+JWK = write_jwk(KEY.public_key(), b"")
+JWK["kid"] = thumbprint(JWK)
 BEGIN = dt.datetime(2021, 3, 1, tzinfo=dt.UTC)
 ISSUER = "https://river.example/issuer"
 PAYLOAD: dict[str, Any] = {
@@ -37,10 +39,11 @@ PAYLOAD: dict[str, Any] = {
 HEADER = {"zip": "DEF", "alg": "ES256", "kid": JWK["kid"]}
 
 
-def card(payload: Mapping[str, Any] = PAYLOAD, header: Mapping[str, Any] = HEADER) -> str:
-    """A signed JWS."""
+def card(payload: Mapping[str, Any] | str = PAYLOAD, header: Mapping[str, Any] = HEADER) -> str:
+    """A signed JWS over a payload, or over its text as it is."""
     packer = zlib.compressobj(wbits=-15)
-    packed = packer.compress(json.dumps(payload).encode()) + packer.flush()
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    packed = packer.compress(text.encode()) + packer.flush()
     signed = f"{encode_base64url(json.dumps(header).encode())}.{encode_base64url(packed)}"
     r, s = decode_dss_signature(KEY.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{encode_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
@@ -154,15 +157,18 @@ def certificate_for(*addresses: str) -> str:
         ([ISSUER], True),
         (["https://sea.example/issuer"], False),
         ([f"{ISSUER}/"], False),
-        ([], True),
+        ([], None),
         ([ISSUER, "https://sea.example/issuer"], True),  # which of them is meant is not said
-        (["mailto:keys@sea.example"], True),
+        (["mailto:keys@sea.example"], None),
     ],
 )
-def test_a_key_whose_certificate_names_an_issuer_counts_for_it_alone(addresses: list[str], valid: bool) -> None:
+def test_a_key_whose_certificate_names_an_issuer_counts_for_it_alone(addresses: list[str], valid: bool | None) -> None:
     certified = {**JWK, "x5c": [certificate_for(*addresses)]}
     assert read_pass(card(), keys=[certified]).signature_valid is valid
-    assert read_pass(card(), keys=[{"keys": [certified], "issuer": ISSUER}]).signature_valid is True
+    read = read_pass(card(), keys=[{"keys": [certified], "issuer": ISSUER}])
+    is_named = ISSUER in addresses
+    assert read.signature_valid is (True if is_named else None)
+    assert ("INVALID_KEY_X5C" in {problem.code for problem in read.problems}) is not is_named
 
 
 @pytest.mark.parametrize("x", ["AA", "%", 5, None, "\ud800", "A" * 100_000])
@@ -170,18 +176,129 @@ def test_an_unusable_key_beside_a_certificate_is_answered_never_an_exception(x: 
     """Its id is the thumbprint of what it states, so that its certificate is looked at, too."""
     unusable = {**JWK, "x": x, "x5c": [certificate_for(ISSUER)]}
     unusable["kid"] = thumbprint(unusable)
-    sound = {**JWK, "kid": thumbprint(JWK)}
-    keys, problems = check_key_set({"keys": [unusable, sound]}, ISSUER)
-    assert ([key.name for key in keys], [problem.code for problem in problems]) == ([sound["kid"]], ["INVALID_KEY_X5C"])
-    shown = card(header={**HEADER, "kid": sound["kid"]})
-    assert check_signature(parse_jws(shown), Issuers({ISSUER: {"keys": [unusable, 5, sound]}})) == ()
-    only = Issuers({ISSUER: {"keys": [unusable]}, "https://sea.example": {"keys": None}})
-    assert [problem.code for problem in check_signature(parse_jws(shown), only)] == ["INVALID_KEY_X5C"]
-    assert read_pass(shown, keys=[unusable, sound]).signature_valid is True
+    shown = card(header={**HEADER, "kid": unusable["kid"]})
+    alone = read_pass(shown, keys=[{"keys": [unusable, JWK], "issuer": ISSUER}])
+    assert (alone.signature_valid, alone.acceptable) in ((None, False), (False, False))
+    for keys in ([unusable, JWK], [{"keys": [unusable, JWK], "issuer": ISSUER}]):
+        assert read_pass(card(), keys=keys).signature_valid is True
+
+
+CERTIFIED = {**JWK, "x5c": [certificate_for(ISSUER)]}
+KEY_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({**JWK, "kid": "river-01"}, "INVALID_KEY_WRONG_KID"),
+    ({**JWK, "kid": f"{JWK['kid']}="}, "INVALID_KEY_WRONG_KID"),
+    ({**JWK, "use": "enc"}, "INVALID_KEY_WRONG_USE"),
+    ({**JWK, "alg": "ES256K"}, "INVALID_KEY_WRONG_ALG"),
+    *(
+        ({name: value for name, value in JWK.items() if name != left_out}, "INVALID_KEY_SCHEMA")
+        for left_out in ("alg", "use")
+    ),
+    ({**CERTIFIED, "x5c": [*CERTIFIED["x5c"], certificate_for(ISSUER)[:-8] + "AAAAAAA="]}, "INVALID_KEY_X5C"),
+    ({**CERTIFIED, "x5c": []}, "INVALID_KEY_X5C"),
+    ({**CERTIFIED, "x5c": ["AAAA"]}, "INVALID_KEY_X5C"),
+]
+
+
+@pytest.mark.parametrize(("jwk", "code"), KEY_FAULTS)
+def test_a_faulty_key_verifies_no_card_and_its_fault_is_told(jwk: dict[str, Any], code: str) -> None:
+    shown = card(header={**HEADER, "kid": jwk["kid"]})
+    for keys in ([jwk], [{"keys": [jwk], "issuer": ISSUER}]):
+        read = read_pass(shown, keys=keys)
+        assert (read.signature_valid, read.key, read.revoked, read.acceptable) == (None, None, None, False)
+        assert code in {problem.code for problem in read.problems}
+    assert read_pass(card(), keys=[{**jwk, "kid": "other"}, JWK]).signature_valid is True
+
+
+def test_a_bare_key_is_named_by_its_thumbprint() -> None:
+    spki = KEY.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert read_pass(card(), keys=[spki]).signature_valid is True
+    read = read_pass(card(header={**HEADER, "kid": "river-01"}), keys=[spki])
+    assert (read.signature_valid, read.problems[0].code) == (None, "INVALID_KEY_WRONG_KID")
+
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+SOUND: dict[str, Any] = {
+    "iss": ISSUER,
+    "nbf": 1_620_000_000.5,
+    "vc": {
+        "type": ["https://smarthealth.cards#health-card"],
+        "credentialSubject": {
+            "fhirVersion": "4.0.1",
+            "fhirBundle": {
+                "resourceType": "Bundle",
+                "type": "collection",
+                "entry": [
+                    {"fullUrl": "resource:0", "resource": {"resourceType": "Patient", "birthDate": "1950-01-01"}}
+                ],
+            },
+        },
+    },
+}
+TIMES: list[tuple[dict[str, Any], tuple[str, str] | None]] = [
+    ({}, None),
+    ({"exp": NOW.timestamp()}, None),
+    ({"exp": NOW.timestamp() - 1}, ("EXPIRATION_ERROR", "warning")),
+    ({"exp": 1_500_000_000}, ("EXPIRATION_ERROR", "error")),
+    ({"exp": "2030-01-01"}, ("SCHEMA_ERROR", "error")),
+    ({"exp": 1_900_000_000_000}, None),
+    ({"nbf": NOW.timestamp() + 200}, None),
+    ({"nbf": NOW.timestamp() + 400}, ("NOT_YET_VALID", "warning")),
+    ({"nbf": 1_620_000_000_000}, ("NOT_YET_VALID", "error")),
+    ({"nbf": None}, ("SCHEMA_ERROR", "error")),
+    ({"nbf": True}, ("SCHEMA_ERROR", "error")),
+    ({"nbf": "2021-05-03"}, ("SCHEMA_ERROR", "error")),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), TIMES, ids=str)
+def test_times_of_a_card_that_is_well_signed(change: dict[str, Any], expected: tuple[str, str] | None) -> None:
+    payload = {name: value for name, value in {**SOUND, **change}.items() if value is not None}
+    read = read_pass(card(payload), keys=[JWK], at=NOW)
+    assert [(problem.code, problem.severity) for problem in read.problems] == ([expected] if expected else [])
+    assert (read.signature_valid, read.acceptable) == (True, expected is None)
+    assert {problem.what for problem in read.problems} <= set(read.warnings)
+
+
+def test_a_card_is_judged_now_where_no_moment_is_named(tmp_path: Path) -> None:
+    now = dt.datetime.now(dt.UTC).timestamp()
+    assert read_pass(card({**SOUND, "exp": now + 600}), keys=[JWK]).acceptable is True
+    assert read_pass(card({**SOUND, "exp": now - 1}), keys=[JWK]).acceptable is False
+    assert read_pass(card(SOUND), keys=[JWK], at="2021-01-01T00:00:00Z").acceptable is False
+    assert read_pass(card(SOUND)).acceptable is None  # no key: it can't be known
+    put(tmp_path, "jwk.json", JWK)
+    told = CommandLine().ok("pass", "read", card({**SOUND, "exp": now - 1}), "--key", tmp_path / "jwk.json")
+    expired = {"code": "EXPIRATION_ERROR", "severity": "warning", "what": "The card has expired."}
+    assert (told["acceptable"], told["problems"]) == (False, [expired])
+    said = CommandLine()("pass", "read", card({**SOUND, "exp": now - 1}), "--key", tmp_path / "jwk.json").out
+    assert "not acceptable by its specification" in said
+    assert "warning: The card has expired. [EXPIRATION_ERROR]" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(SOUND).replace('"iss"', '"iss": "https://sea.example/issuer", "iss"', 1),
+        json.dumps(SOUND).replace('"iss"', '"\\u0069ss": 1, "iss"', 1),
+        json.dumps(SOUND).replace('"entry"', '"entry": [], "entry"', 1),
+    ],
+)
+def test_a_name_that_stands_twice_in_the_payload_is_refused(text: str) -> None:
+    """Of two readers each could take another one (RFC 7519, 4)."""
+    assert json.loads(text) == SOUND
+    with pytest.raises(BadInput, match=r"JSON_PARSE_ERROR.*stands twice"):
+        read_pass(card(text), keys=[JWK])
+
+
+def test_one_bad_card_of_a_file_makes_all_not_acceptable() -> None:
+    good, bad = card(SOUND), card({**SOUND, "exp": 1_500_000_000})
+    for cards, acceptable in (([good, good], True), ([good, bad], False), ([bad, good], False)):
+        read = read_pass(json.dumps({"verifiableCredential": cards}), keys=[JWK], at=NOW)
+        assert (read.signature_valid, read.acceptable) == (True, acceptable)
 
 
 def test_a_key_id_that_is_no_text_is_none() -> None:
-    assert read_pass(card(), keys=[{**JWK, "kid": "\ud800"}]).signature_valid is True
+    assert read_pass(card(), keys=[{**JWK, "kid": "\ud800"}]).signature_valid is None
+    assert read_pass(card(), keys=[{**JWK, "kid": "\ud800"}, JWK]).signature_valid is True
 
 
 def test_keys_may_come_as_one_list() -> None:

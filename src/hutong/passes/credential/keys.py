@@ -46,8 +46,8 @@ class VerificationKey:
         issuer: who holds it, where the source says so (certificate country, JWK set address).
         not_before, not_after: validity of the certificate, if it has one.
         algorithm: the only one that the key is for; None when it is not restricted.
-        revocation_version, revocations: of a card issuer's key, the version that its set states (``crlVersion``) and
-            the list of cards revoked under it, both as received; None where there is none.
+        jwk: the JSON Web Key as received, by which the key of a card's issuer is judged; None for other keys.
+        revocations: the list of cards revoked under it, as received; None where there is none.
     """
 
     public_key: PublicKey
@@ -58,7 +58,7 @@ class VerificationKey:
     not_before: dt.datetime | None = None
     not_after: dt.datetime | None = None
     algorithm: str | None = None
-    revocation_version: Any = field(default=None, compare=False)
+    jwk: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     revocations: Any = field(default=None, repr=False, compare=False)
     _verifies: str | None = field(init=False, repr=False, compare=False)
 
@@ -96,12 +96,14 @@ class KeyRing:
 
     Attributes:
         notes: what a reader should know of the keys, one sentence each: which of them can't be used, and why.
+        issuers: who holds one of them, where the source says so.
     """
 
     keys: tuple[VerificationKey, ...] = ()
     _by_id: Mapping[bytes, tuple[VerificationKey, ...]] = field(default_factory=dict, repr=False)
     _nameless: tuple[VerificationKey, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    issuers: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, keys: KeyRing | Iterable[Any] | Path) -> KeyRing:
@@ -134,7 +136,8 @@ class KeyRing:
         notes = tell(found) + _tell_shared(found.keys, index)
         if len(nameless) > MAX_TRIALS:
             notes += (f"{len(nameless)} keys have no id, more than {MAX_TRIALS}: none of them is tried.",)
-        return cls(found.keys, index, nameless, notes)
+        issuers = frozenset(item.issuer for item in found.keys if item.issuer is not None)
+        return cls(found.keys, index, nameless, notes, issuers)
 
     def find(
         self, key_id: bytes | None, fits: Callable[[VerificationKey], bool]
@@ -244,7 +247,7 @@ def read_jwk(jwk: Mapping[str, Any], *, issuer: str | None = None) -> Verificati
         not_before=certificate.not_before if certificate is not None else None,
         not_after=certificate.not_after if certificate is not None else None,
         algorithm=_jwk_algorithm(jwk),
-        revocation_version=jwk.get("crlVersion"),
+        jwk=jwk,
     )
 
 

@@ -1,7 +1,8 @@
 """Reading any pass that the world shows: one function, always an answer or an error of the tree.
 
 The answer says what the text is, what it holds and whether its signature fits one of the keys. It decides nothing:
-expiry, status, rules and scene are the verifier's part.
+expiry, status, rules and scene are the verifier's part. Of a SMART Health Card it also says what its specification has
+against it, for there is no other part that does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from hutong.errors import BadInput, LimitExceeded
 
+from ..moment import moment
 from . import cbor, cose, dcc, dcc_revocation, hcert, level_pass, shc, shc_rules
 from .keys import MAX_TRIALS, KeyRing, VerificationKey
 
@@ -37,12 +39,15 @@ class ReadPass(NamedTuple):
         issuer: who claims to have signed it.
         issued_at, expires_at: UTC; None when the pass does not say.
         key_id: name of the key (base64 of the 8 bytes, or the ``kid``); None when the pass names none.
-        warnings: what a reader should know, one sentence each.
+        warnings: what a reader should know, one sentence each; also the sentences of ``problems``.
         key: the key that verified it; None unless ``signature_valid``.
         claims: the pass itself, when it is Hutong's own.
         revoked: of a SMART Health Card that a key verifies, and of an EU DCC whose signature is not known to be wrong:
             whether it is on a revocation list of its key. None: no such list is at hand, or it cannot be relied on; of
             other kinds always, for that is the verifier's part.
+        problems: of a SMART Health Card, every reason against it by its specification, with a stable code.
+        acceptable: whether there is none, and so a verifier of such cards may accept it. None: nothing speaks against
+            it, but its issuer's keys are not known here; of other kinds always.
     """
 
     kind: str
@@ -56,6 +61,8 @@ class ReadPass(NamedTuple):
     key: VerificationKey | None = None
     claims: level_pass.LevelPass | None = None
     revoked: bool | None = None
+    problems: tuple[shc.Problem, ...] = ()
+    acceptable: bool | None = None
 
 
 def read_pass(
@@ -64,6 +71,7 @@ def read_pass(
     keys: KeyRing | Iterable[Any] | Path = (),
     reference: dcc.Reference | Path | None = None,
     revocations: dcc_revocation.RevocationLists | Path | None = None,
+    at: dt.datetime | str | None = None,
 ) -> ReadPass:
     """Read a pass: HCERT (Hutong, EU DCC, WHO), SMART Health Card (JWS, digits, file), VDS-NC, DIVOC.
 
@@ -75,6 +83,7 @@ def read_pass(
         reference: schemas and value sets of the EU DCC, or their folder; what does not fit them is a warning.
         revocations: revocation lists of the EU DCC, or their file or folder (``RevocationLists.load``). Those of cards
             lie among the keys.
+        at: the moment at which a SMART Health Card is to be acceptable, in UTC where it names no zone; now without it.
 
     Raises:
         BadInput: not a pass, or not well formed; something among the keys or lists that is none.
@@ -86,12 +95,17 @@ def read_pass(
         reference = dcc.Reference.load(reference)
     if isinstance(revocations, Path):
         revocations = dcc_revocation.RevocationLists.load(revocations)
-    found = _read(text_of(text), ring, reference, revocations)
+    when = moment(at) if at is not None else dt.datetime.now(dt.UTC)
+    found = _read(text_of(text), ring, reference, revocations, when)
     return found._replace(warnings=found.warnings + ring.notes[:MAX_WARNINGS]) if ring.notes else found
 
 
 def _read(
-    text: str, ring: KeyRing, reference: dcc.Reference | None, lists: dcc_revocation.RevocationLists | None
+    text: str,
+    ring: KeyRing,
+    reference: dcc.Reference | None,
+    lists: dcc_revocation.RevocationLists | None,
+    at: dt.datetime,
 ) -> ReadPass:
     shown = text.strip(_EDGES)
     if shown.startswith(hcert.PREFIX):
@@ -103,7 +117,7 @@ def _read(
 
         return read_other(shown, ring)
     if shown[:4].lower() == "shc:" or shown.startswith("{") or re.match(r"ey[\w-]+\.", shown):
-        return _read_card(text, ring)
+        return _read_card(text, ring, at)
     raise BadInput("The text is no pass that is known here.", "Scan a code that begins with HC1: or shc:/.")
 
 
@@ -259,43 +273,44 @@ def _unwrapped(content: object) -> object:
         return content
 
 
-def _read_card(text: str, ring: KeyRing) -> ReadPass:
+def _read_card(text: str, ring: KeyRing, at: dt.datetime) -> ReadPass:
     """The first card of the text; its signature counts as valid only when those of all cards with it are."""
-    cards, warnings = shc.read(text)
-    card = cards[0]
-    results = [shc.verify(each, ring) for each in cards]
-    states = {valid for valid, _ in results}
-    valid = False if False in states else (None if None in states else True)
-    revoked, problems = _revocation(cards, [key for _, key in results])
-    problems += [problem for each in cards for problem in shc_rules.check_content(each.payload)]
-    warnings += tuple(dict.fromkeys(problem.what for problem in problems))[:MAX_WARNINGS]
+    cards, told = shc.read(text)
+    card, found = cards[0], [shc_rules.check(each, ring, at=at) for each in cards]
+    valid = _all_of([one.signature_valid for one in found])
+    revoked = _all_of([None if one.revoked is None else not one.revoked for one in found])
+    problems = tuple(dict.fromkeys((*told, *(problem for one in found for problem in one.problems))))
+    expires_at = _to_time(card.payload.get("exp"))
+    warnings = tuple(dict.fromkeys(problem.what for problem in problems))[:MAX_WARNINGS]
+    if expires_at is None and card.payload.get("exp") is not None:
+        warnings += ("The end of the card is none that a calendar has.",)
     if len(cards) > 1:
         warnings += (f"The file holds {len(cards)} cards; this is the first.",)
+    only_keys_missing = valid is None and {problem.code for problem in problems} == {shc_rules.UNKNOWN_KEYS}
     return ReadPass(
         kind="smart-health-card",
         payload=card.payload,
         signature_valid=valid,
         issuer=card.issuer,
-        issued_at=hcert.to_time(card.payload.get("nbf")),
-        expires_at=hcert.to_time(card.payload.get("exp")),
+        issued_at=_to_time(card.payload.get("nbf")),
+        expires_at=expires_at,
         key_id=card.key_id,
         warnings=warnings,
-        key=results[0][1] if valid else None,
-        revoked=revoked,
+        key=found[0].key if valid else None,
+        revoked=None if revoked is None else not revoked,
+        problems=problems[:MAX_WARNINGS],
+        acceptable=None if only_keys_missing else not problems,
     )
 
 
-def _revocation(
-    cards: Sequence[shc.Card], keys: Sequence[VerificationKey | None]
-) -> tuple[bool | None, list[shc.Problem]]:
-    """Whether one of the cards is revoked (False: none is), and what is wrong with the lists."""
-    states: set[bool | None] = set()
-    problems: list[shc.Problem] = []
-    for card, key in zip(cards, keys, strict=True):
-        if key is None:
-            states.add(None)
-            continue
-        state, found = shc_rules.find_revocation(card, key.name, key.revocations, key.revocation_version)
-        states.add(state)
-        problems += found
-    return True in states or (None if None in states else False), problems
+def _all_of(states: Sequence[bool | None]) -> bool | None:
+    """False when one is; else None when one is not known."""
+    return False if False in states else (None if None in states else True)
+
+
+def _to_time(number: object) -> dt.datetime | None:
+    """The moment of a card's time; None for what is none, which the card's problems tell."""
+    try:
+        return hcert.to_time(number)
+    except BadInput:
+        return None

@@ -7,17 +7,18 @@ Source: SMART Health Cards Framework 1.x (spec.smarthealth.cards).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from hutong.errors import BadInput, HutongError, LimitExceeded
 
 from . import hcert
-from .keys import KeyRing, VerificationKey, decode_base64url
+from .keys import decode_base64url
 
 MAX_TEXT = 262_144
 MAX_CARDS = 64
@@ -30,10 +31,18 @@ _NUMERIC = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d*)")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason against a card: a stable code and a sentence."""
+    """One reason against a card.
+
+    Attributes:
+        code: which it is, as validators of the field name it.
+        what: a sentence.
+        severity: "error" against the card itself · "warning" against it at the moment of checking, at another it may
+            be good.
+    """
 
     code: str
     what: str
+    severity: Literal["error", "warning"] = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +73,25 @@ def parse_json(text: str, what: str) -> tuple[Any, tuple[Problem, ...]]:
     if len(text) > MAX_TEXT:
         raise LimitExceeded(f"The {what} is longer than 256 KiB.", "Give one card at a time.")
     problems = trailing(text, what)
+    bare = text.strip(" \t\r\n\ufeff")
     try:
-        return orjson.loads(text.strip(" \t\r\n\ufeff")), problems
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        document, repeats = orjson.loads(bare), _repeats_a_name(bare)
+    except (orjson.JSONDecodeError, UnicodeEncodeError, RecursionError):
         return None, (*problems, Problem("JSON_PARSE_ERROR", f"The {what} is not JSON."))
+    if repeats:
+        problems += (Problem("JSON_PARSE_ERROR", f"A name stands twice in an object of the {what}."),)
+    return document, problems
+
+
+def _repeats_a_name(text: str) -> bool:
+    """Whether an object names a member twice: of two readers each may take another one (RFC 7515, 4; RFC 7519, 4)."""
+    counts: list[tuple[int, int]] = []
+
+    def count(members: list[tuple[str, Any]]) -> None:
+        counts.append((len(members), len({name for name, _ in members})))
+
+    json.loads(text, object_pairs_hook=count, parse_int=str, parse_float=str)
+    return any(all_of_them != different for all_of_them, different in counts)
 
 
 def trailing(text: str, what: str) -> tuple[Problem, ...]:
@@ -181,9 +205,10 @@ def _decode(part: str) -> bytes:
 
 def _header(part: str, problems: list[Problem]) -> Mapping[str, Any]:
     try:
-        header = orjson.loads(_decode(part))
-    except orjson.JSONDecodeError:
-        header = None
+        header, found = parse_json(_decode(part).decode(), "header")
+    except UnicodeDecodeError:
+        header, found = None, ()
+    problems += found
     if not isinstance(header, dict):
         problems.append(Problem("JWS_HEADER_ERROR", "The header is not a JSON object."))
         return {}
@@ -211,32 +236,14 @@ def _payload(part: str, problems: list[Problem]) -> Mapping[str, Any]:
     return payload
 
 
-def verify(card: Card, keys: KeyRing) -> tuple[bool | None, VerificationKey | None]:
-    """Check the signature of a card.
-
-    Returns:
-        (True, key) · (False, None): a key has the card's ``kid`` but does not verify it, or belongs to another
-        issuer · (None, None): no key has it.
-    """
-    if not card.key_id:
-        return None, None
-
-    def fits(key: VerificationKey) -> bool:
-        if (key.issuer or "").startswith("https:") and key.issuer != card.issuer:
-            return False
-        return card.header.get("alg") == "ES256" and key.verifies("ES256", card.signature, card.signed)
-
-    return keys.find(card.key_id.encode(), fits)
-
-
-def read(text: str) -> tuple[tuple[Card, ...], tuple[str, ...]]:
+def read(text: str) -> tuple[tuple[Card, ...], tuple[Problem, ...]]:
     """Cards of a text: JWS, file, or the QR contents of one code (or of several, one a line).
 
     Returns:
-        At least one card, and warnings.
+        At least one card, and what is wrong with the text although it can be read.
 
     Raises:
-        BadInput: anything that is wrong with the form of any of them; the message names it.
+        BadInput: anything else that is wrong with the form of any of them; the message has the codes of all.
         LimitExceeded: longer than 256 KiB, or more than 64 KiB inflated.
     """
     text = text.removesuffix("\n").removesuffix("\r")
@@ -248,13 +255,15 @@ def read(text: str) -> tuple[tuple[Card, ...], tuple[str, ...]]:
     else:
         found, problems = (text,), ()
     cards = tuple(parse_jws(jws) for jws in found)
-    warnings = tuple(problem.what for problem in problems if problem.code == _DEPRECATED)
     fatal = [problem for problem in problems if problem.code != _DEPRECATED]
     fatal += [problem for card in cards for problem in card.problems]
     if fatal or not cards:
+        codes = ", ".join(dict.fromkeys(problem.code for problem in (*problems, *fatal)))
         what = fatal[0].what if fatal else "The text holds no card."
-        raise BadInput(f"The SMART Health Card is not well formed. {what}", "Ask the issuer for a correct card.")
-    return cards, warnings
+        raise BadInput(
+            f"The SMART Health Card is not well formed ({codes}). {what}", "Ask the issuer for a correct card."
+        )
+    return cards, tuple(problem for problem in problems if problem.code == _DEPRECATED)
 
 
 def to_numeric(jws: str) -> str:

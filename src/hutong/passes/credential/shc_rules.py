@@ -1,30 +1,23 @@
-"""Accepting or rejecting a SMART Health Card: issuer, key set, revocation, times and content, not the signature alone.
+"""Accepting or rejecting a SMART Health Card: issuer, key, revocation, times and content, not the signature alone.
 
 Everything is looked up in what the caller has at hand (a directory of issuers); nothing is fetched.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
-from hutong.errors import BadInput, LimitExceeded
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from . import shc
-from .keys import KeyRing, VerificationKey, encode_base64url, read_jwk
+from .keys import KeyRing, VerificationKey
 from .shc import Problem
+from .shc_keys import key_faults
 
 HEALTH_CARD = "https://smarthealth.cards#health-card"
-MAX_CHAIN = 8
+UNKNOWN_KEYS = "ISSUER_KEY_DOWNLOAD_ERROR"
+CLOCK_SKEW_SECONDS = 300
 MILLISECONDS_FROM = 10_000_000_000  # as seconds this is the year 2286: an issuer wrote milliseconds
 _SHORT_REFERENCE = re.compile(r"resource:\d+")
 _CARD_REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}")
@@ -41,155 +34,68 @@ _CODE_ELEMENT = {"Immunization": "vaccineCode", "Observation": "code"}
 _SUBJECT = {"Immunization": "patient", "Observation": "subject"}
 
 
-@dataclass(frozen=True, slots=True)
-class Issuers:
-    """What is known of issuers: their key sets and revocation lists, by address.
+class Checked(NamedTuple):
+    """What is found of a card.
 
     Attributes:
-        key_sets: issuer address → JWK set as received.
-        revocations: (issuer address, kid) → revocation list as received.
+        signature_valid, key: as of :func:`check_signature`.
+        revoked: as of :func:`find_revocation`; None where no key verifies the card.
+        problems: every reason against it; none means accept.
     """
 
-    key_sets: Mapping[str, Any]
-    revocations: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    signature_valid: bool | None
+    key: VerificationKey | None
+    revoked: bool | None
+    problems: tuple[Problem, ...]
 
 
-def check_key_set(document: Any, issuer: str) -> tuple[tuple[VerificationKey, ...], tuple[Problem, ...]]:
-    """Usable keys of a JWK set and what is wrong with the others.
-
-    A usable key is EC, P-256, ES256, for signatures, public, named by its thumbprint, and, where it has a certificate,
-    that certificate's key, bound to the issuer (SMART Health Cards, "Determining keys" and "Certificates").
-    """
-    members = document.get("keys") if isinstance(document, Mapping) else None
-    if not isinstance(members, list) or not members or len(members) > 256:
-        return (), (Problem("ISSUER_KEY_DOWNLOAD_ERROR", "The issuer's key set cannot be read."),)
-    keys: list[VerificationKey] = []
-    problems: list[Problem] = []
-    for member in members:
-        found = _key_faults(member, issuer) if isinstance(member, Mapping) else [_schema("A key is not an object.")]
-        if not found:
-            try:
-                keys.append(read_jwk(member, issuer=issuer))
-            except BadInput as error:
-                found = [_schema(error.what)]
+def check(card: shc.Card, ring: KeyRing, *, at: dt.datetime) -> Checked:
+    """Whether a card is to be accepted, by its issuer's keys and revocation lists among those at hand."""
+    valid, key, problems = check_signature(card, ring)
+    revoked = None
+    if key is not None:
+        announced = key.jwk.get("crlVersion") if key.jwk is not None else None
+        revoked, found = find_revocation(card, key.name, key.revocations, announced)
         problems += found
-    return tuple(keys), tuple(problems)
+    problems += (*check_times(card.payload, at), *check_content(card.payload))
+    return Checked(valid, key, revoked, problems)
 
 
-def _key_faults(jwk: Mapping[str, Any], issuer: str) -> list[Problem]:
-    wanted = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig"}
-    faults = [_schema(f"A key does not state its {name}.") for name in (*wanted, "kid") if name not in jwk]
-    if "d" in jwk:
-        faults.append(Problem("INVALID_KEY_PRIVATE", "A key set holds a private key."))
-    for name, value in wanted.items():
-        if jwk.get(name, value) != value:
-            faults.append(Problem("INVALID_KEY_WRONG_" + name.upper(), f"A key has another {name}."))
-    if not faults and jwk["kid"] != thumbprint(jwk):
-        faults.append(Problem("INVALID_KEY_WRONG_KID", "A key's id is not its thumbprint."))
-    if not faults and "x5c" in jwk:
-        faults += [Problem("INVALID_KEY_X5C", what) for what in chain_faults(jwk, issuer)]
-    return faults
+def check_signature(card: shc.Card, ring: KeyRing) -> tuple[bool | None, VerificationKey | None, tuple[Problem, ...]]:
+    """Whose signature it is, of the keys that may sign cards of the issuer; the others count as if they were not there.
 
-
-def _schema(what: str) -> Problem:
-    return Problem("INVALID_KEY_SCHEMA", what)
-
-
-def chain_faults(jwk: Mapping[str, Any], issuer: str) -> list[str]:
-    """What is wrong with a key's certificates: order, signatures, binding to key and issuer; not whether they ended.
-
-    Of a key that gives no public key by itself that is told, for nothing can be compared with it.
+    Returns:
+        Validity, key, problems. True, and the key · False: a key has the card's ``kid`` but does not verify it, or
+        belongs to another issuer · None: no usable key has it.
     """
-    try:
-        stated = read_jwk({**jwk, "x5c": []}).public_key
-    except BadInput as error:
-        return [error.what]
-    chain = jwk.get("x5c")
-    if not isinstance(chain, list) or not 1 <= len(chain) <= MAX_CHAIN:
-        return ["A key's certificates are not a list."]
-    try:
-        certificates = [x509.load_der_x509_certificate(base64.b64decode(each, validate=True)) for each in chain]
-        names = certificates[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        leaf = read_jwk({"x5c": chain}).public_key
-    except x509.ExtensionNotFound:
-        return ["A key's certificate names no issuer."]
-    except (ValueError, TypeError, BadInput, LimitExceeded, x509.DuplicateExtension):
-        return ["A key's certificates cannot be read."]
-    faults = []
-    if leaf.public_numbers() != stated.public_numbers():
-        faults.append("A key is not the key of its certificate.")
-    if issuer not in names.get_values_for_type(x509.UniformResourceIdentifier):
-        faults.append("A key's certificate is another issuer's.")
-    for each, signer in zip(certificates, [*certificates[1:], certificates[-1]], strict=True):
-        if len(certificates) > 1 and not _is_signed_by(each, signer):
-            faults.append("A key's certificates do not sign each other.")
-            break
-    return faults
+    faults: list[Problem] = []
+    refusing: list[Problem] = []
+    unknown = Problem(UNKNOWN_KEYS, "The issuer's keys are not known here.")
+    unverified = Problem("JWS_VERIFICATION_ERROR", "No key of the issuer verifies the signature.")
+    is_known = card.issuer in ring.issuers
 
+    def fits(key: VerificationKey) -> bool:
+        if (key.issuer or "").startswith("https:") and key.issuer != card.issuer:
+            other = Problem("ISSUER_KID_MISMATCH", "The key belongs to another issuer.")
+            refusing.append(other if is_known else unknown)
+            return False
+        is_signer = card.header.get("alg") == "ES256" and key.verifies("ES256", card.signature, card.signed)
+        if not is_signer and key.name != card.key_id:
+            return False
+        found = key_faults(key, card.issuer or "", card.key_id or "")
+        if found:
+            faults.extend(found)
+            return False
+        if not is_signer:
+            refusing.append(unverified)
+        return is_signer
 
-def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(signer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """SHA-256 thumbprint of an EC key (RFC 7638) in base64url; lone surrogates, which no UTF-8 holds, count as "?"."""
-    members = {name: str(jwk.get(name)).encode("utf-8", "replace").decode() for name in ("crv", "kty", "x", "y")}
-    return encode_base64url(hashlib.sha256(orjson.dumps(members)).digest())
-
-
-def check_jws(text: str, issuers: Issuers, *, at: dt.datetime) -> tuple[Problem, ...]:
-    """Every reason against a card; empty means accept.
-
-    Args:
-        text: the JWS.
-        issuers: key sets and revocation lists at hand.
-        at: the moment of checking.
-    """
-    card = shc.parse_jws(text)
-    problems = [*card.problems]
-    problems += check_signature(card, issuers)
-    if card.payload:
-        problems += check_payload(card.payload, at=at)
-    return tuple(problems)
-
-
-def check_signature(card: shc.Card, issuers: Issuers) -> tuple[Problem, ...]:
-    """Problems of issuer, key, signature and revocation."""
-    if card.issuer is None or card.issuer not in issuers.key_sets:
-        return (Problem("ISSUER_KEY_DOWNLOAD_ERROR", "The issuer's keys are not known here."),)
-    keys, problems = check_key_set(issuers.key_sets[card.issuer], card.issuer)
-    if not keys:
-        return problems
-    ring = KeyRing.of(keys)
-    valid, key = shc.verify(card, ring)
-    if valid is None and card.key_id and _is_of_other(card, issuers):
-        return (Problem("ISSUER_KID_MISMATCH", "The key belongs to another issuer."),)
-    if not valid or key is None:
-        return (Problem("JWS_VERIFICATION_ERROR", "No key of the issuer verifies the signature."),)
-    return check_revocation(card, key.name, issuers)
-
-
-def _is_of_other(card: shc.Card, issuers: Issuers) -> bool:
-    others = (document for address, document in issuers.key_sets.items() if address != card.issuer)
-    return any(jwk.get("kid") == card.key_id for document in others for jwk in _members(document))
-
-
-def _members(document: Any) -> list[Mapping[str, Any]]:
-    """The keys of a JWK set that are objects; none where it is no set."""
-    keys = document.get("keys") if isinstance(document, Mapping) else None
-    return [jwk for jwk in keys if isinstance(jwk, Mapping)] if isinstance(keys, list) else []
-
-
-def check_revocation(card: shc.Card, kid: str, issuers: Issuers) -> tuple[Problem, ...]:
-    """Problems of the revocation list of the card's key, and the card's being on it."""
-    issuer = card.issuer or ""
-    members = _members(issuers.key_sets[issuer])
-    announced = next((jwk.get("crlVersion") for jwk in members if jwk.get("kid") == kid), None)
-    return find_revocation(card, kid, issuers.revocations.get((issuer, kid)), announced)[1]
+    valid, key = ring.find(card.key_id.encode(), fits) if card.key_id else (None, None)
+    if key is not None:
+        return valid, key, ()
+    if refusing:
+        return False, None, tuple(dict.fromkeys(refusing))
+    return None, None, tuple(dict.fromkeys(faults)) or (unverified if is_known else unknown,)
 
 
 def find_revocation(card: shc.Card, kid: str, listed: Any, announced: Any) -> tuple[bool | None, tuple[Problem, ...]]:
@@ -246,14 +152,6 @@ def is_revoked(revocation: Mapping[str, Any], rid: str, issued: Any) -> bool:
     return False
 
 
-def check_payload(payload: Mapping[str, Any], *, at: dt.datetime) -> tuple[Problem, ...]:
-    """Problems of the claims and of the FHIR bundle in them."""
-    problems = []
-    if not shc.is_issuer_address(payload.get("iss")):
-        problems.append(Problem("INVALID_ISSUER_URL", "The issuer is not an https address without final slash."))
-    return (*problems, *_check_times(payload, at), *check_content(payload))
-
-
 def check_content(payload: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Problems of the credential: its type, its revocation id, its FHIR bundle."""
     credential = payload.get("vc")
@@ -272,17 +170,30 @@ def check_content(payload: Mapping[str, Any]) -> tuple[Problem, ...]:
     return (*problems, *check_bundle(subject.get("fhirBundle")))
 
 
-def _check_times(payload: Mapping[str, Any], at: dt.datetime) -> list[Problem]:
-    """A future begin and a past end are the verifier's decision at the gate; here count times that cannot be meant."""
-    begins, ends = payload.get("nbf"), payload.get("exp")
-    if not isinstance(begins, int | float) or isinstance(begins, bool):
-        return [Problem("SCHEMA_ERROR", "The card says not when it was issued.")]
+def check_times(payload: Mapping[str, Any], at: dt.datetime) -> tuple[Problem, ...]:
+    """Problems of begin and end: times that cannot be meant; as warnings, those of a card that is not valid now."""
+    begins: Any = payload.get("nbf")
+    ends: Any = payload.get("exp")
     problems = []
+    if not _is_number(begins):
+        return (Problem("SCHEMA_ERROR", "The card says not when it was issued."),)
     if begins >= MILLISECONDS_FROM and begins > at.timestamp():
         problems.append(Problem("NOT_YET_VALID", "The begin is given in milliseconds."))
-    if isinstance(ends, int | float) and ends < begins:
+    elif begins > at.timestamp() + CLOCK_SKEW_SECONDS:
+        problems.append(Problem("NOT_YET_VALID", "The card is not valid yet.", "warning"))
+    if ends is None:
+        return tuple(problems)
+    if not _is_number(ends):
+        problems.append(Problem("SCHEMA_ERROR", "The end of the card is no time."))
+    elif ends < begins:
         problems.append(Problem("EXPIRATION_ERROR", "The card ends before it begins."))
-    return problems
+    elif ends < at.timestamp():
+        problems.append(Problem("EXPIRATION_ERROR", "The card has expired.", "warning"))
+    return tuple(problems)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_bundle(bundle: Any) -> tuple[Problem, ...]:
@@ -340,16 +251,3 @@ def _check_resource(resource: Mapping[str, Any]) -> list[str]:
         if not isinstance(coding, Mapping) or not coding.keys() <= _CODING:
             faults.append(f"{kind}: a security label is no Coding.")
     return faults
-
-
-def check_texts(texts: Sequence[str], issuers: Issuers, *, at: dt.datetime) -> tuple[Problem, ...]:
-    """Every reason against a card given as QR contents, file content or JWS; empty means accept."""
-    first = texts[0].strip()
-    if first.lower().startswith("shc:"):
-        jws, problems = shc.parse_numeric(texts)
-        cards: tuple[str, ...] = (jws,) if jws is not None else ()
-    elif first.startswith("{"):
-        cards, problems = shc.parse_file(texts[0])
-    else:
-        cards, problems = (texts[0],), ()
-    return (*problems, *(problem for card in cards for problem in check_jws(card, issuers, at=at)))

@@ -176,7 +176,7 @@ def verify_pass(
     acceptance = _acceptance(rules, snapshot)
     age_seconds = _seconds_between(snapshot.issued_at, at)
     try:
-        read = read_pass(text, keys=snapshot.ring)
+        read = read_pass(text, keys=snapshot.ring, at=at)
     except HutongError as error:
         sentence = _SENTENCES["not-understood"]
         because = Reason("not-understood", {**sentence, "en": f"{sentence['en']} {error.what}"})
