@@ -258,6 +258,8 @@ def test_forms_say_what_is_wrong_in_chinese(world: World) -> None:
     assert "发布说明填写有误" in main_text(page)
     status, page = steward.send("/en/steward/publish", publication="dataset: x", action="check")
     assert "The publication is misstated" in main_text(page)
+    # It leads to what is on the page, not to a file of the repository.
+    assert "Its words are: dataset, kind, source" in main_text(page) and "docs/" not in page
     status, page = steward.send("/zh/log", proof="nothing")
     assert status == 422
     assert "这不是证明。请粘贴条目证明的完整 JSON。" in main_text(page)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.opening import queries as opening
+from hutong.opening.publication import parse_publication, rebuilt_text
 from hutong.web.app import create_app
 from hutong.web.i18n import CHINESE, ENGLISH, translations
 from hutong.web.log_sentences import KINDS, kind_name, sentence
@@ -188,6 +190,40 @@ def test_a_file_is_sent_assessed_and_published(changing: World, records: str) ->
     assert (first.version, second.version, second.supersedes) == ("1", "2", "1")
     kinds = [entry.event["kind"] for entry in changing.node.log.entries(limit=4)]
     assert kinds == ["release.published", "quality.assessed", "receipt.issued", "receipt.issued"]
+
+
+def box_of(page: str) -> str:
+    """What stands in the publication's box."""
+    return unescape(re.search(r'<textarea id="publication".*?>(.*?)</textarea>', page, re.DOTALL)[1])  # type: ignore[index]
+
+
+def test_the_box_of_a_publication_is_filled_by_links(world: World) -> None:
+    steward = Person(world.node, "steward")
+    empty = steward.page("/en/steward/publish")
+    assert box_of(empty) == ""
+    ways = [unescape(way) for way in re.findall(r'href="(\?(?:again|start)=[^"]*)#publication"', empty)]
+    assert "?again=tw-dengue-weekly" in ways and "?start=case-records" in ways
+    for way in ways:
+        name = way.partition("=")[2]
+        given = parse_publication(box_of(steward.page(f"/en/steward/publish{way}")))
+        assert given.source == "tw-dengue"
+        if way.startswith("?again"):
+            file = f"publications/{name.replace('dengue-', '')}.yaml"
+            assert given == parse_publication(worlds.text_of(file)), way
+        else:
+            assert given.kind == name
+    assert "<code>quasi_identifiers</code>" in empty
+    assert steward.page("/en/steward/publish?again=none", 404)
+    steward.page("/en/steward/publish?start=other", 422)
+
+
+def test_a_publication_that_was_not_kept_is_rebuilt_of_the_record(world: World) -> None:
+    known = opening.dataset(world.node, "tw-dengue-records")
+    text = rebuilt_text(opening.document(known))
+    given = parse_publication(text)
+    assert text.startswith("# Check kind, source and protection")
+    assert (given.dataset, given.kind, given.grade, given.licence) == (known.id, "case-records", 2, known.licence)
+    assert (given.title, given.contact, given.source) == (known.title, known.contact, "my-source")
 
 
 def test_what_can_not_be_taken_keeps_what_was_written(changing: World) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+import msgspec
 import sqlalchemy as sa
 
 from hutong.acquisition import queries as acquisition
@@ -217,7 +218,7 @@ def _distribution(
 
 def _save(node: Node, change: Change, publication: Publication, prepared: Prepared, release: Release) -> None:
     described = _describe(node, publication, prepared)
-    body = queries.document(described)
+    body = queries.document(described) | {"publication": msgspec.to_builtins(publication)}
     known = change.execute(sa.select(schema.dataset.c.id).where(schema.dataset.c.id == publication.dataset)).scalar()
     if known is None:
         change.execute(

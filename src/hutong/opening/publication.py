@@ -7,7 +7,8 @@ Two kinds: ``weekly-counts`` (cases by area and epidemiological week, small cell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from .catalogue.catalogue import SLUG, Contact, Keywords, Text
 MAX_BYTES = 128 * 1024
 LONGEST_ID = 80
 KINDS = ("weekly-counts", "case-records")
+STARTING = Path(__file__).parent / "starting"
+UNNAMED_SOURCE = "my-source"
+NOT_KEPT = "Check kind, source and protection: they were not kept. 请核对类型、来源与保护参数：以前未予保存。"
 HIERARCHIES = ("dates", "age-groups", "areas", "as-given")
 
 
@@ -85,6 +89,9 @@ class Publication:
                 raise BadInput("Case records need k of 5 or more, and are never grade 0.", "Raise k or the grade.")
 
 
+WORDS = tuple(part.name for part in fields(Publication))
+
+
 def parse_publication(text: str) -> Publication:
     """A publication from its YAML text; ``BadInput`` names what is missing, unknown or wrong."""
     if len(text) > MAX_BYTES:
@@ -94,7 +101,7 @@ def parse_publication(text: str) -> Publication:
     except yaml.YAMLError as error:
         raise BadInput(f"The publication is no YAML: {error}.", "Correct the file.") from error
     if not isinstance(given, dict):
-        raise BadInput("The publication is no mapping of names to values.", "See docs/how-to/publish.md.")
+        raise BadInput("The publication is no mapping of names to values.", f"Its words are: {', '.join(WORDS)}.")
     unknown = set(given) - set(Publication.__dataclass_fields__)
     if unknown:
         raise BadInput(f"The publication has unknown parts: {', '.join(sorted(map(str, unknown)))}.", "Remove them.")
@@ -107,4 +114,29 @@ def _publication(given: dict[str, Any]) -> Publication:
     try:
         return msgspec.convert(given, Publication)
     except msgspec.ValidationError as error:
-        raise BadInput(f"The publication is misstated: {error}.", "See docs/how-to/publish.md.") from error
+        raise BadInput(f"The publication is misstated: {error}.", f"Its words are: {', '.join(WORDS)}.") from error
+
+
+def starting_text(kind: str, source: str = "") -> str:
+    """A publication of this kind to begin with, as YAML with comments, of a declared source where there is one."""
+    if kind not in KINDS:
+        raise BadInput(f"The kind of publication {kind!r} is not known.", f"Use one of: {', '.join(KINDS)}.")
+    text = (STARTING / f"{kind}.yaml").read_text("utf-8")
+    return text.replace(UNNAMED_SOURCE, source, 1) if source else text
+
+
+def publication_text(publication: Mapping[str, Any]) -> str:
+    """A publication as YAML, from its JSON form; what is as usual is left out."""
+    usual = {part.name: part.default for part in fields(Publication)}
+    given = {name: value for name, value in publication.items() if value not in (usual[name], [], {})}
+    return str(yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=100))
+
+
+def rebuilt_text(described: Mapping[str, Any]) -> str:
+    """A publication from the record of a dataset that was published before publications were kept.
+
+    How its releases were made is not in the record: these parts are those of a starting text.
+    """
+    starting = yaml.safe_load(starting_text("case-records" if described["grade"] else "weekly-counts"))
+    told = {name: described[name] for name in WORDS if described.get(name) and name in starting}
+    return f"# {NOT_KEPT}\n" + publication_text({**starting, **told, "dataset": described["id"]})

@@ -18,6 +18,7 @@ from hutong.storage import schema
 
 from .catalogue.catalogue import Dataset, Release
 from .columns import described
+from .publication import publication_text, rebuilt_text
 from .release import FORMATS, file_name, release_folder
 from .selection import listed_areas
 
@@ -86,6 +87,15 @@ def dataset(node: Node, dataset_id: str) -> Dataset:
     if body is None:
         raise NotFound(f"There is no dataset {dataset_id}.", "Search the catalogue.")
     return replace(read_dataset(body), releases=tuple(read_release(release) for release in releases))
+
+
+def last_publication(node: Node, dataset_id: str) -> str:
+    """How a dataset was last published, as YAML. ``NotFound`` when there is none of that id."""
+    with node.records.reading() as connection:
+        body = connection.execute(sa.select(schema.dataset.c.body).where(schema.dataset.c.id == dataset_id)).scalar()
+    if body is None:
+        raise NotFound(f"There is no dataset {dataset_id}.", "Search the catalogue.")
+    return publication_text(body["publication"]) if "publication" in body else rebuilt_text(body)
 
 
 def current_release(node: Node, dataset_id: str) -> Release | None:

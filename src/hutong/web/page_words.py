@@ -44,6 +44,26 @@ FORMATS: Final = {
     "json": N_("One object a row."),
     "parquet": N_("Typed columns, compressed: for analysis."),
 }
+PUBLICATION_WORDS: Final = {
+    "dataset": N_("Id of the data set: lower-case letters, digits, hyphens. It is part of addresses, so it stays."),
+    "kind": N_("weekly-counts, or case-records."),
+    "source": N_("Id of the declared source."),
+    "grade": N_("0 open, 1 registered, 2 by agreement, 3 analysis inside the node only, 4 sealed."),
+    "title, description": N_("In English (en) and Chinese (zh)."),
+    "keywords": N_("Lists of words in English (en) and Chinese (zh)."),
+    "themes, licence, frequency": N_("Addresses from the tables that catalogues share."),
+    "provenance": N_("Where the data come from, in a sentence, in English (en) and Chinese (zh)."),
+    "contact": N_("Who answers: name and email."),
+    "indicator": N_("Weekly counts: an indicator of the standard."),
+    "threshold": N_("Weekly counts: the smallest count that is published, 3 or more."),
+    "k": N_("Case records: how many records at least look alike, 5 or more."),
+    "suppression_limit": N_("Case records: the share of records that may be left out, from 0 to 1."),
+    "quasi_identifiers": N_(
+        "Case records: what could identify a person, each with its hierarchy: dates, age-groups, areas or as-given."
+    ),
+    "keep": N_("Case records: further columns, published as they are. k does not protect them."),
+    "sensitive": N_("Case records: which of these must not be learnt about a person."),
+}
 _THRESHOLD = re.compile(r"Counts from 1 to (\d{1,4}) are withheld")
 
 

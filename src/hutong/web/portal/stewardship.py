@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
@@ -18,12 +18,13 @@ from hutong.errors import BadInput, Conflict, HutongError, NotFound
 from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.opening import actions as opening
-from hutong.opening.publication import parse_publication
+from hutong.opening import queries as opened
+from hutong.opening.publication import LONGEST_ID, parse_publication, starting_text
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import Language, Translations
-from hutong.web.page_words import DIMENSIONS
+from hutong.web.page_words import DIMENSIONS, PUBLICATION_WORDS
 from hutong.web.portal import collection
 from hutong.web.portal import receipts as receipts_pages
 from hutong.web.portal.page import FormActor, PageActor, PageLanguage, page, redirect, text_in, words_of
@@ -169,9 +170,23 @@ def assess(
 
 
 @router.get("/{language}/steward/publish", response_class=HTMLResponse)
-def publication_form(request: Request, node: CurrentNode, language: PageLanguage, actor: PageActor) -> HTMLResponse:
+def publication_form(
+    *,
+    request: Request,
+    node: CurrentNode,
+    language: PageLanguage,
+    actor: PageActor,
+    again: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+    start: Literal["weekly-counts", "case-records"] | None = None,
+) -> HTMLResponse:
+    """The form: empty, with a dataset's last publication (``again``), or with a text to ``start`` from."""
     node.require(signed_in(actor), "publish", Resource("Dataset", "new"))
-    return page(request, language, "steward_publish.html", publication="")
+    text = ""
+    if again:
+        text = opened.last_publication(node, again)
+    elif start:
+        text = starting_text(start, next((source.id for source in queries.sources(node)), ""))
+    return _publication_page(request, node, language, publication=text)
 
 
 @router.post("/{language}/steward/publish", response_class=HTMLResponse)
@@ -193,10 +208,22 @@ def publish(
             return redirect(language, f"/datasets/{release.dataset_id}")
         prepared = opening.preview(node, by=by, publication=wanted)
     except HutongError as error:
-        return page(
-            request, language, "steward_publish.html", status=error.status, publication=publication, error=error
+        return _publication_page(
+            request, node, language, status=error.status, publication=publication, error=error
         )
-    return page(request, language, "steward_publish.html", publication=publication, wanted=wanted, prepared=prepared)
+    return _publication_page(request, node, language, publication=publication, wanted=wanted, prepared=prepared)
+
+
+def _publication_page(request: Request, node: Node, language: Language, **context: Any) -> HTMLResponse:
+    words = words_of(language)
+    return page(
+        request,
+        language,
+        "steward_publish.html",
+        known=[(dataset.id, dataset.title.in_language(language.code)) for dataset in opened.datasets(node)],
+        parts=[(name, words.gettext(meaning)) for name, meaning in PUBLICATION_WORDS.items()],
+        **context,
+    )
 
 
 def _submission_page(
