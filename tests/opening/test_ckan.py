@@ -144,7 +144,8 @@ def test_a_package_tells_what_the_dataset_is(call):
         ("https://creativecommons.org/publicdomain/zero/1.0", 0, (True, "cc-zero", "Creative Commons CC Zero")),
         ("https://www.apache.org/licenses/LICENSE-2.0", 0, (True, "apache", "Apache Licence 2.0")),
         ("https://www.apache.org/licenses/LICENSE-2.0", 1, (False, "apache", "Apache Licence 2.0")),
-        ("https://www.apache.org/licenses/LICENSE-2.0", 2, (False, "apache", "Apache Licence 2.0")),
+        # An agreement, and no licence for everyone, says what may be done with data of grade 2.
+        ("https://www.apache.org/licenses/LICENSE-2.0", 2, (False, "other-closed", "Other (Not Open)")),
         ("urn:a:licence", 0, (False, "", "urn:a:licence")),
         ("", 0, (False, "", "")),
     ],
@@ -153,7 +154,7 @@ def test_open_is_what_has_an_open_licence_and_is_given_to_anybody(licence, grade
     dataset = replace(weekly_counts(), licence=licence, grade=grade, access_rights="")
     given = ckan.package(dataset, WHOLE)
     assert (given["isopen"], given["license_id"], given["license_title"]) == told
-    assert given["license_url"] == licence
+    assert given["license_url"] == (licence if grade < 2 else "")
 
 
 @pytest.mark.parametrize(

@@ -205,3 +205,18 @@ def test_what_a_killed_upload_left_goes_when_the_node_is_served(changing: World)
         assert client.get("/api/acquisition/sources").status_code == 200
     left = {path.name for path in folder.iterdir() if path.name.startswith(("upload-", "other-"))}
     assert left == {"upload-busy", "upload-new", "upload-file", "other-old"}
+
+
+def test_a_mapping_sent_as_a_file_is_told_how_to_be_sent(world: World, client: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens['steward']}"}
+    given = {"file": ("cases.csv", b"a\n1\n"), "mapping": ("cases.yaml", b"mapping: x")}
+    answer = client.post(SUBMISSIONS, data={"source": "tw-dengue"}, files=given, headers=headers)
+    assert (answer.status_code, answer.json()["title"], answer.json()["detail"]) == (
+        422,
+        "body.mapping: it was sent as a file; it is a text.",
+        "Send the file's text, with curl: -F 'mapping=<FILE'.",
+    )
+    answer = client.post(
+        "/api/acquisition/quality", content=b"{x", headers=headers | {"Content-Type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["title"]) == (422, "The body is no JSON (character 2).")

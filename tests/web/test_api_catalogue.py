@@ -38,7 +38,7 @@ def test_the_real_ckan_client_reads_the_catalogue(address: str, get_only: bool) 
         assert ckan.action.package_show(id=shown["id"]) == shown
         assert (shown["isopen"], shown["license_id"]) == (True, "cc-zero")
         by_agreement = ckan.action.package_show(id="tw-dengue-records")
-        assert (by_agreement["isopen"], by_agreement["license_id"]) == (False, "cc-zero")
+        assert (by_agreement["isopen"], by_agreement["license_id"]) == (False, "other-closed")
         with pytest.raises(ckanapi.NotFound):
             ckan.action.package_show(id="nothing")
         with pytest.raises(ckanapi.CKANAPIError):

@@ -159,6 +159,17 @@ def test_what_is_not_open_is_not_open_in_parts(client: TestClient) -> None:
     assert client.get(f"{WEEKLY}.csv?from=soon").status_code == 422
 
 
+@pytest.mark.parametrize("who", ["", "partner"])
+def test_who_may_not_download_is_told_where_to_ask(world: World, client: TestClient, who: str) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens[who]}"} if who else {}
+    told = client.get(f"{RECORDS}.csv", headers=headers).json()
+    assert told["policies"] == ["agreement-needed"]
+    asked = "Ask for them at /en/requests/new?dataset=tw-dengue-records, or with the command `hutong request`."
+    assert told["detail"] == asked
+    form = client.get("/en/requests/new?dataset=tw-dengue-records")
+    assert form.status_code != 404
+
+
 def test_what_is_no_choice_is_no_empty_answer(world: World, client: TestClient) -> None:
     for address in (f"{ROWS}?", f"{WEEKLY}.csv?"):
         unknown = client.get(f"{address}area=TW-6702X")

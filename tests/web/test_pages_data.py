@@ -254,6 +254,13 @@ def test_a_preview_shows_the_rows_that_are_asked_for(world: World, client: TestC
     assert preview.count('class="withheld"') == sum(row["value"] is None for row in rows)
     for row in rows:
         assert f"<td>{row['period_start']}</td>" in preview
+    # What the standard says in brackets of a level is for its description, not for each row.
+    whole = client.get(f"/en/datasets/{WEEKLY}").text
+    whole = whole[whole.index('id="preview"') : whole.index("About these data")]
+    assert "First division <code class=soft>region1</code>" in whole and "department" not in whole
+    headings = re.findall(r"<code class=soft>(\w+)</code></th>", whole)
+    assert headings[:6] == ["area_code", "area_name", "period_start", "year_week", "value", "status"]
+    assert "<code class=soft>indicator</code>: " in whole[: whole.index("<table")]
     assert "No row of this version fits" in client.get(f"/en/datasets/{WEEKLY}?to=1990-01-01").text
 
 
@@ -270,7 +277,10 @@ def test_what_is_chosen_holds_for_sentence_curve_table_files_and_examples(world:
     assert "Tainan City: cases by epidemiological week, " in page
     assert f"The newest {len(rows)} of {len(rows)} rows" in page
     newest = max(str(row["period_start"]) for row in rows)
-    assert page[page.index('id="preview"') :].split("<td>")[5].startswith(newest)
+    # The area is said once above the table, so that the week comes first and its figure next.
+    preview = page[page.index('id="preview"') :]
+    assert preview.split("<td>")[1].startswith(newest)
+    assert "<code class=soft>area_code</code>: TW-67" in preview[: preview.index("<table")]
     for file in (f"/data/{WEEKLY}/v1/{WEEKLY}-v1.csv?", f"/about/{WEEKLY}/curve?version=1&amp;", "rows?version=1&amp;"):
         assert f"{file}{asked.replace('&', '&amp;')}" in page
     about = text_of(client.get(f"/en/about/{WEEKLY}/curve?version=1&{asked}").text)
@@ -400,6 +410,29 @@ def test_what_no_policy_decided_is_not_said_to_be_the_accounts(client: TestClien
     assert "Refused by" not in forged.text
 
 
+def test_a_latin_name_in_a_chinese_heading_has_its_space(client: TestClient) -> None:
+    assert re.search(r"(City|Dist\.) 受影响最重", text_of(client.get("/zh/").text))
+
+
+def test_a_grade_is_called_one(client: TestClient) -> None:
+    assert "Grade 0 · Open" in text_of(client.get(f"/en/datasets/{WEEKLY}").text)
+    assert "0 级 · 开放" in text_of(client.get("/zh/catalogue").text)
+    assert client.get("/en/catalogue?grade=9").status_code == 422
+    assert client.get("/api/search?grade=9").status_code == 422
+
+
+def test_what_an_agreement_hands_out_is_under_no_licence_for_everyone(client: TestClient) -> None:
+    for kind in ("ttl", "jsonld"):
+        assert "license" in client.get(f"/datasets/{WEEKLY}.{kind}").text
+        told = client.get(f"/datasets/{RECORDS}.{kind}").text
+        assert "NON_PUBLIC" in told and "/licence/" not in told
+    page = client.get(f"/en/datasets/{RECORDS}").text
+    assert '"license"' not in page
+    assert "Licence By agreement Licence of the source list CC0 1.0" in text_of(page)
+    [records] = [one for one in client.get("/api/opening/datasets").json() if one["id"] == RECORDS]
+    assert records["licence"] == ""
+
+
 def test_names_that_no_source_gives_in_chinese_are_not_invented(client: TestClient) -> None:
     note = "来源未提供中文名称"
     assert note in client.get(f"/zh/datasets/{WEEKLY}").text
@@ -458,7 +491,7 @@ def test_a_number_leads_to_its_proof_in_the_log(world: World, client: TestClient
         (f"about/{RECORDS}/curve", 404),
         (f"about/{WEEKLY}/joint", 404),
         ("about/none/curve", 404),
-        ("catalogue?grade=%00&format=%27", 200),
+        ("catalogue?grade=%00&format=%27", 422),
     ],
 )
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -226,6 +226,11 @@ def _parsed(origin: Origin, text: str) -> datetime:
     raise _Invalid("not-a-date", f"{text[:80]!r} is no date as declared ({' or '.join(origin.formats)})")
 
 
+def _plain(value: float) -> str:
+    """A number for a sentence: two decimal digits say enough of days that were turned into years."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def _checker(element: Element) -> Callable[[Any], None]:
     """The rules that the standard itself gives: code list, range, pattern; and what no text may have."""
     values = element.code_list.values if element.code_list else None
@@ -239,9 +244,9 @@ def _checker(element: Element) -> Callable[[Any], None]:
         if values is not None and value not in values:
             raise _Invalid("unknown-code", f"{str(value)[:80]!r} is not in the code list")
         if low is not None and value < low:
-            raise _Invalid("out-of-range", f"{value} is below {low:g}")
+            raise _Invalid("out-of-range", f"{_plain(value)} is below {low:g}")
         if high is not None and value > high:
-            raise _Invalid("out-of-range", f"{value} is above {high:g}")
+            raise _Invalid("out-of-range", f"{_plain(value)} is above {high:g}")
         if is_text and has_unseen(value):
             raise _Invalid(UNSAFE_TEXT, f"{value[:80]!r} has control characters, or some that turn its direction")
         if is_free and begins_like_a_formula(value):

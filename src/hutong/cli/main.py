@@ -16,12 +16,14 @@ import traceback
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import orjson
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from hutong import __version__
 from hutong.cli import (
     acquisition,
     appeals,
@@ -53,6 +55,23 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hutong {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
 for part in (
     node,
     governance,

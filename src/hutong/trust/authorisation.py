@@ -113,7 +113,15 @@ class Policy:
                 f"No policy lets {actor.id} ({roles}) {action.replace('_', ' ')}.",
             )
             do = "Ask an authority of this node."
-            if actor == PUBLIC:
+            if "sealed-data-stay-here" in decision.policies:
+                do = "Look for open data in the catalogue."
+            elif "agreement-needed" in decision.policies:
+                # No role would let them have it, so to sign in or to ask an authority is no way out.
+                dataset = resource.id.partition("@")[0]
+                do = f"Ask for them at /en/requests/new?dataset={dataset}, or with the command `hutong request`."
+            elif {"agreement-was-revoked", "agreement-has-ended"} & set(decision.policies):
+                do = "File a new request on the page of the dataset, or with the command `hutong request`."
+            elif actor == PUBLIC:
                 do = "Sign in, or send the token of an account."
             raise Refused(" ".join(reasons), do, reasons, decision.policies)
         return decision

@@ -101,6 +101,9 @@ def create_app(node: Node) -> FastAPI:
     for module in API:
         app.include_router(module.router)
     app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
+    # Where other frameworks have them, so that who tries finds them.
+    app.add_api_route("/openapi.json", _to("/api/openapi.json"), include_in_schema=False)
+    app.add_api_route("/docs", _to("/api/docs"), include_in_schema=False)
     # Before the pages: else an address of the API with another method would be a page in the language "api".
     app.add_route("/api/{rest:path}", _no_such_operation, methods=list(METHODS), include_in_schema=False)
     for module in PORTAL:
@@ -120,6 +123,10 @@ def _no_such_operation(request: Request) -> Response:
     if "GET" in allowed:
         allowed.add("HEAD")
     raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+
+
+def _to(path: str) -> Callable[[], RedirectResponse]:
+    return lambda: RedirectResponse(path, status_code=308)
 
 
 def _to_home(request: Request) -> RedirectResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -30,14 +31,19 @@ def beside(label: str, code: str) -> Markup:
     return Markup("{} <code class=soft>{}</code>").format(label, code)
 
 
-def cell(element: Element | None, value: Any, words: Translations) -> str:
-    """A value of a release as a person reads it: the word for a code with the code, a dash for nothing."""
+def cell(element: Element | None, value: Any, words: Translations, *, is_short: bool = False) -> str:
+    """A value of a release as a person reads it: the word for a code with the code, a dash for nothing.
+
+    A short one is without what the word for a code says in brackets.
+    """
     if value is None:
         return "–"
     if isinstance(value, bool):
         return beside(words.gettext(YES_NO[value]), str(value).lower())
     label = code_label(element, str(value), words)
-    return str(value) if label is None else beside(label, str(value))
+    if label is None:
+        return str(value)
+    return beside(re.split(r" \(|（", label, maxsplit=1)[0] if is_short else label, str(value))
 
 
 def code_label(element: Element | None, value: str, words: Translations) -> str | None:

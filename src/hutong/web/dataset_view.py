@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +19,8 @@ from hutong.web.charts import Column
 from hutong.web.i18n import Language, Translations, translations
 
 ROWS_AT_ONCE = 100
+FIRST_COLUMNS = ("area_code", "area_name", "period_start", "year_week", "value", "status")
+NEVER_SAME = ("period_start", "value", "status")
 
 
 def hit(dataset: Dataset, language: Language) -> SimpleNamespace:
@@ -85,7 +89,15 @@ def facts(node: Node, dataset: Dataset, language: Language) -> list[tuple[str, A
         (words.gettext("Period"), span),
         (words.gettext("Territory"), dataset.territory.name.in_language(language.code) if dataset.territory else ""),
         (words.gettext("Comes out"), page_words.frequency(dataset.frequency, words)),
-        (words.gettext("Licence"), page_words.licence(dataset.licence)),
+        (
+            words.gettext("Licence"),
+            page_words.licence(dataset.files_licence)
+            or (words.gettext(page_words.GRADES[2][0]) if dataset.grade == 2 else ""),
+        ),
+        (
+            words.gettext("Licence of the source list"),
+            page_words.licence(dataset.licence) if dataset.licence != dataset.files_licence else "",
+        ),
         (words.gettext("Legal basis"), _legal_basis(node, dataset, language)),
         (words.gettext("Purpose of collection"), words.gettext(dataset.purpose) if dataset.purpose else ""),
         (words.gettext("Where it comes from"), source.in_language(language.code) if source else ""),
@@ -205,24 +217,38 @@ def examples(node: Node, release: Release, filters: dict[str, str], *, is_open: 
     ]
 
 
-def preview_table(node: Node, rows: Rows, language: Language) -> tuple[list[Column], list[list[str | None]]]:
-    """Columns and cells for the table: titles and codes in words beside what stands in the files.
+@dataclass(frozen=True, slots=True)
+class PreviewTable:
+    """Rows for the page: columns and cells, and what is the same in all of them (title, value), said once."""
+
+    columns: list[Column]
+    cells: list[list[str | None]]
+    same: list[tuple[str, str]]
+
+
+def preview_table(node: Node, rows: Rows, language: Language) -> PreviewTable:
+    """Rows of a release with titles and codes in words beside what stands in the files; what is of use comes first.
 
     A withheld value is None, anything else absent is a dash.
     """
     words = translations(language)
     titles = {name: title for name, title, _ in dictionary(node, rows.columns, language)}
-    columns = [
-        Column(code_words.beside(titles[name], name), numeric=name in ("value", "case_count")) for name in rows.columns
-    ]
     known = elements(rows.columns, node.standard)
-    cells = [
-        [
-            None
-            if row[name] is None and name == "value" and row.get("status") == "withheld"
-            else code_words.cell(known[name], row[name], words)
-            for name in rows.columns
-        ]
-        for row in rows.rows
+
+    def told(name: str, row: Mapping[str, Any]) -> str | None:
+        if row[name] is None and name == "value" and row.get("status") == "withheld":
+            return None
+        return code_words.cell(known[name], row[name], words, is_short=name == "level")
+
+    same = [
+        name
+        for name in rows.columns
+        if name not in NEVER_SAME and len(rows.rows) > 1 and len({row[name] for row in rows.rows}) == 1
     ]
-    return columns, cells
+    first = [name for name in FIRST_COLUMNS if name in rows.columns]
+    shown = [name for name in (*first, *(name for name in rows.columns if name not in first)) if name not in same]
+    return PreviewTable(
+        [Column(code_words.beside(titles[name], name), numeric=name in ("value", "case_count")) for name in shown],
+        [[told(name, row) for name in shown] for row in rows.rows],
+        [(code_words.beside(titles[name], name), told(name, rows.rows[0]) or "–") for name in same],
+    )

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused, Unavailable
@@ -204,8 +205,16 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     if wants_page(request):
         return _invalid_page(request, first["loc"])
     place = ".".join(str(part) for part in first["loc"])
-    what = f"{place}: {first['msg']}."
-    return problem_response(422, "bad-input", what, "See the API's description at /api/docs for what is expected.")
+    what, do = f"{place}: {first['msg']}.", "See the API's description at /api/docs for what is expected."
+    if first["type"] == "json_invalid":
+        what = f"The body is no JSON (character {int(first['loc'][-1]) + 1})."
+    elif first["type"] == "string_type" and isinstance(first.get("input"), UploadFile):
+        name = first["loc"][-1]
+        what, do = (
+            f"{place}: it was sent as a file; it is a text.",
+            f"Send the file's text, with curl: -F '{name}=<FILE'.",
+        )
+    return problem_response(422, "bad-input", what, do)
 
 
 def _invalid_page(request: Request, place: tuple[str | int, ...]) -> Response:

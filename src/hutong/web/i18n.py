@@ -139,6 +139,10 @@ class Translations:
             return forms[0] if n == 1 else forms[-1]
         return singular if n == 1 else plural
 
+    def before_words(self, name: str) -> str:
+        """A name in front of this language's words: Chinese has a space after Latin letters, and none after its own."""
+        return f"{name} " if self.language is CHINESE and name[-1:].isascii() else name
+
     def number(self, value: float | int) -> str:
         """A number with the language's separators; at most one decimal digit."""
         return str(format_decimal(value, format="#,##0.#", locale=self.locale))

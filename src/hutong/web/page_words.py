@@ -76,8 +76,8 @@ class Term:
 
 
 def grade_label(grade: int, words: Translations) -> str:
-    """A grade in words: "0 · Open"."""
-    return f"{grade} · {words.gettext(GRADES[grade][0])}"
+    """A grade in words: "Grade 0 · Open"."""
+    return words.gettext("Grade %(grade)s · %(name)s") % {"grade": grade, "name": words.gettext(GRADES[grade][0])}
 
 
 def grade_meaning(grade: int, words: Translations) -> str:

@@ -279,7 +279,7 @@ def _map_title(
     if not rates[highest.code]:
         return words.gettext("Where the cases are")
     return words.gettext("%(area)s was hit hardest: %(rate)s cases per 100,000 residents") % {
-        "area": known[highest.code].name(language),
+        "area": words.before_words(known[highest.code].name(language)),
         "rate": words.number(round(rates[highest.code] or 0)),
     }
 

@@ -173,6 +173,11 @@ def checked_columns(names: list[str], file_name: str, limits: TableLimits) -> tu
             f"{file_name} has {len(columns):,} columns, more than {limits.columns:,}.",
             "Send only what is needed.",
         )
+    if columns[0].lower().startswith("sep="):
+        raise BadInput(
+            f"{file_name} begins with a line for Excel ({columns[0][:10]}), not with the names of its columns.",
+            "Remove that first line.",
+        )
     blank = [str(at) for at, name in enumerate(columns, start=1) if not name]
     if blank:
         raise BadInput(

@@ -16,6 +16,8 @@ from hashlib import sha256
 
 from hutong.errors import BadInput
 
+from .licences import licence_at
+
 SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 RELEASE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:@-]{0,191}")
@@ -314,6 +316,15 @@ class Dataset:
         if len(full) <= SLUG_CHARACTERS:
             return full
         return f"{full[: SLUG_CHARACTERS - 13]}-{sha256(full.encode()).hexdigest()[:12]}"
+
+    @property
+    def files_licence(self) -> str:
+        """The licence under which the files are handed out, as far as one licence says it.
+
+        From grade 2 on an agreement says what may be done with them. What its steward named is then the licence of the
+        list that it was made of: to announce a licence for everyone beside an agreement would contradict it.
+        """
+        return "" if self.grade >= 2 and licence_at(self.licence) else self.licence
 
     @property
     def current(self) -> Release | None:

@@ -21,6 +21,9 @@ from .search import Query, Results
 VERSION = "2.11.0"
 """The version of CKAN whose Action API is spoken."""
 
+CLOSED = ("other-closed", "Other (Not Open)")
+"""CKAN's own id and title for what no public licence hands out."""
+
 Find = Callable[[Query], Results]
 
 
@@ -64,7 +67,7 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
     """A dataset as CKAN's package dictionary."""
     uri = dataset_uri(dataset, catalogue.url)
     current = dataset.current
-    licence = licence_at(dataset.licence)
+    licence = licence_at(dataset.files_licence)
     files = current.distributions if current else ()
     tags = [_tag(word) for word in (*dataset.keywords.en, *dataset.keywords.zh)]
     return {
@@ -77,9 +80,9 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
         "private": False,
         # Open is what anybody may have, and do with it what they like: the licence alone does not make it so.
         "isopen": licence is not None and licence.is_open and dataset.grade == 0,
-        "license_id": licence.id if licence else "",
-        "license_title": licence.title if licence else dataset.licence,
-        "license_url": dataset.licence,
+        "license_id": licence.id if licence else CLOSED[0] if dataset.grade >= 2 else "",
+        "license_title": licence.title if licence else CLOSED[1] if dataset.grade >= 2 else dataset.licence,
+        "license_url": dataset.files_licence,
         "url": dataset.landing_url,
         "version": current.version if current else None,
         "metadata_created": _time(dataset.first_issued or catalogue.created),
@@ -109,6 +112,7 @@ def _extras(dataset: Dataset, uri: str) -> dict[str, str]:
         "access_rights": dataset.access_rights,
         "title_zh": dataset.title.zh,
         "notes_zh": dataset.description.zh,
+        "source_licence": dataset.licence if dataset.licence != dataset.files_licence else "",
         "theme": " ".join(dataset.themes),
         "conforms_to": " ".join(dataset.conforms_to),
         "frequency": dataset.frequency,

@@ -144,7 +144,7 @@ def _dataset(graph: Graph, dataset: Dataset, catalogue: Catalogue) -> None:
     for standard in dataset.conforms_to:
         graph.named(me, "dct:conformsTo", standard, "dct:Standard")
     graph.named(me, "dct:accrualPeriodicity", dataset.frequency, "dct:Frequency")
-    graph.named(me, "dct:license", dataset.licence, "dct:LicenseDocument")
+    graph.named(me, "dct:license", dataset.files_licence, "dct:LicenseDocument")
     graph.named(me, "dcat:landingPage", dataset.landing_url, "foaf:Document")
     _coverage(graph, me, dataset)
     _governance(graph, me, dataset, catalogue, node_url)
@@ -266,7 +266,7 @@ def _distribution(graph: Graph, me: str, dataset: Dataset, distribution: Distrib
         graph.named(me, "dcat:mediaType", MEDIA_TYPE + distribution.media_type, "dct:MediaType")
     graph.link(me, "dcat:accessURL", distribution.access_url)
     graph.link(me, "dcat:downloadURL", distribution.url)
-    graph.named(me, "dct:license", dataset.licence, "dct:LicenseDocument")
+    graph.named(me, "dct:license", dataset.files_licence, "dct:LicenseDocument")
     graph.whole(me, "dcat:byteSize", distribution.bytes)
     _checksum(graph, me, distribution.sha256)
 

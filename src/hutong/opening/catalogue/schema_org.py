@@ -32,7 +32,7 @@ def dataset_page(dataset: Dataset, catalogue: Catalogue, language: str) -> dict[
         "keywords": list(dataset.keywords.zh if language.startswith("zh") else dataset.keywords.en),
         "creator": _organisation(dataset.publisher, language),
         "publisher": _organisation(dataset.publisher, language),
-        "license": dataset.licence,
+        "license": dataset.files_licence,
         "version": current.version if current else "",
         "datePublished": first.date().isoformat() if first else "",
         "dateModified": last.date().isoformat() if last else "",
@@ -71,7 +71,7 @@ def catalogue_page(catalogue: Catalogue, listed: Sequence[Dataset], language: st
                 "@id": dataset_uri(dataset, catalogue.url),
                 "name": dataset.title.in_language(language),
                 "url": dataset.landing_url,
-                "license": dataset.licence,
+                "license": dataset.files_licence,
             }
             for dataset in listed
         ],

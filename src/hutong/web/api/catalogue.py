@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -102,6 +102,7 @@ def _answer(
 
 
 Values = Annotated[list[Annotated[str, Query(max_length=200)]], Query(max_length=MOST_VALUES)]
+Grades = Annotated[list[Literal["0", "1", "2", "3", "4"]], Query(max_length=MOST_VALUES)]
 Sort = Literal["relevance", "name", "title", "newest", "oldest"]
 
 
@@ -110,7 +111,7 @@ def search(
     *,
     node: CurrentNode,
     q: Annotated[str, Query(max_length=500, description='Words; "words in quotes" must follow each other')] = "",
-    grade: Values = [],  # noqa: B006 - FastAPI copies it
+    grade: Grades = [],  # noqa: B006 - FastAPI copies it
     publisher: Values = [],  # noqa: B006
     territory: Values = [],  # noqa: B006
     format: Values = [],  # noqa: A002, B006
@@ -123,7 +124,7 @@ def search(
     """Search own and harvested datasets, with facets."""
     from hutong.opening.catalogue.search import Query as Asked
 
-    given = {
+    given: dict[str, Sequence[str]] = {
         "grade": grade,
         "publisher": publisher,
         "territory": territory,

@@ -67,7 +67,7 @@ class DatasetModel(BaseModel):
     title: dict[str, str]
     description: dict[str, str]
     grade: int = Field(ge=0, le=4)
-    licence: str
+    licence: str = Field(description="Of its files; empty where an agreement says what may be done with them")
     frequency: str
     provenance: dict[str, str]
     landing_url: str
@@ -259,7 +259,7 @@ def _dataset(dataset: Dataset) -> DatasetModel:
         title={"en": dataset.title.en, "zh": dataset.title.zh},
         description={"en": dataset.description.en, "zh": dataset.description.zh},
         grade=dataset.grade,
-        licence=dataset.licence,
+        licence=dataset.files_licence,
         frequency=dataset.frequency,
         provenance={"en": dataset.provenance.en, "zh": dataset.provenance.zh} if dataset.provenance else {},
         landing_url=dataset.landing_url,

@@ -57,6 +57,7 @@ SORTS = (
     ("oldest", N_("Oldest first")),
     ("title", N_("Title")),
 )
+Grades = Annotated[list[Literal["0", "1", "2", "3", "4"]], Field(max_length=40)]
 Values = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=40)]
 
 
@@ -64,7 +65,7 @@ class Asked(BaseModel):
     """What the address of the page says."""
 
     q: str = Field("", max_length=500)
-    grade: Values = []
+    grade: Grades = []
     territory: Values = []
     publisher: Values = []
     quality: Values = []
@@ -155,7 +156,7 @@ def catalogue_csv(node: CurrentNode, language: PageLanguage, asked: AskedQuery) 
             dataset.last_issued.isoformat() if dataset.last_issued else "",
             current.quality.label if current and current.quality else "",
             " ".join(formats(current)) if current else "",
-            dataset.licence,
+            dataset.files_licence,
             dataset.landing_url,
         )
         writer.writerow([_cell(value) for value in row])

@@ -21,7 +21,6 @@ from hutong.opening.preview import require_columns
 from hutong.sharing import catalogue as shown
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web import dataset_view, joint_figures, page_words, released_figures
-from hutong.web.charts import Column
 from hutong.web.doors import CurrentNode
 from hutong.web.i18n import Language, Translations
 from hutong.web.portal.page import PageActor, PageLanguage, page, words_of
@@ -38,7 +37,7 @@ MOST_REASONS = 12
 class Preview:
     """The newest rows of a release as far as this reader may see them, or why not: ``text`` says which."""
 
-    table: tuple[list[Column], list[list[str | None]]] | None
+    table: dataset_view.PreviewTable | None
     text: str
 
 

@@ -97,7 +97,7 @@ def _figures(
         title = words.gettext("No area had ten cases or more")
         if most is not None:
             title = words.gettext("%(area)s had the most cases: at least %(n)s in %(days)s days") % {
-                "area": names[0],
+                "area": words.before_words(names[0]),
                 "n": words.number(most),
                 "days": words.number(rule.window_days),
             }

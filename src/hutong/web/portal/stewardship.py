@@ -208,9 +208,7 @@ def publish(
             return redirect(language, f"/datasets/{release.dataset_id}")
         prepared = opening.preview(node, by=by, publication=wanted)
     except HutongError as error:
-        return _publication_page(
-            request, node, language, status=error.status, publication=publication, error=error
-        )
+        return _publication_page(request, node, language, status=error.status, publication=publication, error=error)
     return _publication_page(request, node, language, publication=publication, wanted=wanted, prepared=prepared)
 
 
