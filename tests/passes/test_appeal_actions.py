@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused
+from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused, Tampered
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes.appeal import actions as appeals
@@ -49,7 +49,7 @@ def file(node: Node, number: str = "R5", by: Actor | None = None) -> Appeal:
     )
 
 
-def change(node: Node, level: str = "low", rule_id: str = "appeal-upheld", **given: float) -> LevelChange:
+def change(node: Node, level: str = "low", rule_id: str = "clinically-excluded", **given: float) -> LevelChange:
     return LevelChange(
         level, rule_id, "The thermometer was broken.", node.clock() + timedelta(**(given or {"days": 7}))
     )
@@ -82,7 +82,7 @@ def test_an_appeal_goes_its_whole_way_and_every_step_is_in_the_log(node: Node, c
         appeal_id=filed.id,
         outcome=Outcome.UPHELD,
         reason="The fever was recorded by mistake.",
-        change_to=change(node),
+        change_to=change(node, rule_id="appeal-upheld"),
     )
     assert decided.decision is not None and decided.decision.override is not None
     assert level(node, "R5") == "low"
@@ -320,6 +320,68 @@ def test_an_override_stands_until_its_end_or_until_the_rules_say_worse(node: Nod
     governance.end_emergency(node, by=LI, emergency_id="dengue-2015")
     with pytest.raises(Refused):
         corrections.override_level(node, by=LI, second=WANG, person="R5", change_to=change(node))
+
+
+def decide(node: Node, filed: Appeal, outcome: Outcome, change_to: LevelChange | None = None) -> Appeal:
+    appeals.acknowledge_appeal(node, by=LI, appeal_id=filed.id)
+    appeals.take_evidence(node, by=LI, appeal_id=filed.id)
+    return appeals.decide_appeal(
+        *(node,),
+        **{"by": LI, "second": WANG, "appeal_id": filed.id, "outcome": outcome},
+        **{"reason": "So it was.", "change_to": change_to},
+    )
+
+
+def test_an_override_by_an_appeal_needs_one_that_was_upheld_and_led_to_no_other(node: Node) -> None:
+    upheld = change(node, rule_id="appeal-upheld")
+
+    def override(appeal: str | None = None, wanted: LevelChange = upheld) -> str | None:
+        return corrections.override_level(
+            node, by=LI, second=WANG, person="R5", change_to=wanted, appeal_id=appeal
+        ).appeal
+
+    others = decide(node, file(node, "R6"), Outcome.UPHELD)
+    for appeal, error in ((None, Refused), (others.id, NotFound), ("nothing", NotFound)):
+        with pytest.raises(error):
+            override(appeal)
+    withdrawn = file(node)
+    appeals.withdraw_appeal(node, by=resident("R5"), appeal_id=withdrawn.id)
+    dismissed = decide(node, file(node), Outcome.DISMISSED)
+    for ground in (upheld, change(node)):  # whatever the ground, an appeal that led to nothing is none
+        for over in (withdrawn, dismissed):
+            with pytest.raises(Conflict, match="withdrawn or dismissed"):
+                override(over.id, ground)
+    waiting = file(node)
+    for named in (None, waiting.id):
+        with pytest.raises(Refused, match="No appeal of this person was upheld"):
+            override(named)
+    partly = decide(node, waiting, Outcome.PARTLY)
+    assert level(node, "R5") == "high"
+    assert override() == partly.id
+    assert level(node, "R5") == "low"
+    for named in (None, partly.id):
+        with pytest.raises(Conflict, match="rests on this appeal"):
+            override(named)
+    assert override(partly.id, change(node)) == partly.id  # a ground of its own may tell of it
+    newer = decide(node, file(node), Outcome.UPHELD, upheld)
+    assert newer.decision is not None and newer.decision.override is not None
+    with pytest.raises(Conflict, match="rests on this appeal"):
+        override()
+
+
+def test_an_appeal_that_only_the_records_call_upheld_is_none(node: Node) -> None:
+    dismissed = decide(node, file(node), Outcome.DISMISSED)
+    body = dismissed.document()
+    with node.records.writing() as connection:
+        by_hand = body | {"decision": body["decision"] | {"outcome": "upheld"}}
+        connection.execute(schema.appeal.update().values(body=by_hand))
+    for named in (None, dismissed.id):
+        with pytest.raises(Tampered, match="An appeal was written by hand"):
+            corrections.override_level(
+                *(node,),
+                **{"by": LI, "second": WANG, "person": "R5"},
+                **{"change_to": change(node, rule_id="appeal-upheld"), "appeal_id": named},
+            )
 
 
 def test_published_grounds_have_their_sentence_in_both_languages() -> None:

@@ -51,7 +51,7 @@ def answer(node: Node, text: str) -> tuple[Answer, str]:
 
 
 def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clock, records: str) -> None:
-    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", clock() + timedelta(days=7))
+    change = LevelChange("low", "clinically-excluded", "A wrong thermometer.", clock() + timedelta(days=7))
     correction_actions.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
     singly = {number: pass_actions.issue_pass(node, by=LI, person=number) for number in KNOWN}
     before = node.log.size()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,8 +17,8 @@ from hutong.node import Node
 from hutong.passes.appeal import actions as appeals
 from hutong.passes.appeal import correction_actions as corrections
 from hutong.passes.appeal import queries as appeal_queries
-from hutong.passes.appeal import told_queries
-from hutong.passes.appeal.appeal import Subject
+from hutong.passes.appeal import told, told_queries
+from hutong.passes.appeal.appeal import Outcome, Subject
 from hutong.passes.appeal.correction import LevelChange, LevelOverride
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import batch_actions, renewal_actions
@@ -90,7 +91,7 @@ def write_override(node: Node, **values: Any) -> None:
         "level": "low",
         "against": "high",
         "rulebook": "dengue-3@1.1.0",
-        "rule_id": "appeal-upheld",
+        "rule_id": "clinically-excluded",
         "reason": "Because.",
         "actor": "li",
         "second": "wang",
@@ -120,8 +121,46 @@ def with_an_entry(node: Node) -> None:
 def lowered(node: Node, person: str, ends_at: datetime | None = None) -> LevelOverride:
     """A true override."""
     ends_at = ends_at or node.clock() + timedelta(days=7)
-    change = LevelChange("low", "appeal-upheld", "A wrong thermometer.", ends_at)
+    change = LevelChange("low", "clinically-excluded", "A wrong thermometer.", ends_at)
     return corrections.override_level(node, by=LI, second=WANG, person=person, change_to=change)
+
+
+def upheld_by(outcome: Outcome | None, *, again: bool = False) -> Hand:
+    """An override by an appeal, as the log tells it too, but no appeal of the person's was upheld for it.
+
+    Args:
+        outcome: of the appeal that it names; None for no appeal at all.
+        again: it is the second that rests on this appeal.
+    """
+
+    def write(node: Node) -> None:
+        appeal = None if outcome is None else decided(node, outcome, change="low" if again else None)
+        with node.change(LI) as change:
+            made = LevelOverride(
+                *("byhand", region.pseudonym(node, "R5"), "low", "high", "dengue-3@1.1.0", "appeal-upheld"),
+                *("Because.", "li", "wang", change.at, change.at + timedelta(days=7), appeal),
+            )
+            change.execute(schema.level_override.update().values(ended_at=change.at))
+            change.execute(schema.level_override.insert().values(**asdict(made)))
+            whose = mark_of(node, made.pseudonym, made.id)
+            ended = [told_queries.end_mark(node, one.event["override"]) for one in node.log.entries(kind=told.MADE)]
+            change.event("level.overridden", **made.event(), whose=whose, ended=ended)
+
+    return write
+
+
+def decided(node: Node, outcome: Outcome, change: str | None) -> str:
+    """A true appeal of R5 that was decided."""
+    filed = appeals.file_appeal(node, by=R5, person="R5", subject=Subject.LEVEL, statement="I had no fever at all.")
+    appeals.acknowledge_appeal(node, by=LI, appeal_id=filed.id)
+    appeals.take_evidence(node, by=LI, appeal_id=filed.id)
+    to = change and LevelChange(change, "appeal-upheld", "So it was.", node.clock() + timedelta(days=7))
+    appeals.decide_appeal(
+        *(node,),
+        **{"by": LI, "second": WANG, "appeal_id": filed.id, "outcome": outcome},
+        **{"reason": "So it was.", "change_to": to},
+    )
+    return filed.id
 
 
 def of_another(node: Node) -> None:
@@ -143,7 +182,7 @@ def revived(node: Node) -> None:
 def replaced_override(node: Node) -> None:
     """A true override that another one has replaced, in its place again."""
     for said, days in (("low", 7), ("medium", 6)):
-        rule = "appeal-upheld"
+        rule = "clinically-excluded"
         change = LevelChange(said, rule, "A wrong thermometer.", node.clock() + timedelta(days=days))
         corrections.override_level(node, by=LI, second=WANG, person="R5", change_to=change)
     table = schema.level_override
@@ -203,6 +242,9 @@ HANDS: dict[str, Hand] = {
     "an override of another rulebook's version": overridden(rulebook="dengue-3@7.0.0"),
     "an override for half a year": overridden(ends_at=datetime.fromisoformat("2026-09-01T00:00:00+00:00")),
     "an override with an entry beside the log": with_an_entry,
+    "an override by no appeal": upheld_by(None),
+    "an override by an appeal that was dismissed": upheld_by(Outcome.DISMISSED),
+    "an override by an appeal that led to another": upheld_by(Outcome.UPHELD, again=True),
     "another's override": of_another,
     "an override that was ended": revived,
     "an override that was replaced": replaced_override,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-
-import sqlalchemy as sa
 
 from hutong.errors import Conflict, LimitExceeded, NotFound, Refused
 from hutong.governance import queries as governance
@@ -164,13 +163,14 @@ def decide_appeal(
     level = appeal_queries.level_in_force(node, found.pseudonym) if change_to is not None else None
 
     def decide(one: Appeal, change: Change) -> Appeal:
-        made = None
-        if change_to is not None and level is not None:
-            made = correction_actions.make_override(
-                node, change, second=second, found=level, wanted=change_to, appeal=one.id
-            )
-        decision = Decision(outcome, reason, by.id, second.id, made.id if made else None)
-        return rules.decide(one, decision, at=change.at)
+        decision = Decision(outcome, reason, by.id, second.id)
+        decided = rules.decide(one, decision, at=change.at)
+        if change_to is None or level is None:
+            return decided
+        made = correction_actions.make_override(
+            node, change, second=second, found=level, wanted=change_to, appeal=decided
+        )
+        return rules.decide(one, replace(decision, override=made.id), at=change.at)
 
     return _step(node, by, appeal_id, "appeal.decided", decide, outcome=str(outcome), second=second.id)
 
@@ -202,8 +202,7 @@ def _step(
     """Load, decide and save in one transaction, so that two persons can't take the same step."""
     table = schema.appeal
     with node.change(by) as change:
-        query = sa.select(table.c.body).where(table.c.id == appeal_id).with_for_update()
-        following = rule(rules.read_appeal(change.execute(query).scalar_one()), change)
+        following = rule(correction_actions.locked_appeal(change, appeal_id), change)
         change.execute(table.update().where(table.c.id == appeal_id).values(**_columns(following)))
         _tell(change, kind, following, **facts)
     return following

@@ -56,6 +56,7 @@ STEPS: Mapping[str, State] = {
 }
 """The authority's steps in their order, and the state that each leads to."""
 
+UPHELD = frozenset({Outcome.UPHELD, Outcome.PARTLY})
 OPEN_STATES = (State.FILED, State.ACKNOWLEDGED, State.EVIDENCE)
 
 
@@ -136,6 +137,16 @@ class Appeal:
     def is_open(self) -> bool:
         """Whether it still waits for a decision."""
         return self.state in OPEN_STATES
+
+    @property
+    def was_upheld(self) -> bool:
+        """Whether it was decided for the resident, wholly or partly."""
+        return self.decision is not None and self.decision.outcome in UPHELD
+
+    @property
+    def led_to_nothing(self) -> bool:
+        """Whether it was withdrawn or dismissed."""
+        return self.state is State.WITHDRAWN or (self.decision is not None and not self.was_upheld)
 
     @property
     def question_waits(self) -> bool:

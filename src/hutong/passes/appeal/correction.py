@@ -15,13 +15,14 @@ from hutong.errors import BadInput, Conflict, HutongError, Refused
 
 from ..documents import Reason, Texts
 from ..rulebook.rulebook import RESERVED_LEVELS, Rulebook
-from .appeal import checked_text
+from .appeal import Appeal, checked_text
 
 LONGEST_LOWERED = timedelta(days=14)
 LONGEST_RAISED = timedelta(days=3)
 
+APPEAL_UPHELD = "appeal-upheld"
 GROUNDS: Mapping[str, Texts] = {
-    "appeal-upheld": {
+    APPEAL_UPHELD: {
         "en": "An appeal against the level was upheld.",
         "zh": "对该等级的申诉成立。",
     },
@@ -89,12 +90,15 @@ class LevelOverride:
             return False
         return severity(rulebook, level) <= severity(rulebook, self.against)
 
-    def is_allowed(self, rulebook: Rulebook) -> bool:
+    def is_allowed(self, rulebook: Rulebook, *, rests_on_appeal: bool) -> bool:
         """Whether :func:`override` could have made it: two persons, a rule or ground for this level, and its longest.
 
         Args:
             rulebook: the version that it names.
+            rests_on_appeal: whether the appeal that it names was upheld, is of this person, and led to no other one.
         """
+        if self.rule_id == APPEAL_UPHELD and not rests_on_appeal:
+            return False
         raises = _raises(rulebook, self.level, self.against)
         try:
             _require_rule(rulebook, self.rule_id, self.level, raises=raises)
@@ -138,18 +142,21 @@ def override(
     second: str,
     at: datetime,
     latest: datetime,
-    appeal: str | None = None,
+    appeal: Appeal | None = None,
+    is_used: bool = False,
 ) -> LevelOverride:
     """Make an override, or refuse it.
 
     Args:
         rulebook: the one that gave the level ``against``.
         latest: the end of rulebook and emergency.
+        appeal: what it rests on; the ground ``appeal-upheld`` needs one that was upheld.
+        is_used: whether another override rests on this appeal.
 
     Raises:
-        Refused: one person for two, or a level raised by anything but the rule that gives it.
+        Refused: one person for two, a level raised by anything but the rule that gives it, or no upheld appeal.
         BadInput: no such level or rule, no reason, no end or one that is too late.
-        Conflict: the level is this one already.
+        Conflict: the level is this one already; the appeal was withdrawn, dismissed, or led to another override.
     """
     if not by or not second or by == second:
         raise Refused("This needs two persons.", "Have another authority confirm it.", policies=("two-persons",))
@@ -159,6 +166,7 @@ def override(
         raise Conflict("The rules give this level already.", "Nothing needs to be changed.")
     raises = _raises(rulebook, change.level, against)
     _require_rule(rulebook, change.rule_id, change.level, raises=raises)
+    _require_appeal(rulebook, change.rule_id, appeal, is_used=is_used)
     ends_at = change.ends_at.replace(microsecond=0)
     longest = _longest(raises=raises)
     if not at < ends_at <= min(at + longest, latest):
@@ -178,7 +186,7 @@ def override(
         second=second,
         made_at=at,
         ends_at=ends_at.astimezone(UTC),
-        appeal=appeal,
+        appeal=None if appeal is None else appeal.id,
     )
 
 
@@ -212,6 +220,21 @@ def _require_rule(rulebook: Rulebook, rule_id: str, level: str, *, raises: bool)
             f"To raise it, name the rule of {rulebook.id} that gives this level.",
             policies=("raised-without-rule",),
         )
+
+
+def _require_appeal(rulebook: Rulebook, rule_id: str, appeal: Appeal | None, *, is_used: bool) -> None:
+    if appeal is not None and appeal.led_to_nothing:
+        raise Conflict("This appeal was withdrawn or dismissed.", "Name another one, or none.")
+    if rule_id != APPEAL_UPHELD:
+        return
+    if appeal is None or not appeal.was_upheld or appeal.emergency != rulebook.emergency:
+        raise Refused(
+            "No appeal of this person was upheld.",
+            "Decide the appeal first, or name another ground.",
+            policies=("no-upheld-appeal",),
+        )
+    if is_used:
+        raise Conflict("Another override rests on this appeal already.", "Decide a new appeal, or name another ground.")
 
 
 def _codes(rulebook: Rulebook) -> list[str]:

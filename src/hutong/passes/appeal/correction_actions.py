@@ -17,7 +17,7 @@ from hutong.trust.authorisation import Actor
 from .. import powers
 from . import correction, told_queries
 from . import queries as appeal_queries
-from .appeal import checked_text
+from .appeal import Appeal, checked_text, read_appeal
 from .correction import LevelChange, LevelOverride
 from .queries import AccessGrant, LevelInForce
 
@@ -35,27 +35,53 @@ def override_level(
 
     Args:
         person: the resident's number, or the pseudonym.
-        appeal_id: the appeal that led to it, if one did.
+        appeal_id: the appeal that led to it, if one did. The ground ``appeal-upheld`` rests on this one or, where none
+            is named, on the person's newest that was upheld and led to no override.
 
     Raises:
-        Refused: the policy, one person for two, no authority, one's own level, no emergency or rulebook in force, or a
-            level raised by anything but the rule that gives it.
+        Refused: the policy, one person for two, no authority, one's own level, no emergency or rulebook in force, a
+            level raised by anything but the rule that gives it, or no upheld appeal.
         NotFound: nobody of that number has a level; no such appeal of that person.
         BadInput: no such level or rule, no reason, an end too late.
-        Conflict: the rules give this level already.
+        Conflict: the rules give this level already; the appeal was withdrawn, dismissed, or led to another override.
+        Tampered: by the log the appeal was not upheld.
     """
     pseudonym = pseudonym_of(node, person)
     powers.require_two(node, by, second, "override_level", owned(node, by, pseudonym))
     require_others_matter(node, pseudonym, by, second)
-    if appeal_id is not None and appeal_queries.appeal(node, appeal_id).pseudonym != pseudonym:
-        raise NotFound("This person has no such appeal.", "Check its number.")
     found = appeal_queries.level_in_force(node, pseudonym)
+    led_to_it = _appeal_behind(node, pseudonym, change_to.rule_id, appeal_id)
     with node.change(by) as change:
-        return make_override(node, change, second=second, found=found, wanted=change_to, appeal=appeal_id)
+        appeal = None if led_to_it is None else locked_appeal(change, led_to_it.id)
+        return make_override(node, change, second=second, found=found, wanted=change_to, appeal=appeal)
+
+
+def _appeal_behind(node: Node, pseudonym: str, rule_id: str, appeal_id: str | None) -> Appeal | None:
+    """The appeal that is named or, for the ground that needs one, the newest upheld one; an unused one goes before."""
+    if appeal_id is not None:
+        found: Appeal | None = appeal_queries.appeal(node, appeal_id)
+        if found and found.pseudonym != pseudonym:
+            raise NotFound("This person has no such appeal.", "Check its number.")
+    elif rule_id == correction.APPEAL_UPHELD:
+        used = {one.appeal for one in appeal_queries.overrides_of(node, pseudonym)}
+        upheld = [one for one in appeal_queries.appeals_of(node, pseudonym) if one.was_upheld]
+        found = min(upheld, key=lambda one: one.id in used, default=None)
+    else:
+        found = None
+    if found is not None and found.was_upheld:
+        told_queries.require_upheld(node, found)
+    return found
+
+
+def locked_appeal(change: Change, appeal_id: str) -> Appeal:
+    """One appeal, which nobody else can decide about until the transaction ends."""
+    table = schema.appeal
+    query = sa.select(table.c.body).where(table.c.id == appeal_id).with_for_update()
+    return read_appeal(change.execute(query).scalar_one())
 
 
 def make_override(
-    node: Node, change: Change, *, second: Actor, found: LevelInForce, wanted: LevelChange, appeal: str | None
+    node: Node, change: Change, *, second: Actor, found: LevelInForce, wanted: LevelChange, appeal: Appeal | None
 ) -> LevelOverride:
     """Make and save an override in the caller's transaction, with its event. Who may do so is the caller's to ask."""
     if "authority" not in second.roles:
@@ -63,6 +89,8 @@ def make_override(
             "The second person must be an authority.", "Have another authority confirm it.", policies=("two-persons",)
         )
     emergency = powers.require_rulebook(node, found.rulebook)
+    table = schema.level_override
+    naming = sa.select(table.c.id).where(table.c.appeal == (appeal.id if appeal else ""))
     made = correction.override(
         found.rulebook,
         wanted,
@@ -74,8 +102,8 @@ def make_override(
         at=change.at,
         latest=min(found.rulebook.period.end, powers.end_of(emergency)),
         appeal=appeal,
+        is_used=change.execute(naming).first() is not None,
     )
-    table = schema.level_override
     still = (table.c.pseudonym == made.pseudonym, table.c.ended_at.is_(None), table.c.ends_at > change.at)
     ended = [
         told_queries.end_mark(node, name) for name in change.execute(sa.select(table.c.id).where(*still)).scalars()

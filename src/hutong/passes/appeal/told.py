@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 from hutong.errors import Tampered
 
-from .appeal import OPEN_STATES, Appeal
+from .appeal import OPEN_STATES, UPHELD, Appeal
 from .correction import LevelOverride
 
 MADE, ENDED, FILED = "level.overridden", "level.override-ended", "appeal.filed"
+DECIDED = "appeal.decided"
 STEPS = (
     *(FILED, "appeal.acknowledged", "appeal.evidence-taken", "appeal.evidence-added"),
-    *("appeal.withdrawn", "appeal.decided", "appeal.notified"),
+    *("appeal.withdrawn", DECIDED, "appeal.notified"),
 )
 KINDS = (MADE, ENDED, *STEPS)
 
@@ -86,6 +87,8 @@ class ToldMatters:
         self._unowned: set[str] = set()
         self._owners: dict[str, str] = {}
         self._owned: dict[str, set[str]] = {}
+        self._upheld: dict[str, tuple[int, str | None]] = {}  # index of the decision, and whose
+        self._first_by: dict[str, str] = {}  # from an appeal to the first override that names it
 
     def read(self, entries: Iterable[Entry], size: int, end_mark: Callable[[str], str], now: datetime) -> None:
         """Take what was added. An entry that lacks something tells nothing; the check of the log names it.
@@ -111,6 +114,8 @@ class ToldMatters:
             for ended in event.get("ended", ()):
                 self._drop(self._ends.get(ended, ended))
             told = ToldOverride(place, _override(event), event.get("whose"))
+            if told.override.appeal is not None:
+                self._first_by.setdefault(told.override.appeal, told.override.id)
             if not _is_past(told, now):
                 self._add(told.override.id, told)
                 self._marks[told.override.id] = end_mark(told.override.id)
@@ -123,6 +128,8 @@ class ToldMatters:
     def _take_step(self, place: int, event: Mapping[str, Any], name: str) -> None:
         before = self._matters.get(name)
         if event["state"] not in OPEN_STATES:
+            if event["kind"] == DECIDED and event["outcome"] in UPHELD and isinstance(before, ToldAppeal):
+                self._upheld[name] = (place, before.whose)
             self._drop(name)
         elif event["kind"] == FILED:
             due, whose = _instant(event["due"]), event.get("whose")
@@ -139,6 +146,15 @@ class ToldMatters:
         self._unowned.discard(name)
         self._owned.get(self._owners.pop(name, ""), set()).discard(name)
         self._ends.pop(self._marks.pop(name, ""), None)
+
+    def upheld(self, appeal: str, pseudonym: str, mark: Mark) -> int | None:
+        """Index of the entry by which an appeal of this person was upheld; None where the log tells of none."""
+        place, whose = self._upheld.get(appeal, (None, None))
+        return place if whose is None or whose == mark(pseudonym, appeal) else None
+
+    def is_first_by(self, appeal: str, override: str) -> bool:
+        """Whether no other override rested on the appeal before."""
+        return self._first_by.get(appeal) == override
 
     def unowned(self) -> list[str]:
         """Ids of those of which it is not known yet whose they are."""

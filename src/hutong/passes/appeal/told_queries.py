@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -34,6 +35,12 @@ def told_of(node: Node, pseudonyms: Sequence[str]) -> dict[str, list[Matter]]:
 
     What was read of the log stays in memory, so that only what was added since is read.
     """
+    with _matters(node) as matters:
+        return {name: found for name in pseudonyms if (found := matters.of(name, _mark(node)))}
+
+
+@contextmanager
+def _matters(node: Node) -> Iterator[ToldMatters]:
     kept: _Kept = node.memory.store("told-matters", most=1).get_once("told", _Kept)
     with kept.lock:
         size = node.log.size()
@@ -44,7 +51,7 @@ def told_of(node: Node, pseudonyms: Sequence[str]) -> dict[str, list[Matter]]:
             added = node.log.added(KINDS, range(matters.size, size))
             matters.read(added, size, lambda name: end_mark(node, name), node.clock())
             _learn(node, matters)
-        return {name: found for name in pseudonyms if (found := matters.of(name, _mark(node)))}
+        yield matters
 
 
 def end_mark(node: Node, override_id: str) -> str:
@@ -104,6 +111,22 @@ def require_told(node: Node, told: Sequence[Matter], found: LevelOverride) -> No
     node.log.require_covered(one.place)
 
 
+def require_upheld(node: Node, found: Appeal) -> None:
+    """Refuse an appeal that the records call upheld unless the log tells that it was. Raises Tampered."""
+    with _matters(node) as matters:
+        place = matters.upheld(found.id, found.pseudonym, _mark(node))
+    if place is None:
+        raise _appeal_by_hand(found.id)
+    node.log.require_covered(place)
+
+
+def _appeal_by_hand(appeal_id: str) -> Tampered:
+    return Tampered(
+        "An appeal was written by hand: the log does not tell of it, or of another state.",
+        f"Restore the records (appeal {appeal_id}).",
+    )
+
+
 def require_filed(node: Node, told: Sequence[Matter], rulebook: Rulebook, rows: Sequence[Appeal]) -> None:
     """Refuse when the log does not tell of an open appeal that is late, or of another state or date than the records.
 
@@ -122,15 +145,24 @@ def require_filed(node: Node, told: Sequence[Matter], rulebook: Rulebook, rows: 
         if not one.is_of(known[one.id]) if one.id in known else must:
             wrong.append(one.id)
     if wrong:
-        raise Tampered(
-            "An appeal was written by hand: the log does not tell of it, or of another state.",
-            f"Restore the records (appeal {wrong[0]}).",
-        )
+        raise _appeal_by_hand(wrong[0])
 
 
 def _allowed(node: Node, found: LevelOverride) -> bool:
     book = _rulebook(node, *_parts(found.rulebook))
-    return book is not None and found.is_allowed(book)
+    return book is not None and found.is_allowed(book, rests_on_appeal=_rests_on_appeal(node, found))
+
+
+def _rests_on_appeal(node: Node, found: LevelOverride) -> bool:
+    """Whether by the log the appeal that an override names was upheld, is this person's, and led to no other before."""
+    if found.appeal is None:
+        return False
+    with _matters(node) as matters:
+        place = matters.upheld(found.appeal, found.pseudonym, _mark(node))
+        first = matters.is_first_by(found.appeal, found.id)
+    if place is not None:
+        node.log.require_covered(place)
+    return place is not None and first
 
 
 def _parts(rulebook: str) -> tuple[str, str]:
