@@ -9,7 +9,8 @@ import pytest
 from hutong.acquisition import actions as acquisition
 from hutong.acquisition import queries
 from hutong.acquisition.boundary import Boundary
-from hutong.acquisition.declarations import CORRECTION, HealthStatement, Row, Statement, TripStatement, declare
+from hutong.acquisition.declarations import HealthStatement, Row, Statement, TripStatement, declare
+from hutong.acquisition.source import CORRECTION
 from hutong.errors import BadInput, HutongError, NotFound, Refused
 from hutong.node import Node
 from hutong.passes.appeal import queries as appeal_queries

@@ -122,6 +122,31 @@ CHAPTER = Chapter(
             """,
         ),
         _fact(
+            "A stay that was declared again with the same arrival",
+            "The newest known statement stands, whether or not the boundary lets the kind of source be collected; "
+            "what others recorded stays beside it.",
+            {
+                "person": PEOPLE,
+                "stay": """
+                    pseudonym text | area_code text | arrived datetime     | left datetime        | source_id text | source_kind text | known_at datetime    | receipt_id text
+                    anna           | TW-6703500     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | self-report    | –                | 2015-09-11T08:00:00Z | a1
+                    anna           | TW-6703700     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | correction     | –                | 2015-09-12T08:00:00Z | a2
+                    ben            | TW-6703500     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | gate-form      | declared         | 2015-09-11T08:00:00Z | b1
+                    ben            | TW-6703700     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | correction     | declared         | 2015-09-12T08:00:00Z | b2
+                    chen           | TW-6703500     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | register       | place-register   | 2015-09-11T08:00:00Z | c1
+                    chen           | TW-6703700     | 2015-09-10T08:00:00Z | 2015-09-10T10:00:00Z | correction     | –                | 2015-09-12T08:00:00Z | c2
+                """,
+            },
+            ("stay_risk_max_14d",),
+            """
+            pseudonym text | stay_risk_max_14d text
+            anna           | low
+            ben            | low
+            chen           | high
+            deng           | –
+            """,
+        ),
+        _fact(
             "Days since the last positive and the last negative test",
             "Neither says anything about the other, and tests of the future say nothing.",
             {

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from hutong.acquisition import queries
 from hutong.acquisition.actions import save_receipt
 from hutong.acquisition.receipt import Noticed, Receipt
-from hutong.acquisition.source import Source
+from hutong.acquisition.source import CORRECTION, SELF_REPORT, Source
 from hutong.errors import BadInput
 from hutong.node import Change, Node
 from hutong.rights.person import known_pseudonym, owned, pseudonym_of
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from hutong.acquisition.chunk import MappedChunk, Plan
     from hutong.acquisition.readers.table import TableChunk
 
-SELF_REPORT, CORRECTION = "self-report", "correction"
 TITLES: Mapping[str, Mapping[str, str]] = {
     SELF_REPORT: {"en": "What residents declare themselves", "zh": "居民自行申报"},
     CORRECTION: {"en": "What residents correct", "zh": "居民更正"},

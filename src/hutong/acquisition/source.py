@@ -9,6 +9,8 @@ from typing import Any
 from hutong.errors import BadInput
 
 LONGEST_ID = 60
+SELF_REPORT, CORRECTION = "self-report", "correction"
+"""Sources of what residents declare themselves, and of what they correct: nobody's feed."""
 
 
 @dataclass(frozen=True, slots=True)

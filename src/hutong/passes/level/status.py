@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from hutong.acquisition.source import CORRECTION, SELF_REPORT
 from hutong.errors import BadInput
 
 from ..rulebook.evidence import Evidence
@@ -217,12 +218,17 @@ def _stays(stay: Any, risk: Any, as_of: date) -> Any:
 
 
 def _newest_declared(stay: Any) -> Any:
-    """All stays, but of what a person declared for one arrival only the newest: a correction is a new fact."""
+    """All stays, but of what a person declared for one arrival only the newest: a correction is a new fact.
+
+    A boundary may leave ``source_kind`` out; where a fact came from every row says.
+    """
     import ibis
 
-    if not {"source_kind", "known_at"} <= set(stay.columns):
+    said_by = {"source_id": (SELF_REPORT, CORRECTION), "source_kind": ("declared",)}
+    own_by = [ibis.coalesce(stay[name].isin(by), False) for name, by in said_by.items() if name in stay.columns]
+    if not own_by or "known_at" not in stay.columns:
         return stay
-    own = ibis.coalesce(stay.source_kind == "declared", False)
+    own = ibis.or_(*own_by)
     order = [ibis.desc("known_at"), ibis.desc("receipt_id")]
     declared = stay.filter(own).mutate(
         _newest=ibis.row_number().over(group_by=("pseudonym", "arrived"), order_by=order)

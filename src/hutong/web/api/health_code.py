@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 
 from hutong.acquisition import declarations
 from hutong.acquisition import queries as acquisition
-from hutong.acquisition.declarations import CORRECTION, HealthStatement, Statement, TripStatement
+from hutong.acquisition.declarations import HealthStatement, Statement, TripStatement
 from hutong.acquisition.receipt import Receipt
+from hutong.acquisition.source import CORRECTION
 from hutong.errors import BadInput
 from hutong.node import Node
 from hutong.passes.appeal import actions as appeal_actions
