@@ -120,8 +120,13 @@ def test_every_symptom_code_may_be_declared(here: Region) -> None:
     rows = here.node.engine.to_arrow(here.node.engine.table("symptom")).to_pylist()
     own = [row for row in rows if row["pseudonym"] == region.pseudonym(here.node, "R2")]
     assert {row["symptom"] for row in own if row["present"]} == set(codes) - {"none"}
-    status, receipt = here.call("R2", "POST", "/api/health-code/declare-health", json={"symptoms": ["homesick"]})
-    assert receipt["accepted"] + receipt["held"] + receipt["rejected"] == 2 and receipt["why_not"]
+    unknown = {"symptoms": ["cough", "homesick"]}
+    status, told = here.call("R2", "POST", "/api/health-code/declare-health", json=unknown)
+    assert (status, "homesick" in told["title"]) == (422, True)
+    correction = {"what": "health", "statement": "Wrong.", "health": unknown}
+    assert here.call("R2", "POST", "/api/health-code/correct", json=correction)[0] == 422
+    assert here.call("R2", "GET", "/api/appeals")[1] == []
+    assert inbox.waiting(here.node.records, here.node.lake) == {}
 
 
 @pytest.mark.parametrize(

@@ -117,13 +117,14 @@ def declare(
     Raises:
         Refused: the policy; no boundary in force for it, or one that keeps out what it can't be without.
         NotFound: nobody of that number.
-        BadInput: a time that can't be written in UTC, too many symptoms.
+        BadInput: a symptom that the standard has not, a time that can't be written in UTC, too many symptoms.
         Conflict: the same statement is being taken in at this moment.
     """
     from hutong.acquisition.chunk import Submission, map_chunk
 
     node.require(by, "declare_facts", owned(node, by, pseudonym_of(node, person)))
     pseudonym = known_pseudonym(node, person)
+    require_codes(node, statement)
     started = time.monotonic()
     kind = "health" if isinstance(statement, HealthStatement) else "trip"
     rows = [{"pseudonym": pseudonym, **row} for row in statement.rows()]
@@ -158,6 +159,15 @@ def declare(
     )
     _save(node, by, receipt, mapped)
     return receipt
+
+
+def require_codes(node: Node, statement: Statement) -> None:
+    """Refuse a symptom that the standard has not: left out, the rest would say that there is no fever. BadInput."""
+    if isinstance(statement, HealthStatement):
+        codes = [code.value for code in node.standard.code_list("symptom_code").codes]
+        for symptom in statement.symptoms:
+            if symptom not in codes:
+                raise BadInput(f"There is no symptom {symptom!r} in the standard.", f"Use: {', '.join(codes)}.")
 
 
 def _save(node: Node, by: Actor, receipt: Receipt, mapped: MappedChunk) -> None:

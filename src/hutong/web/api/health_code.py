@@ -292,6 +292,7 @@ def correct(node: CurrentNode, actor: CurrentActor, given: CorrectionRequest) ->
         table = "symptom" if given.what == "health" else "stay"
         # An appeal must not be left behind by a statement that can't be taken in.
         node.require(actor, "declare_facts", owned(node, actor, pseudonym_of(node, person)))
+        declarations.require_codes(node, statement)
         acquisition.boundary_in_force(node, table, on=node.clock().date())
     filed = appeal_actions.file_appeal(
         node,
