@@ -186,6 +186,12 @@ def test_correct_files_an_appeal_and_takes_in_the_new_statement(here: Region) ->
 
 
 def test_an_appeal_over_http(here: Region) -> None:
+    another = given | {"health": given["health"] | {"person": "R2"}}
+    for order in (another, another | {"person": "R5"}):
+        status, told = here.call("li" if "person" in order else "R5", "POST", "/api/health-code/correct", json=order)
+        assert (status, "another person" in told["title"]) == (422, True)
+    same = another | {"person": region.pseudonym(here.node, "R2")}
+    assert here.call("li", "POST", "/api/health-code/correct", json=same)[0] == 201
     order = {"what": "level", "statement": "The thermometer was broken."}
     _, filed = here.call("R5", "POST", "/api/health-code/correct", json=order)
     path = f"/api/appeals/{filed['appeal']['id']}"

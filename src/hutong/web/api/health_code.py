@@ -287,7 +287,7 @@ def verify_code(node: CurrentNode, given: CodeToVerify) -> VerificationAnswer:
 )
 def correct(node: CurrentNode, actor: CurrentActor, given: CorrectionRequest) -> CorrectionFiled:
     person = given.person or actor.id
-    statement = _corrected(node, given)
+    statement = _corrected(node, given, person)
     if statement is not None:
         table = "symptom" if given.what == "health" else "stay"
         # An appeal must not be left behind by a statement that can't be taken in.
@@ -311,10 +311,13 @@ def correct(node: CurrentNode, actor: CurrentActor, given: CorrectionRequest) ->
     )
 
 
-def _corrected(node: Node, given: CorrectionRequest) -> Statement | None:
+def _corrected(node: Node, given: CorrectionRequest, person: str) -> Statement | None:
     stated = {"health": given.health, "trip": given.trip}
     if any(one is not None and kind != given.what for kind, one in stated.items()):
         raise BadInput("The new statement is of another kind than what is wrong.", "Leave the other one out.")
+    said_of = {one.person for one in (given.health, given.trip) if one is not None and one.person is not None}
+    if any(pseudonym_of(node, one) != pseudonym_of(node, person) for one in said_of):
+        raise BadInput("The new statement is about another person.", "Name one person, or leave it out there.")
     if given.health is not None:
         return _health(node, given.health)
     return None if given.trip is None else _trip(given.trip)
