@@ -101,6 +101,8 @@ def test_a_correction_is_a_new_fact_and_the_first_one_stays(node: Node, clock: C
 def test_what_lies_outside_the_boundary_is_not_taken_in(node: Node, clock: Clock) -> None:
     with pytest.raises(Refused, match="No boundary"):
         declare(node, by=R2, person="R2", statement=health(clock))
+    with pytest.raises(BadInput, match="keeps out present, without which no row of symptom"):
+        bound(node, frozenset({"present"}))  # it could never be used
     bound(node, frozenset({"body_temperature"}))
     receipt = declare(node, by=R2, person="R2", statement=health(clock, "cough", temperature=39.0))
     assert receipt.refused_values == {"body_temperature": 2}

@@ -93,7 +93,7 @@ def declare_flu(node: Node) -> None:
 
 
 def set_boundary(node: Node, name: str, emergency: str, until: date) -> None:
-    allowed = {"person": frozenset({"pseudonym", "residence_area_code"})}
+    allowed = {"person": frozenset({"pseudonym", "residence_area_code", "sex"})}
     acquisition.set_boundary(node, by=LI, boundary=Boundary(name, emergency, "Levels", allowed, until))
 
 

@@ -168,7 +168,7 @@ def test_a_boundary_is_set_by_an_authority(changing: World) -> None:
         "id": "narrow",
         "emergency": "dengue-2026",
         "purpose": "Counting",
-        "tables": {"case": ["onset_date", "sex"]},
+        "tables": {"case": ["disease", "case_count", "onset_date", "sex"]},
         "valid_until": "2026-07-01",
     }
     for role, status in (("steward", 403), ("authority", 201)):
@@ -177,6 +177,9 @@ def test_a_boundary_is_set_by_an_authority(changing: World) -> None:
     headers = {"Authorization": f"Bearer {changing.tokens['authority']}"}
     beyond = {**given, "id": "beyond", "valid_until": "2027-01-01"}
     assert client.post("/api/acquisition/boundaries", json=beyond, headers=headers).status_code == 422
+    useless = {**given, "id": "useless", "tables": {"symptom": ["pseudonym", "symptom"]}}
+    answer = client.post("/api/acquisition/boundaries", json=useless, headers=headers)
+    assert (answer.status_code, "keeps out present" in answer.json()["title"]) == (422, True)
     assert {known["id"] for known in client.get("/api/acquisition/boundaries").json()} == {"narrow", "dengue-lists"}
 
 

@@ -130,7 +130,7 @@ def test_a_boundary_is_set_on_the_page(changing: World) -> None:
     )
     status, text = send()
     assert (status, set(faults(text))) == (422, {"id", "emergency", "purpose", "valid_until", "elements"})
-    chosen = ["case.sex", "case.onset_date", "stay.arrived"]
+    chosen = ["case.disease", "case.case_count", "case.sex"]
     whole = {"id": "narrow", "emergency": "dengue-2026", "purpose": "Counting", "elements": chosen}
     status, text = send(**whole, valid_until="2026-08-01")
     assert (status, set(faults(text))) == (422, {"valid_until"})
@@ -139,9 +139,11 @@ def test_a_boundary_is_set_on_the_page(changing: World) -> None:
     assert set(faults(send(**{**whole, "id": "dengue-lists"}, valid_until="2026-07-01")[1])) == {"id"}
     status, text = send(**{**whole, "elements": ["case.nothing"]}, valid_until="2026-07-01")
     assert (status, "The boundary was not set" in text) == (422, True)
+    status, text = send(**{**whole, "elements": [*chosen, "stay.arrived"]}, valid_until="2026-07-01")
+    assert (status, "keeps out pseudonym, area_code, without which" in text) == (422, True)
     assert send(**whole, valid_until="2026-07-01") == (303, "/en/steward#boundaries")
     narrow = next(known for known in queries.boundaries(changing.node) if known.id == "narrow")
-    assert narrow.tables == {"case": {"sex", "onset_date"}, "stay": {"arrived"}}
+    assert narrow.tables == {"case": {"disease", "case_count", "sex"}}
     Person(changing.node, "steward").page(here, 403)
     assert "/en/steward/boundaries/new" in authority.page("/en/steward")
 

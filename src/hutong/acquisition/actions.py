@@ -56,7 +56,11 @@ def declare_source(node: Node, *, by: Actor, source: Source) -> None:
 
 
 def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:
-    """Set what may be collected, for which purpose, under an emergency in force and not beyond its sunset."""
+    """Set what may be collected, for which purpose, under an emergency in force and not beyond its sunset.
+
+    Raises BadInput (it would outlive the emergency, or leaves out what a row of a table can't be without), NotFound,
+    Refused, Conflict (there is one of this id).
+    """
     node.require(by, "set_boundary", Resource("Boundary", boundary.id))
     declared = governance.emergency(node, boundary.emergency)
     declared.require_in_force(node.clock().date())
@@ -67,6 +71,7 @@ def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:
     for table, elements in boundary.tables.items():
         for element in elements:
             node.standard.table(table).element(element)
+        boundary.require_usable(node.standard.table(table))
     with node.change(by) as change:
         if change.execute(sa.select(schema.boundary.c.id).where(schema.boundary.c.id == boundary.id)).scalar():
             raise Conflict(f"There is a boundary {boundary.id} already.", "Choose another id.")

@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 from hutong.errors import BadInput, Refused
+from hutong.standard.element import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class Boundary:
     def outlives(self, sunset: date) -> bool:
         """Whether it would hold on the day on which its emergency is over."""
         return self.valid_until >= sunset
+
+    def require_usable(self, table: Table) -> None:
+        """Refuse a table of which no row could be taken in. Raises BadInput, which names what is left out."""
+        allowed = self.tables.get(table.name, frozenset())
+        kept_out = [one.name for one in table.elements if one.necessary and one.name not in allowed]
+        if allowed and kept_out:
+            raise BadInput(
+                f"The boundary {self.id} keeps out {', '.join(kept_out)}, without which no row of "
+                f"{table.name} is complete.",
+                "Allow them too, or leave this table out.",
+            )
 
     def decide(self, table: str, elements: Iterable[str], *, on: date) -> BoundaryDecision:
         """Divide elements into allowed and refused ones. Raises Refused after the end, or for a table
