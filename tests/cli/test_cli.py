@@ -305,6 +305,7 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
     assert hutong.ok("levels", "update", "dengue-3", "--node", node_folder)["rulebook"] == "dengue-3"
     picture = files.folder / "pass.png"
     said = hutong.ok("pass", "issue", "R0001", "--picture", picture, "--node", node_folder)
+    assert said["evidence_dates"] and all(date.fromisoformat(day) for day in said["evidence_dates"].values())
     assert picture.read_bytes().startswith(b"\x89PNG")
     bundle = files.folder / "bundle.json"
     hutong.ok("pass", "bundle", bundle, "--node", node_folder)

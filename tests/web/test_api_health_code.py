@@ -99,6 +99,9 @@ def test_declare_query_make_verify(here: Region) -> None:
     assert here.call("li", "GET", "/api/health-code/health?person=R2")[0] == 200
     status, made = here.call("R2", "POST", "/api/health-code/issue", json={})
     assert (status, made["level"]) == (201, "high")
+    assert made["evidence_dates"] == here.call("R2", "GET", "/api/health-code/health")[1]["evidence_dates"] != {}
+    for hours in (True, "24", 24.5):
+        assert here.call("R2", "POST", "/api/health-code/issue", json={"hours": hours})[0] == 422
     answers = [
         here.call("", "POST", "/api/health-code/verify", json={"bizExtData": made["text"], "scene": scene})[1]["answer"]
         for scene in ("medical", "workplace")

@@ -76,6 +76,7 @@ def issue(
             "level": issued.level,
             "rulebook": f"{issued.rulebook}@{issued.version}",
             "reasons": [{"rule_id": reason.rule_id, "text": dict(reason.texts)} for reason in issued.reasons],
+            "evidence_dates": dict(issued.evidence_dates),
             "expires_at": issued.expires_at.isoformat(),
             "picture": str(picture) if picture else None,
             "pdf": str(pdf) if pdf else None,

@@ -79,6 +79,7 @@ class NewPass(BaseModel):
     meaning: dict[str, str]
     reasons: list[Why]
     rulebook: str
+    evidence_dates: dict[str, str] = Field(description="When each fact was true that the level rests on")
     version: str
     issued_at: datetime
     expires_at: datetime
@@ -195,6 +196,7 @@ def new_pass(issued: pass_actions.IssuedPass) -> NewPass:
         meaning=dict(issued.meaning),
         reasons=whys(issued.reasons),
         rulebook=issued.rulebook,
+        evidence_dates=dict(issued.evidence_dates),
         version=issued.version,
         issued_at=issued.issued_at,
         expires_at=issued.expires_at,
