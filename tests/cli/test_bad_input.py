@@ -408,7 +408,9 @@ def test_a_trust_list_that_another_key_signed(hutong: CommandLine, copy: Path, f
     before = state(copy)
     nothing = files.write("export.json", '{"trust_list": null}')
     result = hutong("trust", "import", nothing, "--issuer-key", key, "--node", copy, "--json")
-    require_refused(result, errors.BadInput, "holds no trust list")
+    require_refused(
+        result, errors.BadInput, "holds no trust list. Export from a node that has one: hutong trust export"
+    )
     result = hutong("trust", "import", given, "--issuer-key", key, "--node", copy, "--json")
     require_refused(result, errors.Tampered)
     assert state(copy) == before

@@ -186,15 +186,15 @@ def test_correct_files_an_appeal_and_takes_in_the_new_statement(here: Region) ->
     mixed = given | {"trip": {"area_code": "TW-002", "arrived": "2026-02-26T09:00:00Z"}}
     assert here.call("R5", "POST", "/api/health-code/correct", json=mixed)[0] == 422
     assert here.call("R2", "POST", "/api/health-code/correct", json=given | {"person": "R5"})[0] == 403
-
-
-def test_an_appeal_over_http(here: Region) -> None:
     another = given | {"health": given["health"] | {"person": "R2"}}
     for order in (another, another | {"person": "R5"}):
         status, told = here.call("li" if "person" in order else "R5", "POST", "/api/health-code/correct", json=order)
         assert (status, "another person" in told["title"]) == (422, True)
     same = another | {"person": region.pseudonym(here.node, "R2")}
     assert here.call("li", "POST", "/api/health-code/correct", json=same)[0] == 201
+
+
+def test_an_appeal_over_http(here: Region) -> None:
     order = {"what": "level", "statement": "The thermometer was broken."}
     _, filed = here.call("R5", "POST", "/api/health-code/correct", json=order)
     path = f"/api/appeals/{filed['appeal']['id']}"

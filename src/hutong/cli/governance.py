@@ -190,7 +190,7 @@ def import_list(
     if signed.startswith("{"):
         signed = str(_object(signed, file, "Give what hutong trust export wrote.").get("trust_list") or "")
         if not signed:
-            raise BadInput(f"{file} holds no trust list.", "Export from a node that has one: hutong trust show")
+            raise BadInput(f"{file} holds no trust list.", "Export from a node that has one: hutong trust export")
     with opened(node) as opened_node:
         edition = actions.adopt_trust_list(opened_node, by=opened_node.operator, signed=signed, issuer_key=key)
     show(

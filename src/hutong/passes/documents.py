@@ -141,7 +141,9 @@ def identifier(document: Document, field: str, where: str) -> str:
     """An id: lower-case letters, digits, dots and hyphens, at most 80. Raises BadInput."""
     value = document.get(field)
     if not isinstance(value, str) or _ID.fullmatch(value) is None:
-        raise BadInput(f"{where} has no usable {field!r}.", "Use lower-case letters, digits, dots, hyphens.")
+        raise BadInput(
+            f"{where}: {field!r} is missing or can't be used.", "Use lower-case letters, digits, dots, hyphens."
+        )
     return value
 
 

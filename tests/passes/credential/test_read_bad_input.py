@@ -238,6 +238,20 @@ def test_a_zip_bomb_is_bounded() -> None:
         read_pass("B64:" + base64.b64encode(packed.getvalue()).decode())
 
 
+@pytest.mark.parametrize(
+    ("given", "what", "do"),
+    [
+        ("shc:/", "The code holds no digits.", "correct card"),
+        ("shc:/567", "The number of digits is odd.", "correct card"),
+        (b"\xff\x00", "neither text nor a picture of a known kind", "GIF, WebP or SVG"),
+    ],
+)
+def test_what_is_wrong_is_named(given: str | bytes, what: str, do: str) -> None:
+    with pytest.raises(BadInput) as told:
+        read_pass(given)
+    assert what in told.value.what and do in told.value.do
+
+
 def test_inflating_exactly_to_the_limit_is_allowed() -> None:
     data = b"x" * hcert.MAX_INFLATED_BYTES
     assert hcert.inflate(zlib.compress(data)) == data

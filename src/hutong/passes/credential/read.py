@@ -152,7 +152,9 @@ def _to_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise BadInput("The bytes are neither text nor a PNG or JPEG picture.", "Give the picture itself.") from None
+        raise BadInput(
+            "The bytes are neither text nor a picture of a known kind.", "Give a PNG, JPEG, GIF, WebP or SVG picture."
+        ) from None
 
 
 def _read_hcert(

@@ -123,7 +123,9 @@ def parse_numeric(chunks: Sequence[str]) -> tuple[str | None, tuple[Problem, ...
         totals.add(total)
         if not 1 <= number <= total or number in parts:
             problems.append(Problem("INVALID_NUMERIC_QR_HEADER", "A chunk's number does not fit."))
-        if len(digits) % 2 or not digits:
+        if not digits:
+            problems.append(Problem("INVALID_NUMERIC_QR", "The code holds no digits."))
+        if len(digits) % 2:
             problems.append(Problem("INVALID_NUMERIC_QR", "The number of digits is odd."))
         if len(digits) > MAX_DIGITS:
             problems.append(Problem("INVALID_NUMERIC_QR", "The code holds more than 1,195 characters."))

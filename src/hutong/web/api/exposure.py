@@ -19,6 +19,7 @@ from hutong.errors import BadInput
 from hutong.passes.exposure import actions, queries
 from hutong.passes.exposure.key import DAY_INTERVALS, MAX_UPLOAD_KEYS, ExposureKey
 from hutong.trust.authorisation import PUBLIC
+from hutong.web.api.numbers import Whole
 from hutong.web.api.times import Day
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
@@ -61,10 +62,10 @@ class KeyModel(BaseModel):
     """A temporary exposure key; the names are those of the export format."""
 
     key_data: str = Field(pattern="^[A-Za-z0-9+/]{22}==$", description="16 octets in base64")
-    rolling_start_interval_number: int = Field(
+    rolling_start_interval_number: Whole = Field(
         ge=0, lt=2**31 - DAY_INTERVALS, description="Ten minutes each since 1970"
     )
-    rolling_period: int = Field(DAY_INTERVALS, ge=1, le=DAY_INTERVALS)
+    rolling_period: Whole = Field(DAY_INTERVALS, ge=1, le=DAY_INTERVALS)
 
 
 class Upload(BaseModel):

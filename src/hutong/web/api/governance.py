@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from hutong.governance import actions, queries
 from hutong.trust.trust_list import party_document
+from hutong.web.api.numbers import Whole
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 
 router = APIRouter(tags=["governance"])
@@ -25,7 +26,7 @@ class Emergency(BaseModel):
     starts: str
     review: str
     sunset: str
-    appeal_deadlines: dict[str, int] = Field(
+    appeal_deadlines: dict[str, Whole] = Field(
         default_factory=dict, description="Hours for steps of an appeal (acknowledge, evidence, decide, notify)"
     )
 

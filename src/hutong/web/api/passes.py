@@ -29,6 +29,7 @@ from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
 from hutong.web.api.level_models import LevelHistory, LevelStep
+from hutong.web.api.numbers import Whole
 from hutong.web.api.rulebooks import Why, whys
 from hutong.web.api.times import Moment
 from hutong.web.doors import CurrentActor, CurrentNode, problems
@@ -57,7 +58,7 @@ FactNames = Annotated[
 ]
 
 
-PassHours = Annotated[int, Field(ge=1, le=168, description="The pass ends with the day (UTC) in which they end")]
+PassHours = Annotated[Whole, Field(ge=1, le=168, description="The pass ends with the day (UTC) in which they end")]
 
 
 class PassRequest(BaseModel):
@@ -78,8 +79,8 @@ class NewPass(BaseModel):
     level: str
     meaning: dict[str, str]
     reasons: list[Why]
-    rulebook: str
     evidence_dates: dict[str, str] = Field(description="When each fact was true that the level rests on")
+    rulebook: str
     version: str
     issued_at: datetime
     expires_at: datetime
@@ -195,8 +196,8 @@ def new_pass(issued: pass_actions.IssuedPass) -> NewPass:
         level=issued.level,
         meaning=dict(issued.meaning),
         reasons=whys(issued.reasons),
-        rulebook=issued.rulebook,
         evidence_dates=dict(issued.evidence_dates),
+        rulebook=issued.rulebook,
         version=issued.version,
         issued_at=issued.issued_at,
         expires_at=issued.expires_at,
