@@ -29,6 +29,7 @@ from tests.conftest import Clock
 from tests.kept import Kept
 from tests.passes import region as regions
 from tests.passes.region import BUSY, LI, RESIDENTS, SUNSET, WANG
+from tests.passes.test_level_update import positive, update
 from tests.web import gallery
 
 PASSWORD = "a long enough phrase"
@@ -209,10 +210,34 @@ def test_a_resident_asks_for_the_history_of_the_own_level(doors: Doors) -> None:
     assert client.get(address, params={"person": "nobody"}, headers=doors.header("li")).json() == {
         "steps": [],
         "altered": 0,
+        "ended_passes": [],
     }
     for who, person in (("R1", "R2"), ("chen", "R1")):
         assert client.get(address, params={"person": person}, headers=doors.header(who)).status_code == 403
     assert client.get(address).status_code == 403
+
+
+def test_a_resident_is_told_that_a_pass_was_ended(doors: Doors) -> None:
+    governance.create_account(
+        doors.node,
+        by=doors.node.operator,
+        name="R7",
+        display_name="R7",
+        roles=frozenset({"resident"}),
+        password=PASSWORD,
+    )
+    issued = pass_actions.issue_pass(doors.node, by=LI, person="R7")
+    browser = doors.client("R7")
+    assert "Your level has changed" not in browser.get("/en/pass").text
+    positive(doors.node, "R7")
+    update(doors.node)
+    page = words(browser.get("/en/pass").text)
+    assert "Your level has changed 1 pass of yours said a less severe level, and was ended at" in page
+    assert "您的等级已变更" in browser.get("/zh/pass").text
+    asked = {"params": {"person": "R7"}, "headers": doors.header("li")}
+    (ended,) = doors.client().get("/api/passes/level-history", **asked).json()["ended_passes"]
+    assert (ended["pass_id"], ended["level"]) == (issued.pass_id, "low")
+    assert ended["because"] == "high by dengue-3@1.1.0: test-0-7"
 
 
 def test_a_resident_does_not_get_anothers_and_a_steward_none(doors: Doors) -> None:

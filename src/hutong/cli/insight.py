@@ -84,8 +84,10 @@ def _show_run(as_json: bool, run: LevelRun) -> None:
             "changed": run.changed,
             "full": run.full,
             "seconds": run.seconds,
+            "passes_ended": run.passes_ended,
         },
         f"{run.persons:,} persons by {run.rulebook} {run.version}: {counts} · {run.seconds:.1f} s",
+        *([f"{run.passes_ended:,} passes that said a less severe level were revoked."] if run.passes_ended else []),
     )
 
 

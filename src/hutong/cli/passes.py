@@ -50,14 +50,20 @@ def issue(
     """Issue a pass with the level that was decided last."""
     from hutong.passes.issuance import actions as pass_actions
     from hutong.passes.issuance import printable
+    from hutong.passes.issuance import queries as pass_queries
 
     require_place(picture, pdf, wallet)
     with opened(node) as opened_node:
         issued = pass_actions.issue_pass(
             opened_node, by=opened_node.operator, person=person, hours=hours, facts=fact or ()
         )
+        ended = pass_queries.ended_passes(opened_node, opened_node.operator, person)
         issuer = opened_node.settings.name
-    notes = []
+    notes = [
+        f"  note: the pass {one.pass_id} (level {one.level}) was ended at {one.ended_at:%Y-%m-%d %H:%M} UTC, "
+        "since the level has changed."
+        for one in ended
+    ]
     if pdf is not None:
         printed = printable.print_pass(issued, issuer=issuer)
         pdf.write_bytes(printed.pdf)
@@ -83,6 +89,7 @@ def issue(
             "pdf_in_chinese": printed.chinese if pdf else None,
             "wallet": str(wallet) if wallet else None,
             "disclosures": dict(issued.disclosures),
+            "ended_passes": [one.pass_id for one in ended],
         },
         issued.text,
         f"Level {issued.level} by {issued.rulebook} {issued.version}, until {issued.expires_at:%Y-%m-%d %H:%M} UTC",

@@ -141,6 +141,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "exposure-batch.published": (N_("Exposure keys published"), N_("%(keys)s exposure keys were published.")),
     "pass.revoked": (N_("Pass revoked"), N_("A pass was revoked by the rule %(rule)s.")),
+    "passes.revoked": (
+        N_("Passes revoked"),
+        N_("%(passes)s passes said a less severe level than the one in force, and were revoked by the rule %(rule)s."),
+    ),
     "passes.issued": (N_("Passes issued"), N_("%(passes)s passes were issued at once, by %(rulebooks)s.")),
     "passes.reissued": (
         N_("Passes issued again"),

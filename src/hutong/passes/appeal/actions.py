@@ -15,6 +15,8 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
 from .. import powers
+from ..issuance import level_change_actions
+from ..issuance.level_change_actions import NewLevel
 from ..rulebook.rulebook import UNKNOWN
 from . import appeal as rules
 from . import correction_actions
@@ -202,10 +204,22 @@ def _step(
     """Load, decide and save in one transaction, so that two persons can't take the same step."""
     table = schema.appeal
     with node.change(by) as change:
-        following = rule(correction_actions.locked_appeal(change, appeal_id), change)
+        before = correction_actions.locked_appeal(change, appeal_id)
+        following = rule(before, change)
         change.execute(table.update().where(table.c.id == appeal_id).values(**_columns(following)))
         _tell(change, kind, following, **facts)
+        if before.under_review(change.at) and not following.is_open:
+            _end_under_review(node, change, following)
     return following
+
+
+def _end_under_review(node: Node, change: Change, over: Appeal) -> None:
+    """When the review is over no pass says so any more; what an override gives then, it has done itself."""
+    held = appeal_queries.levels_in_force(node, [over.pseudonym])[0].get(over.pseudonym)
+    others = [one for one in appeal_queries.appeals_of(node, over.pseudonym, only_open=True) if one.id != over.id]
+    overridden = over.decision is not None and over.decision.override is not None
+    if held is not None and not overridden and not any(one.under_review(change.at) for one in others):
+        level_change_actions.end_in(node, change, {over.pseudonym: NewLevel.of(replace(held, appeal=None))})
 
 
 def _columns(found: Appeal) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor
 
 from .. import powers
+from ..issuance import level_change_actions
+from ..issuance.level_change_actions import NewLevel
 from . import correction, told_queries
 from . import queries as appeal_queries
 from .appeal import Appeal, checked_text, read_appeal
@@ -111,15 +113,22 @@ def make_override(
     change.execute(table.update().where(*still).values(ended_at=change.at))
     change.execute(table.insert().values(**asdict(made)))
     change.event("level.overridden", **made.event(), whose=mark_of(node, made.pseudonym, made.id), ended=ended)
+    reviewed = found.appeal is not None and (appeal is None or appeal.id != found.appeal)
+    now = NewLevel(made.level, found.rulebook, (made.rule_id,), reviewed=reviewed)
+    level_change_actions.end_in(node, change, {made.pseudonym: now})
     return made
 
 
 def end_override(node: Node, *, by: Actor, second: Actor, override_id: str) -> LevelOverride:
-    """End an override early: the rules' level holds again. Raises NotFound, Refused, Conflict (it has ended)."""
+    """End an override early: the rules' level holds again, and no pass says a better one.
+
+    Raises NotFound, Refused, Conflict (it has ended).
+    """
     found = appeal_queries.override(node, override_id)
     powers.require_two(node, by, second, "override_level", owned(node, by, found.pseudonym))
     require_others_matter(node, found.pseudonym, by, second)
     table = schema.level_override
+    held = appeal_queries.levels_in_force(node, [found.pseudonym])[0].get(found.pseudonym)
     with node.change(by) as change:
         ended = correction.end(found, at=change.at)
         rows = change.execute(
@@ -128,6 +137,8 @@ def end_override(node: Node, *, by: Actor, second: Actor, override_id: str) -> L
         if not rows.rowcount:
             raise Conflict("The override has ended.", "Nothing more needs to be done.")
         change.event("level.override-ended", override=found.id, rule=found.rule_id, second=second.id)
+        if held is not None:
+            level_change_actions.end_in(node, change, {found.pseudonym: NewLevel.of(replace(held, override=None))})
     return ended
 
 

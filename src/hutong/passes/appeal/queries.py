@@ -49,6 +49,11 @@ class LevelInForce:
     appeal: str | None = None
 
     @property
+    def beneath(self) -> str:
+        """The level of the rules or of the override, also while it is under review."""
+        return self.override.level if self.override is not None else self.status.level
+
+    @property
     def own_end(self) -> datetime | None:
         """When the override ends that gives the level; None for a level of the rules."""
         return self.override.ends_at if self.override is not None and self.appeal is None else None
@@ -120,7 +125,7 @@ def levels_in_force(node: Node, pseudonyms: Sequence[str]) -> tuple[dict[str, Le
     Only whom an override or appeal may concern is asked singly.
     """
     books: dict[str, Rulebook] = {}
-    special = _special(node) | told_queries.told_of(node, pseudonyms).keys()
+    special = special_among(node, pseudonyms)
     found: dict[str, LevelInForce] = {}
     stored = level_queries.person_statuses(node, pseudonyms)
     altered = {pseudonym: level_queries.altered() for pseudonym in stored.altered}
@@ -137,8 +142,13 @@ def levels_in_force(node: Node, pseudonyms: Sequence[str]) -> tuple[dict[str, Le
     return found, altered
 
 
+def special_among(node: Node, pseudonyms: Sequence[str]) -> list[str]:
+    """Whom of these an override or an appeal concerns that may be in force, by the records or by the log."""
+    special = _special(node) | told_queries.told_of(node, pseudonyms).keys()
+    return [pseudonym for pseudonym in pseudonyms if pseudonym in special]
+
+
 def _special(node: Node) -> frozenset[str]:
-    """Whom an override or an appeal concerns that may be in force."""
     override, appeal = schema.level_override, schema.appeal
     with node.records.reading() as connection:
         overridden = connection.execute(

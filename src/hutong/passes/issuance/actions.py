@@ -20,9 +20,10 @@ from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
 from ..credential.level_pass import LIST_BITS, Fact, LevelPass, commit_holder, digests_of, issue
 from ..documents import Reason, Texts
+from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN
-from . import own_lists, pass_facts, pass_times, told_passes
+from . import level_change_actions, own_lists, pass_facts, pass_times, told_passes
 from . import queries as pass_queries
 from .pass_times import MAX_HOURS
 
@@ -104,7 +105,10 @@ def issue_pass(
 
 @dataclass(frozen=True, slots=True)
 class ReadyPass:
-    """What a pass will say: whose it is, the level, from when its rulebook holds, until when it lives, its facts."""
+    """What a pass will say: whose it is, the level, from when its rulebook holds, until when it lives, its facts.
+
+    ``run``: the newest run that had decided levels before this one was read.
+    """
 
     pseudonym: str
     found: LevelInForce
@@ -112,6 +116,7 @@ class ReadyPass:
     now: datetime
     expires_at: datetime
     facts: tuple[Fact, ...]
+    run: int
 
 
 def ready_to_issue(node: Node, *, by: Actor, person: str, hours: int, facts: Sequence[str]) -> ReadyPass:
@@ -121,6 +126,7 @@ def ready_to_issue(node: Node, *, by: Actor, person: str, hours: int, facts: Seq
     if not 1 <= hours <= MAX_HOURS:
         raise BadInput(f"A pass is for 1 to {MAX_HOURS} hours.", "Give fewer hours; renewing is one call.")
     powers.require_any_emergency(node)
+    run = level_queries.newest_run(node)
     found = appeal_queries.level_in_force(node, pseudonym)
     rulebook = found.rulebook
     emergency = powers.require_rulebook(node, rulebook)
@@ -131,11 +137,11 @@ def ready_to_issue(node: Node, *, by: Actor, person: str, hours: int, facts: Seq
     limits = (rulebook.period.end, powers.end_of(emergency), certificate.not_after)
     end = pass_times.end_after(now, hours, limits, own_end=found.own_end)
     since = rulebook_queries.published_rulebook(node, rulebook.id, rulebook.version).effective_from
-    return ReadyPass(pseudonym, found, since, now, end, carried)
+    return ReadyPass(pseudonym, found, since, now, end, carried, run)
 
 
 def issue_in(node: Node, change: Change, ready: ReadyPass) -> IssuedPass:
-    """Issue a pass in the caller's transaction: sign it, keep its record, tell the log."""
+    """Issue a pass in the caller's transaction: sign it, keep its record, tell the log; end what is better."""
     keys = node.keys  # once: another process may rotate them meanwhile
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
     rulebook, pass_id, secret = ready.found.rulebook, node.random(8), node.random(16)
@@ -165,6 +171,7 @@ def issue_in(node: Node, change: Change, ready: ReadyPass) -> IssuedPass:
     change.execute(schema.issued_pass.insert().values(**row))
     own_lists.keep_place(change, [(claims.status_index, claims.expires_at)])
     change.event("pass.issued", mark=told_passes.mark(node, row), rulebook=rulebook.id, version=rulebook.version)
+    level_change_actions.end_older_passes(node, change, {ready.pseudonym: ready.found}, run=ready.run)
     return _issued(claims, text, encode_base64url(secret), ready.found, ready.facts)
 
 

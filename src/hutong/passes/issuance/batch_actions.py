@@ -26,11 +26,13 @@ from ..appeal import queries as appeal_queries
 from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
 from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, commit_holder, digests_of
+from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
-from . import own_lists, pass_facts, pass_times, told_passes
+from . import level_change_actions, own_lists, pass_facts, pass_times, told_passes
 from .actions import DEFAULT_HOURS
+from .level_change_actions import NewLevel
 from .pass_times import MAX_HOURS
 
 MAX_BATCH = 100_000
@@ -131,6 +133,7 @@ def issue_batch(
     powers.require_any_emergency(node)
     now = node.clock().replace(microsecond=0)
     by_name = {pseudonym_of(node, person): person for person in persons}
+    run = level_queries.newest_run(node)
     levels, altered = appeal_queries.levels_in_force(node, list(by_name))
     if facts and levels:
         books = {found.rulebook.hash: found.rulebook for found in levels.values()}
@@ -140,13 +143,8 @@ def issue_batch(
     wanted: list[Wanted] = []
     refused: list[tuple[str, str]] = []
     for pseudonym, person in by_name.items():
-        found = levels.get(pseudonym)
         try:
-            if pseudonym in altered:
-                raise altered[pseudonym]
-            if found is None:
-                raise NotFound("Nobody of that number has a level.", "Check the number.")
-            pass_actions.require_fresh(found, now)
+            found = _issuable(pseudonym, levels, altered, now)
             end = ends.of(found)
             carried = pass_facts.chosen_facts(node, known[pseudonym], facts) if facts else ()
         except HutongError as error:
@@ -159,15 +157,31 @@ def issue_batch(
     with node.change(by) as change:
         issued, digest = _issue_all(node, change, wanted, now)
         change.event("passes.issued", **_told(issued, wanted), passes_sha256=digest, refused=len(refused))
+        given = {want.pseudonym: levels[want.pseudonym] for want in wanted}
+        level_change_actions.end_older_passes(node, change, given, run=run)
     return IssuedBatch(issued, tuple(refused))
 
 
-def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
-    """Issue again the passes that a compromised key had signed and that were valid: same level, and no later an end.
+def _issuable(
+    pseudonym: str, levels: Mapping[str, LevelInForce], altered: Mapping[str, Tampered], now: datetime
+) -> LevelInForce:
+    """The level that a pass may be issued for. Raises NotFound, Refused, Tampered."""
+    if pseudonym in altered:
+        raise altered[pseudonym]
+    if pseudonym not in levels:
+        raise NotFound("Nobody of that number has a level.", "Check the number.")
+    pass_actions.require_fresh(levels[pseudonym], now)
+    return levels[pseudonym]
 
-    A pass is for a person by pseudonym: the authority hands it over, or the resident gets one on the page. Passes whose
+
+def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
+    """Issue again the passes that a compromised key had signed and that were valid, with no later an end.
+
+    Each says its level, or the one in force where that is more severe. A pass is for a person by pseudonym: the
+    authority hands it over, or the resident gets one on the page. Passes whose
     rulebook or emergency is over, and those issued again before, are left out. At most 100,000 at a time: ``left`` says
-    how many wait for another call. A row that the log does not tell of, or of another level or person, is refused.
+    how many wait for another call. A row that the log does not tell of, or of another level or person, is
+    refused; so is, until the reason is over, one whose holder can't be issued a pass (:func:`~.actions.require_fresh`).
 
     Raises NotFound (no such compromised key), Refused (the policy), Tampered (the log is not whole).
     """
@@ -194,15 +208,17 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         rows = [dict(row) for row in change.execute(query).mappings()]
         kept = [row for row in rows if told_passes.mark(node, row) in told]
         strange = [row for row in rows if told_passes.mark(node, row) not in told]
-        wanted = [_wanted_again(row, in_force[row["rulebook"]], ends) for row in kept]
+        wanted, waits = _wanted_again(node, kept, in_force, ends, now)
         issued, digest = _issue_all(node, change, wanted, now)
-        for found, because in ((kept, REISSUED), (strange, NOT_TOLD)):
+        done = [row for row in kept if row["id"] not in waits]
+        for found, because in ((done, REISSUED), (strange, NOT_TOLD)):
             for part in _chunks([row["id"] for row in found]):
                 change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=because))
         if rows:
-            counts = {"passes_sha256": digest, "refused": len(strange)}
+            counts = {"passes_sha256": digest, "refused": len(strange) + len(waits)}
             change.event("passes.reissued", key=key_id, **_told(issued, wanted), **counts)
-    refused = tuple((row["pseudonym"], _not_told(row["id"]).what) for row in strange)
+    why = {row["id"]: _not_told(row["id"]).what for row in strange} | waits
+    refused = tuple((row["pseudonym"], why[row["id"]]) for row in rows if row["id"] in why)
     return IssuedBatch(issued, refused, left=waiting - len(rows), converted=visitors)
 
 
@@ -210,9 +226,25 @@ def _not_told(pass_id: str) -> Tampered:
     return Tampered(f"The log tells of no such pass {pass_id}: it was written or altered by hand.", "Issue a new one.")
 
 
-def _wanted_again(row: Mapping[str, Any], rulebook: Rulebook, ends: _Ends) -> Wanted:
-    since, end = ends.since(rulebook), ends.again(row["expires_at"], rulebook)
-    return Wanted(row["pseudonym"], row["pseudonym"], row["level"], rulebook.id, rulebook.version, since, end)
+def _wanted_again(
+    node: Node, rows: Sequence[Mapping[str, Any]], in_force: Mapping[str, Rulebook], ends: _Ends, now: datetime
+) -> tuple[list[Wanted], dict[str, str]]:
+    """What is issued in place of passes; and why not, by pass id, where the level in force can't be issued."""
+    levels, altered = appeal_queries.levels_in_force(node, list(dict.fromkeys(row["pseudonym"] for row in rows)))
+    wanted: list[Wanted] = []
+    refused: dict[str, str] = {}
+    for row in rows:
+        pseudonym, book, level, end = row["pseudonym"], in_force[row["rulebook"]], row["level"], row["expires_at"]
+        try:
+            found = _issuable(pseudonym, levels, altered, now)
+            if level_change_actions.is_better(node, row, NewLevel.of(found)):
+                book, level, end = found.rulebook, found.level, min(end, found.own_end or end)
+            ends_at = ends.again(end, book)
+        except HutongError as error:
+            refused[row["id"]] = error.what
+            continue
+        wanted.append(Wanted(pseudonym, pseudonym, level, book.id, book.version, ends.since(book), ends_at))
+    return wanted, refused
 
 
 def _versions_in_force(node: Node) -> dict[str, Rulebook]:

@@ -9,7 +9,14 @@ import sqlalchemy as sa
 
 from hutong.errors import NotFound
 from hutong.node import Node
+from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
+from hutong.trust.authorisation import Actor
+
+LEVEL_CHANGED = "level-changed"
+"""By this rule the node revokes passes that say a less severe level than the one in force; two persons may, too."""
+
+MOST_ENDED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,38 @@ def pass_record(node: Node, pass_id: str) -> PassRecord:
         revoked_by_rule=row.revoked_by_rule,
         revoked_because=row.revoked_because,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPass:
+    """A pass that was revoked because its holder's level changed: the level that it said, when it ended, and why."""
+
+    pass_id: str
+    level: str
+    rulebook: str
+    ended_at: datetime
+    because: str
+
+
+def ended_passes(node: Node, by: Actor, person: str) -> tuple[EndedPass, ...]:
+    """Passes of a person that were revoked because the level changed and that would still be valid; the newest first.
+
+    For the resident whose they are, and the authority. ``Refused`` for others.
+
+    Args:
+        person: the resident's number, or the pseudonym.
+    """
+    pseudonym = pseudonym_of(node, person)
+    node.require(by, "read_health", owned(node, by, pseudonym))
+    table = schema.issued_pass
+    query = sa.select(table).where(
+        table.c.pseudonym == pseudonym,
+        table.c.revoked_by_rule == LEVEL_CHANGED,
+        table.c.expires_at > node.clock(),
+    )
+    with node.records.reading() as connection:
+        rows = connection.execute(query.order_by(table.c.revoked_at.desc(), table.c.id).limit(MOST_ENDED)).all()
+    return tuple(EndedPass(row.id, row.level, row.rulebook, row.revoked_at, row.revoked_because) for row in rows)
 
 
 def pass_key_id(node: Node) -> bytes:

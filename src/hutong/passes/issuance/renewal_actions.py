@@ -33,7 +33,7 @@ def renew_pass(
     """A new pass in place of one that has expired or soon will, for the same person, with the level of today.
 
     Args:
-        second: who agrees to revoking the old one; None lets it live until it expires.
+        second: who agrees to revoking the old one; None lets it live until it expires, if it says no less severe level.
         facts: as :func:`~.pass_actions.issue_pass` takes them. The node does not keep which ones the old pass carried.
 
     Raises:
@@ -46,11 +46,10 @@ def renew_pass(
         powers.require_two(node, by, second, "revoke_pass", Resource("Pass", pass_id[:40]))
     ready = pass_actions.ready_to_issue(node, by=by, person=pseudonym, hours=hours, facts=facts)
     with node.change(by) as change:
-        issued = pass_actions.issue_in(node, change, ready)
         if second is not None:
             because = "It was renewed."
             pass_actions.revoke_in(node, change, second=second, pass_id=pass_id, rule_id=RENEWED, reason=because)
-    return issued
+        return pass_actions.issue_in(node, change, ready)
 
 
 def require_renewable(node: Node, *, by: Actor, pass_id: str) -> str:

@@ -19,6 +19,7 @@ from hutong.node import Node
 from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
+from ..issuance import level_change_actions
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN, Rulebook
 from . import planned, status
@@ -72,7 +73,8 @@ class _Run:
 def decide_levels(node: Node, *, by: Actor, rulebook_id: str, as_of: date) -> LevelRun:
     """Give everybody in the lake a level by the newest version of a rulebook; replaces the table ``person_status``.
 
-    Whoever has another level or other rules than before gets a row in ``person_status_history``.
+    Whoever has another level or other rules than before gets a row in ``person_status_history``. Passes that say a less
+    severe level than their holders have now are revoked.
 
     Raises:
         Refused: the policy, or rulebook or emergency not in force.
@@ -232,10 +234,18 @@ def _changes(run: _Run, decided: pa.Table, known: pa.Table | None, *, of_some: b
 
 
 def _told(run: _Run, decided: pa.Table, changed: int, number: int, *, full: bool, untold: int = 0) -> LevelRun:
-    """Tell the log. What the lake holds by now and the entry are two transactions: see :func:`_untold_run`."""
+    """End passes that are better than the levels, then tell the log.
+
+    The lake, the passes and the entry are several transactions: see :func:`_untold_run`.
+    """
     import pyarrow.compute as pc
 
     counted = {item["values"]: item["counts"] for item in pc.value_counts(decided["level"]).to_pylist()}
+    ended = 0
+    if decided.num_rows:
+        ended = level_change_actions.end_better_passes(
+            run.node, by=run.by, decided=decided, rulebook=run.rulebook, run=number
+        )
     codes = (*(level.code for level in run.rulebook.levels), UNKNOWN)
     told = LevelRun(
         rulebook=run.rulebook.id,
@@ -247,6 +257,7 @@ def _told(run: _Run, decided: pa.Table, changed: int, number: int, *, full: bool
         seconds=round(time.monotonic() - run.started, 3),
         changed=changed,
         full=full,
+        passes_ended=ended,
     )
     if full or told.persons:
         with run.node.change(run.by) as change:

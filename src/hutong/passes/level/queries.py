@@ -87,6 +87,11 @@ def person_statuses(node: Node, pseudonyms: Sequence[str]) -> StoredStatuses:
     return StoredStatuses({one.pseudonym: one for one in read}, wrong)
 
 
+def newest_run(node: Node) -> int:
+    """The number of the newest run that decided levels; 0 before the first."""
+    return node.lake.high_water(HISTORY)
+
+
 def last_run(node: Node) -> pa.Table:
     """The number of the newest run, as the rows of LAST."""
     import pyarrow as pa

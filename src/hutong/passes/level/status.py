@@ -60,7 +60,7 @@ class LevelRun:
     """One run: persons decided, by level; ``failed`` had facts that the rulebook can't read.
 
     ``changed`` had another level or other rules before; ``full`` says whether it was the whole population or only those
-    whom new evidence concerned.
+    whom new evidence concerned; ``passes_ended`` said a less severe level than the one that was decided.
     """
 
     rulebook: str
@@ -72,6 +72,7 @@ class LevelRun:
     seconds: float
     changed: int = 0
     full: bool = True
+    passes_ended: int = 0
 
 
 def require_computable(rulebook: Rulebook, risk_levels: tuple[str, ...], diseases: Collection[str]) -> None:

@@ -20,8 +20,19 @@ class LevelStep(BaseModel):
     decided_at: datetime
 
 
+class EndedPass(BaseModel):
+    """A pass that was revoked since its holder's level changed, and would still be valid."""
+
+    pass_id: str
+    level: str = Field(description="What it said")
+    rulebook: str = Field(description="id@version")
+    ended_at: datetime
+    because: str = Field(description="The level that took its place, its rulebook and rules")
+
+
 class LevelHistory(BaseModel):
     """What the rules gave a resident over time."""
 
     steps: list[LevelStep] = Field(description="The newest first")
     altered: int = Field(description="How many rows are left out: they were altered, and no rule gave them")
+    ended_passes: list[EndedPass] = Field(description="Passes that were ended for a change of the level")

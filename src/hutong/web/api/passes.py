@@ -28,7 +28,7 @@ from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
-from hutong.web.api.level_models import LevelHistory, LevelStep
+from hutong.web.api.level_models import EndedPass, LevelHistory, LevelStep
 from hutong.web.api.numbers import Whole
 from hutong.web.api.rulebooks import Why, whys
 from hutong.web.api.times import Moment
@@ -235,7 +235,11 @@ def get_level_history(
     """What the rules gave a resident over time, the newest first: for the resident, and for the authority."""
     found = level_queries.readable_history(node, actor, person or actor.id)
     steps = [LevelStep(**{name: getattr(one, name) for name in LevelStep.model_fields}) for one in found.changes]
-    return LevelHistory(steps=steps, altered=found.altered)
+    ended = [
+        EndedPass(**{name: getattr(one, name) for name in EndedPass.model_fields})
+        for one in pass_queries.ended_passes(node, actor, person or actor.id)
+    ]
+    return LevelHistory(steps=steps, altered=found.altered, ended_passes=ended)
 
 
 @router.post("/api/passes/verify", responses=problems(400, 413, 422))

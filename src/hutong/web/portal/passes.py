@@ -16,6 +16,7 @@ from hutong.node import Node
 from hutong.passes.credential.level_pass import MAX_FACTS
 from hutong.passes.credential.picture import MAX_PICTURE_BYTES
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import queries as pass_queries
 from hutong.passes.issuance.pass_times import MAX_HOURS
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import Verification, verify_pass
@@ -130,6 +131,7 @@ def _pass_page(
         issued=issued,
         card=card_of(node, issued, language) if issued else None,
         dates=[] if issued is None else evidence_days(issued, rulebook_of(node, issued), language),
+        ended=() if issued or "resident" not in roles else pass_queries.ended_passes(node, actor, actor.id),
         history=own_history(node, actor, language) if "resident" in roles else None,
         may=pass_desk.authority_links(node, actor),
         own_rulebooks=pass_desk.rulebooks_to_choose(node),
