@@ -104,7 +104,7 @@ def test_a_method_that_no_operation_has_is_refused(described: BaseSchema) -> Non
 def test_the_description_is_found_where_others_have_it(described: BaseSchema) -> None:
     with asgi.get_client(described.app) as client:
         for tried, place in (("/openapi.json", "/api/openapi.json"), ("/docs", "/api/docs")):
-            answer = client.get(tried, follow_redirects=False)
+            answer = client.get(tried, allow_redirects=False)
             assert (answer.status_code, answer.headers["location"]) == (308, place)
 
 
