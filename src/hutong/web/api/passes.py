@@ -312,7 +312,7 @@ def get_trust_bundle(
         Moment | None, Query(description="When that edition was issued: its status lists are left out.")
     ] = None,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
-    accept_encoding: Annotated[str, Header(max_length=500)] = "",
+    accept_encoding: Annotated[str, Header(max_length=500, include_in_schema=False)] = "",
 ) -> Response:
     """What a verifier downloads: parties, crosswalks, status lists and acceptance rules, signed by this node.
 
