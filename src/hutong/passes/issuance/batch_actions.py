@@ -202,6 +202,7 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         first = connection.execute(sa.select(sa.func.min(table.c.issued_at)).where(due)).scalar()
         visitors = connection.execute(sa.select(sa.func.count()).select_from(table).where(converted)).scalar_one()
     told = told_passes.told_since(node, first) if first is not None else frozenset()
+    node.lake.tables()  # who opens a lake for the first time writes, and would wait for the change
     with node.change(by) as change:
         waiting = change.execute(sa.select(sa.func.count()).select_from(table).where(due)).scalar_one()
         query = sa.select(table).where(due).order_by(table.c.id).limit(MAX_BATCH)

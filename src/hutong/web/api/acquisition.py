@@ -14,7 +14,7 @@ from hutong.acquisition import held as held_rows
 from hutong.acquisition.receipt import Receipt
 from hutong.acquisition.source import parse_source
 from hutong.trust.authorisation import Resource
-from hutong.web.api.numbers import Whole
+from hutong.web.api.numbers import WHOLE
 from hutong.web.api.times import Day
 from hutong.web.doors import CurrentActor, CurrentNode, problems
 from hutong.web.uploads import received, swept
@@ -147,7 +147,7 @@ class HeldOrder(BaseModel):
     rule: Annotated[str, Field(min_length=1, max_length=80)]
     outcome: Decided = Field(description="`released`: they become facts; `discarded`: they are turned down for good")
     reason: Annotated[str, Field(min_length=1, max_length=held_rows.LONGEST_REASON)]
-    rows: list[Annotated[Whole, Field(ge=1, le=MOST_ROW)]] | None = Field(
+    rows: list[Annotated[int, Field(ge=1, le=MOST_ROW), WHOLE]] | None = Field(
         default=None,
         min_length=1,
         max_length=held_rows.MOST_CHOSEN_ROWS,

@@ -14,5 +14,8 @@ def _written(given: Any) -> Any:
     return given
 
 
-Whole = Annotated[int, BeforeValidator(_written)]
-"""For fields of bodies; what stands in an address is text."""
+WHOLE = BeforeValidator(_written)
+"""For fields of bodies; what stands in an address is text. It stands behind the limits: else nobody is told of them."""
+
+Whole = Annotated[int, WHOLE]
+"""The same for a field without limits, or with a default."""

@@ -29,7 +29,7 @@ from hutong.passes.recognition.verification import Verification, verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.web.api import held_passes, pass_keys, rule_drafts, rulebooks
 from hutong.web.api.level_models import EndedPass, LevelHistory, LevelStep
-from hutong.web.api.numbers import Whole
+from hutong.web.api.numbers import WHOLE
 from hutong.web.api.rulebooks import Why, whys
 from hutong.web.api.times import Moment
 from hutong.web.doors import CurrentActor, CurrentNode, problems
@@ -58,7 +58,7 @@ FactNames = Annotated[
 ]
 
 
-PassHours = Annotated[Whole, Field(ge=1, le=168, description="The pass ends with the day (UTC) in which they end")]
+PassHours = Annotated[int, Field(ge=1, le=168, description="The pass ends with the day (UTC) in which they end"), WHOLE]
 
 
 class PassRequest(BaseModel):

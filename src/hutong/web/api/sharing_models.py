@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from hutong.sharing import demand
 from hutong.sharing.delivery import Format
 from hutong.sharing.demand import PurposeCode, State
-from hutong.web.api.numbers import Whole
+from hutong.web.api.numbers import WHOLE
 from hutong.web.api.times import Day
 
 ID = r"^[0-9a-z]{20}$"
@@ -47,7 +47,7 @@ class Demand(BaseModel):
         list[Annotated[str, Field(pattern=FIELD)]],
         Field(max_length=demand.MOST_FIELDS, description="Empty: all fields", json_schema_extra={"uniqueItems": True}),
     ] = []
-    days: Annotated[Whole, Field(ge=1, le=demand.LONGEST_DAYS, description="How long the data are needed")]
+    days: Annotated[int, Field(ge=1, le=demand.LONGEST_DAYS, description="How long the data are needed"), WHOLE]
     contact: Annotated[
         str, Field(min_length=3, max_length=200, pattern=PLAIN_TEXT, description="Whom to ask about the request")
     ]
@@ -107,7 +107,7 @@ class DecisionOnRequest(BaseModel):
 
     grant: bool
     reason: Reason
-    days: Annotated[Whole | None, Field(ge=1, le=demand.LONGEST_DAYS)] = None
+    days: Annotated[int | None, Field(ge=1, le=demand.LONGEST_DAYS), WHOLE] = None
 
 
 class Agreement(BaseModel):
