@@ -43,6 +43,7 @@ def _how(rule: QualityRule) -> str:
         "not-accepted": "held or rejected when acquired",
         "equal-rows": "equal in everything collected; a finding, never a reason to drop a row",
         "one-parent": "an inner area with two parents",
+        "known-area": "none of the areas that were acquired from the same source; not checked where there are none",
         "near-its-area": f"more than {rule.limit:g} degrees from the middle of its area",
         "in-country": "outside the box of the country",
         "some": f"no row meets `{rule.require.text}`" if rule.require else "no row",

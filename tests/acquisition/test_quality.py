@@ -198,6 +198,23 @@ def test_what_a_boundary_forbids_is_asked_of_no_row_that_came_under_it(standard:
         assert [result.checked for result in report.results] == checked
 
 
+def test_an_area_that_the_source_does_not_list_is_found(standard: Standard, to_arrow: Any) -> None:
+    text = "{kind: known-area, elements: [residence_area_code]}".strip("{}")
+    read = read_rules(f"table: case\nrules: [{{id: r, dimension: consistency, {TITLE}, {text}}}]", WEIGHTS, standard)
+    rows = [{"residence_area_code": code} for code in ("ZZ-A", "ZZ-A", "ZZ-a", "ZZ-B", "ZZ")] + [{}]
+    known = pa.table({"area_code": ["ZZ", "ZZ-A", "ZZ-A", "ZZ-C"]})
+    for areas, found in (known, (5, 2)), (known.slice(0, 0), (0, 0)), (None, (0, 0)):
+        report = assess(
+            ibis.memtable(cases(standard, rows)),
+            read,
+            [receipt(6, 6)],
+            to_arrow=to_arrow,
+            at=AT,
+            areas=None if areas is None else ibis.memtable(areas),
+        )
+        assert [(r.checked, r.concerned) for r in report.results] == [found]
+
+
 BAD_RULES = {
     "unknown word": ("wieght: 2, require: age present", "wieght"),
     "unknown kind": ("kind: magic", "unknown dimension or kind"),

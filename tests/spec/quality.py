@@ -42,17 +42,20 @@ def _case(
     checked: int,
     concerned: int,
     findings: Mapping[str, int] | None = None,
+    area: str | None = None,
 ) -> Case:
     def expression(inputs: Inputs) -> pa.Table:
         text = f'table: case\nrules: [{{id: r, dimension: validity, title: {{en: "x", zh: "x"}}, {rule}}}]\n'
         rules = read_rules(text, WEIGHTS, STANDARD)
         accepted = inputs.engine.to_arrow(inputs.case).num_rows
         receipts = [_receipt(accepted + sum((findings or {}).values()), accepted, findings or {})]
-        report = assess(inputs.case, rules, receipts, to_arrow=inputs.engine.to_arrow, at=AT)
+        areas = inputs.tables.get("area")
+        report = assess(inputs.case, rules, receipts, to_arrow=inputs.engine.to_arrow, at=AT, areas=areas)
         (found,) = report.results
         return pa.table({"checked": [found.checked], "concerned": [found.concerned]})
 
-    return Case(title, words, {"case": case}, expression, f"{{{rule}}}", f"{COUNTS}\n{checked} | {concerned}")
+    tables = {"case": case} if area is None else {"case": case, "area": area}
+    return Case(title, words, tables, expression, f"{{{rule}}}", f"{COUNTS}\n{checked} | {concerned}")
 
 
 CHAPTER = Chapter(
@@ -170,6 +173,26 @@ CHAPTER = Chapter(
             """,
             4,
             1,
+        ),
+        _case(
+            "An area is one of those that the source lists",
+            "A misspelt name is accepted and counts for the whole only; this finds it before it is published. A source "
+            "without a list of areas is not checked.",
+            "kind: known-area, elements: [residence_area_code]",
+            """
+            residence_area_code text
+            TW-67
+            TW-67
+            TW-76
+            –
+            """,
+            3,
+            1,
+            area="""
+            area_code text
+            TW-67
+            TW-68
+            """,
         ),
         _case(
             "Coordinates lie near the middle of their area",

@@ -219,9 +219,8 @@ def _take_in(
     taken = _Taken()
     if plan.mapping.levels:
         areas = areas_of(reader.chunks(), plan, submission)
-        taken.accepted, taken.items = areas.table.num_rows, areas.rejected
+        taken.accepted, taken.items, taken.findings = areas.table.num_rows, areas.rejected, areas.findings
         taken.rows = taken.accepted + len(taken.items)
-        taken.findings = areas.findings
         _spool(spool, areas.table, taken)
         if not taken.rows:
             raise BadInput(
@@ -383,6 +382,7 @@ def assess_quality(node: Node, *, by: Actor, source_id: str, table: str = "case"
         at=node.clock(),
         released=None if released is None else node.engine.bind(released),
         boundaries={known.id: known for known in queries.boundaries(node)},
+        areas=queries.areas(node, source_id),
     )
     with node.change(by) as change:
         change.execute(

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 DIMENSIONS: Final = ("completeness", "validity", "consistency", "timeliness", "uniqueness")
 SHAPES: Final = {"good": "●", "fair": "▲", "poor": "■", "unknown": "?"}
 Kind = Literal[
-    "condition", "finding", "not-accepted", "equal-rows", "one-parent", "near-its-area", "in-country", "some", "fresh"
+    "condition",
+    "finding",
+    "not-accepted",
+    "equal-rows",
+    "one-parent",
+    "known-area",
+    "near-its-area",
+    "in-country",
+    "some",
+    "fresh",
 ]
 
 
@@ -169,6 +178,7 @@ def assess(
     at: datetime,
     released: ibis.Table | None = None,
     boundaries: Mapping[str, Boundary] | None = None,
+    areas: ibis.Table | None = None,
 ) -> QualityReport:
     """Assess accepted facts of one table together with the receipts of the files they came from.
 
@@ -176,13 +186,15 @@ def assess(
     whatever engine the caller uses. ``at`` is the moment of assessment, in UTC. ``released`` names the rows
     (``receipt_id``, ``row_number``) that were held and became facts later: what is wrong with them stands in their
     receipt and shows in the table too, and is counted once. ``boundaries`` are those that the receipts name, by id:
-    what one keeps out is asked of no row that came under it. Raises BadInput without receipts.
+    what one keeps out is asked of no row that came under it. ``areas`` are those of the source.
+
+    Raises BadInput without receipts.
     """
     from hutong.acquisition.quality_checks import Checks
 
     if not receipts:
         raise BadInput("There is no receipt to assess with.", "Acquire a file first.")
-    checks = Checks(table, receipts, to_arrow, at=at, released=released, boundaries=boundaries)
+    checks = Checks(table, receipts, to_arrow, at=at, released=released, boundaries=boundaries, areas=areas)
     counts = checks.run(rules.rules)
     results = tuple(
         RuleResult(rule.id, rule.dimension, rule.title, *counts[rule.id], rule.weight)

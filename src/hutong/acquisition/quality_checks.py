@@ -35,8 +35,10 @@ class Checks:
         at: datetime,
         released: Any = None,
         boundaries: Mapping[str, Boundary] | None = None,
+        areas: Any = None,
     ) -> None:
         self._table, self._to_arrow, self._at, self._released = table, to_arrow, at, released
+        self._areas = areas
         self._received = sum(receipt.rows for receipt in receipts)
         self._not_accepted = sum(receipt.held + receipt.rejected for receipt in receipts)
         self._findings: Counter[str] = Counter()
@@ -55,6 +57,7 @@ class Checks:
             "not-accepted": lambda _rule: (self._received, self._not_accepted, "rows"),
             "equal-rows": self._equal_rows,
             "one-parent": self._one_parent,
+            "known-area": self._known_area,
             "near-its-area": self._near_its_area,
         }
         kept_out = {rule.id for rule in rules if len(self._not_asked(rule)) == len(self._receipts)}
@@ -194,6 +197,18 @@ class Checks:
         checked = sum(names.total() for names in parents.values())
         concerned = sum(names.total() - max(names.values()) for names in parents.values())
         return checked, concerned, "rows"
+
+    def _known_area(self, rule: QualityRule) -> Answer:
+        """Rows whose area is none of the source's own; nothing is checked where it has none."""
+        if self._areas is None:
+            return 0, 0, "rows"
+        known = set(self._to_arrow(self._areas.select("area_code").distinct())["area_code"].to_pylist())
+        if not known:
+            return 0, 0, "rows"
+        placed = self._table.filter(self._table[rule.elements[0]].notnull())
+        counted = self._to_arrow(placed.group_by(code=placed[rule.elements[0]]).aggregate(n=placed.count())).to_pylist()
+        unknown = sum(int(row["n"]) for row in counted if row["code"] not in known)
+        return sum(int(row["n"]) for row in counted), unknown, "rows"
 
     def _near_its_area(self, rule: QualityRule) -> Answer:
         """Rows whose coordinates lie further than the limit (degrees) from the median of their own area."""

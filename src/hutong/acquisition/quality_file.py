@@ -28,7 +28,7 @@ _WORDS = {
     "only_noticed",
     "boxes",
 }
-_ELEMENTS = {"one-parent": 1, "near-its-area": 3, "in-country": 3, "fresh": 1}
+_ELEMENTS = {"one-parent": 1, "known-area": 1, "near-its-area": 3, "in-country": 3, "fresh": 1}
 
 
 def default_rules(standard: Standard) -> RuleSet:

@@ -17,6 +17,8 @@ from hutong.node import Node
 from hutong.storage import schema
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from hutong.acquisition.quality import QualityReport
     from hutong.acquisition.validation import Item
 
@@ -213,6 +215,15 @@ def reasons_of(items: Iterable[Item]) -> list[Reason]:
         found.setdefault((item.outcome, item.rule), []).append(item.reason)
     counted = [Reason("", *key, min(told), len(told)) for key, told in found.items()]
     return sorted(counted, key=lambda reason: (-reason.rows, reason.rule))
+
+
+def areas(node: Node, source_id: str) -> ir.Table | None:
+    """The areas that were acquired from a source; None on a node that has none of any source."""
+    try:
+        everywhere = node.engine.table("area")
+    except NotFound:
+        return None
+    return everywhere.filter(everywhere.source_id == source_id)
 
 
 def quality(node: Node, source_id: str, table: str = "case") -> QualityReport:
