@@ -19,8 +19,9 @@ from hutong.passes.credential.keys import decode_base64url
 from hutong.passes.credential.level_pass import is_held_by
 from hutong.passes.credential.read import read_pass
 from hutong.passes.issuance import actions as pass_actions
-from hutong.passes.issuance import batch_actions, renewal_actions
+from hutong.passes.issuance import batch_actions, own_lists, renewal_actions
 from hutong.passes.issuance import queries as pass_queries
+from hutong.passes.issuance.free_indexes import free_indexes
 from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import queries as bundle_queries
@@ -81,9 +82,20 @@ def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clo
 
 def test_a_batch_of_thousands_has_its_own_positions(node: Node) -> None:
     with node.change(node.operator, unlogged="a test's own") as change:
-        indexes = batch_actions._free_indexes(node, change, 3000)
+        indexes = free_indexes(node, change, 3000)
     assert len(set(indexes)) == 3000
     assert sorted(indexes) != indexes
+
+
+def test_a_list_gives_its_last_places_before_the_next_one_begins(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_lists, "LIST_POSITIONS", 100)
+    given = [pass_actions.issue_pass(node, by=LI, person="R1", hours=1).status_index for _ in range(2)]
+    with node.change(node.operator, unlogged="a test's own") as change:
+        indexes = free_indexes(node, change, 150)
+    first, second = set(range(100)), set(range(1 << 24, (1 << 24) + 100))
+    assert len(indexes) == len(set(indexes)) == 150
+    assert first & set(indexes) == first - set(given), "all that were free"
+    assert len(second & set(indexes)) == 52
 
 
 @pytest.mark.parametrize("by", [STEWARD, PUBLIC, resident("R1")], ids=lambda actor: actor.id)

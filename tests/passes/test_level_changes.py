@@ -89,7 +89,7 @@ def test_a_full_run_reads_all_passes_once(node: Node, monkeypatch: pytest.Monkey
     passes = issue(node, "R2", "R7", "R3", "R6")
     monkeypatch.setattr(level_change_actions, "MOST_ASKED", 0)
     monkeypatch.setattr(level_change_actions, "_PERSONS", 2)
-    monkeypatch.setattr(level_change_actions, "_CHUNK", 1)
+    monkeypatch.setattr(level_change_actions, "_MARKS", 1)
     for number in ("R2", "R7", "R3"):
         positive(node, number)
     run = level_actions.decide_levels(node, by=LI, rulebook_id="dengue-3", as_of=AS_OF)

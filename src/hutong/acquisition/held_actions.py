@@ -25,9 +25,8 @@ from hutong.errors import BadInput, Conflict, NotFound
 from hutong.node import Change, Node
 from hutong.rights import vault
 from hutong.storage import inbox, schema
+from hutong.storage.records import in_parts
 from hutong.trust.authorisation import Actor, Resource
-
-NAMES_AT_ONCE = 500
 
 
 def decide_held(
@@ -211,7 +210,6 @@ def _unknown(change: Change, people: list[dict[str, Any]]) -> list[dict[str, Any
     entry = schema.vault_entry.c.pseudonym
     names = sorted({str(person["pseudonym"]) for person in people})
     known: set[str] = set()
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        part = names[start : start + NAMES_AT_ONCE]
+    for part in in_parts(names):
         known.update(change.execute(sa.select(entry).where(entry.in_(part))).scalars())
     return [person for person in people if person["pseudonym"] not in known]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hutong.errors import NotFound, Tampered
 from hutong.node import Change, Node
+from hutong.storage.records import in_parts
 from hutong.storage.schema import vault_entry
 
 _NONCE_BYTES = 12
@@ -58,8 +59,7 @@ def keep(node: Node, change: Change, people: Sequence[Mapping[str, Any]]) -> int
     entries = {str(person["pseudonym"]): person for person in people}
     names = list(entries)
     known: set[str] = set()
-    for start in range(0, len(names), 500):
-        part = names[start : start + 500]
+    for part in in_parts(names):
         query = sa.select(vault_entry.c.pseudonym).where(vault_entry.c.pseudonym.in_(part))
         known.update(change.execute(query).scalars())
         change.execute(vault_entry.delete().where(vault_entry.c.pseudonym.in_(part)))
@@ -92,9 +92,5 @@ def forget(change: Change, people: Sequence[str] | None) -> int:
         return int(change.execute(vault_entry.delete()).rowcount)
     return sum(
         int(change.execute(vault_entry.delete().where(vault_entry.c.pseudonym.in_(part))).rowcount)
-        for part in _parts(people)
+        for part in in_parts(people)
     )
-
-
-def _parts(people: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (people[start : start + 500] for start in range(0, len(people), 500))

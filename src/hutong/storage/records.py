@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -29,6 +29,14 @@ _PATIENCE_MILLISECONDS = 30_000  # for the lock of another writer, on both datab
 _CONNECT_SECONDS = 10
 _CONNECTIONS = 20  # at most, of the hundred that PostgreSQL gives by default; as many again are the lake's catalogue's
 _ROOM_BYTES = 2**17  # of SQLite's wal and shm files, which it makes when it opens the database
+
+_VALUES_AT_ONCE = 500  # in one query; databases take more, but plan long lists slowly
+_Value = TypeVar("_Value")
+
+
+def in_parts(values: Sequence[_Value], most: int = _VALUES_AT_ONCE) -> Iterator[Sequence[_Value]]:
+    """Values in parts of ``most``, without a number the one for ``column.in_(...)``."""
+    return (values[start : start + most] for start in range(0, len(values), most))
 
 
 class Instant(sa.types.TypeDecorator[datetime]):

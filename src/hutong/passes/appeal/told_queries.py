@@ -13,6 +13,7 @@ from hutong.errors import NotFound, Tampered
 from hutong.node import Node
 from hutong.rights.person import mark_of
 from hutong.storage import schema
+from hutong.storage.records import in_parts
 
 from ..level.status import PersonStatus
 from ..rulebook import queries as rulebook_queries
@@ -20,8 +21,6 @@ from ..rulebook.rulebook import Rulebook
 from .appeal import Appeal
 from .correction import LevelOverride
 from .told import KINDS, Mark, Matter, ToldAppeal, ToldMatters, ToldOverride
-
-_CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -68,8 +67,8 @@ def _learn(node: Node, matters: ToldMatters) -> None:
     names = matters.unowned()
     with node.records.reading() as connection:
         for table in (schema.level_override, schema.appeal):
-            for start in range(0, len(names), _CHUNK):
-                query = sa.select(table.c.id, table.c.pseudonym).where(table.c.id.in_(names[start : start + _CHUNK]))
+            for part in in_parts(names):
+                query = sa.select(table.c.id, table.c.pseudonym).where(table.c.id.in_(part))
                 for row in connection.execute(query):
                     matters.learn(row.id, row.pseudonym, _mark(node))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, Refused, Unavailable
+from hutong.errors import BadInput, Conflict, Refused
 from hutong.node import Change, Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
@@ -25,6 +25,7 @@ from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN
 from . import level_change_actions, own_lists, pass_facts, pass_times, told_passes
 from . import queries as pass_queries
+from .free_indexes import free_indexes
 from .pass_times import MAX_HOURS
 
 DEFAULT_HOURS = 24
@@ -32,8 +33,6 @@ MAX_STATUS_AGE = timedelta(days=7)
 MAX_REASON = 500
 REVOCATION_RULES = ("issued-in-error", "forged", "key-compromised", "level-changed", "appeal-granted", "holder-asked")
 """Rules by which a pass may be revoked, beside those of its rulebook."""
-
-_TRIALS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def issue_in(node: Node, change: Change, ready: ReadyPass) -> IssuedPass:
         rulebook=rulebook.id,
         version=rulebook.version,
         pass_id=pass_id,
-        status_index=free_index(node, change),
+        status_index=free_indexes(node, change, 1)[0],
         commitment=commit_holder(pass_id, secret),
         digests=digests_of(ready.facts),
     )
@@ -208,24 +207,6 @@ def require_fresh(found: LevelInForce, now: datetime) -> None:
     if found.level == UNKNOWN:
         reasons = tuple(reason.texts["en"] for reason in found.reasons)
         raise Refused(f"The level is not known. {' '.join(reasons)}", "Let the missing facts be added.", reasons)
-
-
-def free_index(node: Node, change: Change) -> int:
-    """A random free position of the newest list, so that neighbours say nothing of each other; else of a new list."""
-    column = schema.issued_pass.c.status_index
-    for number in own_lists.numbers_to_fill(change.connection):
-        drawn = [(number << LIST_BITS) + position for position in _positions(node)]
-        taken = set(change.execute(sa.select(column).where(column.in_(drawn))).scalars())
-        for index in drawn:
-            if index not in taken:
-                return index
-    raise Unavailable("No free position was found in the status lists.", "Try again.")
-
-
-def _positions(node: Node) -> Iterator[int]:
-    drawn = node.random(4 * _TRIALS)
-    for start in range(0, len(drawn), 4):
-        yield int.from_bytes(drawn[start : start + 4], "big") % own_lists.LIST_POSITIONS
 
 
 def revoke_pass(node: Node, *, by: Actor, second: Actor, pass_id: str, rule_id: str, reason: str) -> None:

@@ -15,23 +15,25 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound, Refused, Tampered, Unavailable
+from hutong.errors import BadInput, HutongError, LimitExceeded, NotFound, Refused, Tampered
 from hutong.node import Change, Node
 from hutong.rights.person import owned, pseudonym_of
 from hutong.storage import schema
+from hutong.storage.records import in_parts
 from hutong.trust.authorisation import Actor
 
 from .. import powers
 from ..appeal import queries as appeal_queries
 from ..appeal.queries import LevelInForce
 from ..credential.keys import KeyRing, encode_base64url
-from ..credential.level_pass import LIST_BITS, Fact, LevelPass, PassSigner, commit_holder, digests_of
+from ..credential.level_pass import Fact, LevelPass, PassSigner, commit_holder, digests_of
 from ..level import queries as level_queries
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import Rulebook
 from . import actions as pass_actions
 from . import level_change_actions, own_lists, pass_facts, pass_times, told_passes
 from .actions import DEFAULT_HOURS
+from .free_indexes import free_indexes
 from .level_change_actions import NewLevel
 from .pass_times import MAX_HOURS
 
@@ -39,8 +41,6 @@ MAX_BATCH = 100_000
 KEY_COMPROMISED = "key-compromised"
 REISSUED = "Issued again, signed by another key."
 NOT_TOLD = "Not issued again: the log tells of no such pass."
-_ROUNDS = 32
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def reissue_passes(node: Node, *, by: Actor, key_id: str) -> IssuedBatch:
         issued, digest = _issue_all(node, change, wanted, now)
         done = [row for row in kept if row["id"] not in waits]
         for found, because in ((done, REISSUED), (strange, NOT_TOLD)):
-            for part in _chunks([row["id"] for row in found]):
+            for part in in_parts([row["id"] for row in found]):
                 change.execute(table.update().where(table.c.id.in_(part)).values(revoked_because=because))
         if rows:
             counts = {"passes_sha256": digest, "refused": len(strange) + len(waits)}
@@ -309,7 +309,7 @@ def _issue_all(
     key_id = keys.pass_key_id
     (certificate,) = KeyRing.of([keys.pass_certificate]).keys
     begins = [pass_times.begin(now, certificate.not_before, want.holds_since) for want in wanted]
-    indexes = _free_indexes(node, change, len(wanted))
+    indexes = free_indexes(node, change, len(wanted))
     signed = sign_all(
         node.id, keys.passes, wanted, indexes, begins=begins, key_id=bytes.fromhex(key_id), random=node.random
     )
@@ -372,29 +372,3 @@ def sign_all(
             expires_at=want.expires_at,
             disclosures={fact.name: fact.disclosure() for fact in want.facts},
         )
-
-
-def _free_indexes(node: Node, change: Change, wanted: int) -> list[int]:
-    """Random free positions of the newest list while it has room: neighbours say nothing of each other."""
-    column = schema.issued_pass.c.status_index
-    found: dict[int, None] = {}
-    for number in own_lists.numbers_to_fill(change.connection):
-        for _ in range(_ROUNDS):
-            lacking = wanted - len(found)
-            if not lacking:
-                return list(found)
-            raw = node.random(4 * lacking)
-            first = number << LIST_BITS
-            drawn = {
-                first + int.from_bytes(raw[at : at + 4], "big") % own_lists.LIST_POSITIONS: None
-                for at in range(0, len(raw), 4)
-            }
-            for part in _chunks(list(drawn)):
-                for taken in change.execute(sa.select(column).where(column.in_(part))).scalars():
-                    del drawn[taken]
-            found |= drawn
-    raise Unavailable("Not enough free positions were found in the status lists.", "Give a smaller batch.")
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

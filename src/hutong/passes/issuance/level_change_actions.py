@@ -7,7 +7,7 @@ finished, and nothing is ended twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hutong.node import Change, Node
 from hutong.storage import schema
+from hutong.storage.records import in_parts
 from hutong.trust.authorisation import Actor
 
 from ..appeal import queries as appeal_queries
@@ -36,8 +37,8 @@ MOST_ASKED = 20_000
 _PERSONS = 5_000
 """Whose passes are ended in one transaction: other writers wait for it."""
 
-_CHUNK = 500
-"""Values in one query, and marks in one entry of the log, which may have 65,535 bytes."""
+_MARKS = 500
+"""In one entry of the log, which may have 65,535 bytes."""
 
 _table = schema.issued_pass
 
@@ -74,8 +75,7 @@ def end_better_passes(node: Node, *, by: Actor, decided: pa.Table, rulebook: Rul
     """
     found = _candidates(node, by, decided, rulebook)
     ended = 0
-    for start in range(0, len(found), _PERSONS):
-        part = found[start : start + _PERSONS]
+    for part in in_parts(found, _PERSONS):
         now = {row["pseudonym"]: NewLevel(row["now"], rulebook, tuple(row["rule_ids"].split())) for row in part}
         special = appeal_queries.special_among(node, list(now))
         for pseudonym in special:
@@ -120,7 +120,7 @@ def _live_passes(change: Change, pseudonyms: Sequence[str] | None) -> pa.Table:
 
     fields = pa.schema([(name, pa.string()) for name in ("pseudonym", "level", "rulebook")])
     query = sa.select(_table.c.pseudonym, _table.c.level, _table.c.rulebook).where(_live(change))
-    parts = [query] if pseudonyms is None else [query.where(_of(part)) for part in _chunks(pseudonyms)]
+    parts = [query] if pseudonyms is None else [query.where(_of(part)) for part in in_parts(pseudonyms)]
     batches = []
     for one in parts:
         for rows in change.execute(one).partitions(50_000):
@@ -151,7 +151,7 @@ def end_in(node: Node, change: Change, now: Mapping[str, NewLevel], **about: Any
         about: what the log tells beside it.
     """
     ended: list[Mapping[str, Any]] = []
-    for part in _chunks(list(now)):
+    for part in in_parts(list(now)):
         rows = change.execute(sa.select(_table).where(_live(change), _of(part))).mappings()
         ended += [dict(row) for row in rows if is_better(node, row, now[row["pseudonym"]])]
     if not ended:
@@ -161,11 +161,11 @@ def end_in(node: Node, change: Change, now: Mapping[str, NewLevel], **about: Any
         by_reason.setdefault(now[row["pseudonym"]].reason, []).append(row["id"])
     for reason, ids in by_reason.items():
         values = {"revoked_at": change.at, "revoked_by_rule": LEVEL_CHANGED, "revoked_because": reason}
-        for part in _chunks(ids):
+        for part in in_parts(ids):
             change.execute(_table.update().where(_table.c.id.in_(part)).values(**values))
     own_lists.note_change(change, {row["status_index"] >> LIST_BITS for row in ended})
     books = sorted({f"{one.rulebook.id}@{one.rulebook.version}" for one in (now[row["pseudonym"]] for row in ended)})
-    for part in _chunks(sorted(told_passes.mark(node, row) for row in ended)):
+    for part in in_parts(sorted(told_passes.mark(node, row) for row in ended), _MARKS):
         change.event("passes.revoked", rule=LEVEL_CHANGED, rulebooks=books, passes=len(part), marks=part, **about)
     return len(ended)
 
@@ -185,7 +185,3 @@ def _live(change: Change) -> sa.ColumnElement[bool]:
 
 def _of(pseudonyms: Sequence[str]) -> sa.ColumnElement[bool]:
     return _table.c.pseudonym.in_(pseudonyms)
-
-
-def _chunks(items: Sequence[str]) -> Iterator[list[str]]:
-    return (list(items[start : start + _CHUNK]) for start in range(0, len(items), _CHUNK))

@@ -24,7 +24,8 @@ from ..credential.level_pass import (
 )
 from ..credential.read import read_pass
 from ..issuance import own_lists, pass_times
-from ..issuance.actions import DEFAULT_HOURS, free_index
+from ..issuance.actions import DEFAULT_HOURS
+from ..issuance.free_indexes import free_indexes
 from ..issuance.pass_times import MAX_HOURS
 from ..rulebook import queries as rulebook_queries
 from ..rulebook.rulebook import UNKNOWN, Rulebook
@@ -116,7 +117,7 @@ def convert_pass(
         digests=digests_of([origin]),
     )
     with node.change(by) as change:
-        claims = replace(claims, status_index=free_index(node, change))
+        claims = replace(claims, status_index=free_indexes(node, change, 1)[0])
         text = disclose(_keep(node, change, claims, shown), [origin])
     return ConvertedPass(
         pass_id=claims.pass_id.hex(),

@@ -20,6 +20,7 @@ from hutong.node import Change, Node
 from hutong.rights import vault
 from hutong.rights.sunset import Destruction
 from hutong.storage import inbox, schema
+from hutong.storage.records import in_parts
 from hutong.trust.authorisation import Actor
 
 from ..appeal import appeal as appeals
@@ -126,7 +127,7 @@ def _end_records(change: Change, remain: Remains, gone: list[str] | None) -> dic
     }
     for table in (schema.receipt_item, schema.inbox):
         counts[str(table.name)] = sum(
-            _delete(change, table, table.c.receipt.in_(part)) for part in _parts(sorted(remain.receipts))
+            _delete(change, table, table.c.receipt.in_(part)) for part in in_parts(sorted(remain.receipts))
         )
     if remain.is_last:
         counts["account"] = _end_accounts(change, tries_too=remain.known.destroyed_at is None)
@@ -180,14 +181,10 @@ def _end_accounts(change: Change, *, tries_too: bool) -> int:
     account = schema.account
     rows = change.execute(sa.select(account.c.name, account.c.roles)).all()
     residents = [row.name for row in rows if row.roles == ["resident"]]
-    for part in _parts(residents):
+    for part in in_parts(residents):
         change.execute(schema.session.delete().where(schema.session.c.account.in_(part)))
         change.execute(schema.api_token.delete().where(schema.api_token.c.account.in_(part)))
         change.execute(account.delete().where(account.c.name.in_(part)))
     if residents or tries_too:
         change.execute(schema.sign_in_attempt.delete())
     return len(residents)
-
-
-def _parts(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + 500] for start in range(0, len(ids), 500)]
