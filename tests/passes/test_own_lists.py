@@ -64,8 +64,10 @@ def test_of_many_lists_those_that_are_over_are_left_out(node: Node, records: str
     assert listed(node) == [0, 1, 2]
     clock.advance(hours=18)
     assert listed(node) == [2], "the one that is being filled"
-    passes = issue(node, 140, hours=48)
-    assert listed(node) == list(range(3, 143)), "more than 50, and more than 32 bits number"
+    with node.change(node.operator, unlogged="a test's own") as change:
+        own_lists.keep_place(change, [(100 << 24, change.at - timedelta(hours=2))])
+    passes = issue(node, 60, hours=48)
+    assert listed(node) == list(range(100, 160)), "more than 50, and more than 31 bits number"
     fakes = passes[::4]
     for fake in fakes[::20]:
         pass_actions.revoke_pass(node, by=LI, second=WANG, pass_id=fake.pass_id, rule_id="forged", reason="Sold.")
@@ -74,7 +76,7 @@ def test_of_many_lists_those_that_are_over_are_left_out(node: Node, records: str
         assert answer(node, fake.text) == ("refused", "revoked")
         assert answer(node, passes[place + 1].text)[0] == "accepted", "its sibling of the same list"
     clock.advance(hours=72)
-    assert listed(node) == [142]
+    assert listed(node) == [159]
     assert answer(node, passes[5].text) == ("refused", "expired")
 
 

@@ -15,7 +15,7 @@ from hutong.errors import BadInput, NotFound, Refused, TooManyRequests
 from hutong.governance import actions as governance
 from hutong.node import Node
 from hutong.passes.exposure import actions, queries
-from hutong.passes.exposure.code import MOST_OPEN_CODES, MOST_WRONG_CODES
+from hutong.passes.exposure.code import DIGITS, MOST_OPEN_CODES
 from hutong.passes.exposure.export import Export, read_archive
 from hutong.passes.exposure.key import FEWEST_KEYS, MORE_KEYS, ExposureKey
 from hutong.storage import schema
@@ -109,7 +109,7 @@ def test_wrong_codes_get_one_answer(make_desk: MakeDesk, clock: Clock, records: 
     ended = actions.issue_code(desk.node, by=desk.authority, emergency_id="other").code
     governance.end_emergency(desk.node, by=desk.node.operator, emergency_id="other")
     answers = set()
-    for number, code in enumerate((used, old, ended, "00000000", "", "x" * 500, "٠١٢٣٤٥٦٧", "a\x00b")):
+    for number, code in enumerate((used, old, ended, "0" * DIGITS, "", "x" * 500, "٠١٢٣٤٥٦٧٠١٢٣", "a\x00b")):
         with pytest.raises(Refused) as told:
             exchange(desk, code, address=f"192.0.2.{number}")
         answers.add(str(told.value))
@@ -119,26 +119,23 @@ def test_wrong_codes_get_one_answer(make_desk: MakeDesk, clock: Clock, records: 
 def test_guessing_is_slow(make_desk: MakeDesk, clock: Clock, records: str) -> None:
     desk = make_desk()
     code = actions.issue_code(desk.node, by=desk.authority, emergency_id=EMERGENCY).code
-    wrong = f"{(int(code) + 1) % 10**8:08d}"
+    wrong = f"{(int(code) + 1) % 10**DIGITS:0{DIGITS}d}"
     for _ in range(desk.node.settings.limits.sign_in_attempts):
         with pytest.raises(Refused):
             exchange(desk, wrong)
     with pytest.raises(TooManyRequests):
         exchange(desk, code)
     kept = [row["key"] for row in rows(desk.node, schema.sign_in_attempt)]
-    assert len(kept) == 20
+    assert len(kept) == 10
     assert not any("192.0.2" in key for key in kept), "an address is kept as a keyed hash only"
-    assert exchange(desk, code, address="192.0.2.8"), "another caller is not held up"
-    # From everywhere together.
-    for number in range(MOST_WRONG_CODES - 10):
+    for number in range(150):
         with pytest.raises(Refused):
             exchange(desk, wrong, address=f"198.51.100.{number}")
-    with pytest.raises(TooManyRequests):
-        exchange(desk, wrong, address="203.0.113.1")
+    assert exchange(desk, code, address="192.0.2.8"), "nobody else is held up, however many guess"
     clock.advance(minutes=6)
     with pytest.raises(Refused):
         exchange(desk, wrong)
-    assert len(rows(desk.node, schema.sign_in_attempt)) == 2, "old tries are forgotten"
+    assert len(rows(desk.node, schema.sign_in_attempt)) == 1, "old tries are forgotten"
 
 
 def test_few_codes_are_open_at_a_time(make_desk: MakeDesk, clock: Clock) -> None:

@@ -144,7 +144,7 @@ def test_padding_of_large_and_empty_batches() -> None:
 def test_codes() -> None:
     random = Random(2)
     drawn = [draw_code(random.randbytes) for _ in range(1000)]
-    assert all(len(code) == 8 and code.isdecimal() for code in drawn)
+    assert all(len(code) == 12 and code.isdecimal() for code in drawn)
     assert len(set(drawn)) > 990
     assert any(code.startswith("0") for code in drawn)
     assert keyed_hash(b"a", "00000000") != keyed_hash(b"b", "00000000") != keyed_hash(b"b", "00000001")

@@ -154,9 +154,9 @@ def test_what_the_doors_say(world: World, clock: Clock) -> None:
     assert authority.post("/api/exposure/codes", json={"emergency": "none"}).status_code == 403
     assert authority.post("/api/exposure/codes", json={"emergency": EMERGENCY, "report_type": "x"}).status_code == 422
     issued = authority.post("/api/exposure/codes", json={"emergency": EMERGENCY})
-    assert re.fullmatch(r"[0-9]{8}", issued.json()["code"])
+    assert re.fullmatch(r"[0-9]{12}", issued.json()["code"])
     assert issued.headers["cache-control"] == "no-store"
-    wrong = [phones.post("/api/exposure/tokens", json={"code": f"{n:08d}"}) for n in range(10)]
+    wrong = [phones.post("/api/exposure/tokens", json={"code": f"{n:012d}"}) for n in range(10)]
     assert {(answer.status_code, answer.text) for answer in wrong} == {(403, wrong[0].text)}
     assert phones.post("/api/exposure/tokens", json={"code": issued.json()["code"]}).status_code == 429
     clock.advance(minutes=6)
@@ -202,7 +202,7 @@ def test_after_the_sunset_the_doors_are_shut(world: World, clock: Clock) -> None
     answers = [
         world.phones.get("/exposure/index.txt"),
         world.phones.get("/exposure/1772352000-abcdefgh.zip"),
-        world.phones.post("/api/exposure/tokens", json={"code": "12345678"}),
+        world.phones.post("/api/exposure/tokens", json={"code": "123456789012"}),
         world.phones.post("/api/exposure/keys", json={"token": token, "keys": phone.gives()}),
         world.authority.post("/api/exposure/codes", json={"emergency": EMERGENCY}),
     ]

@@ -31,7 +31,6 @@ from . import queries as exposure_queries
 from .code import (
     CODE_LASTS,
     MOST_OPEN_CODES,
-    MOST_WRONG_CODES,
     TOKEN_LASTS,
     UploadToken,
     VerificationCode,
@@ -45,7 +44,6 @@ from .queries import Batch
 
 ONSET_DAYS = 28
 _TRIALS = 8
-_ALL = "exposure:all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def exchange_code(node: Node, *, by: Actor, code: str, address: str) -> UploadTo
 
     Raises:
         Refused: no emergency in force, or the code does not fit: always in the same words, whatever is wrong with it.
-        TooManyRequests: too many wrong codes from there, or from everywhere.
+        TooManyRequests: too many wrong codes from there.
     """
     node.require(by, "report_exposure")
     ends = {emergency.id: powers.end_of(emergency) for emergency in exposure_queries.emergencies_in_force(node)}
@@ -141,10 +139,10 @@ def exchange_code(node: Node, *, by: Actor, code: str, address: str) -> UploadTo
             values = {"hash": token_hash(token), "stage": "token", "expires_at": expires_at}
             row = row if change.execute(verification_code.update().where(fits).values(values)).rowcount else None
         if row is None:
-            change.execute(sign_in_attempt.insert(), [{"key": key, "at": change.at} for key in (_ALL, caller)])
+            change.execute(sign_in_attempt.insert().values(key=caller, at=change.at))
     # Outside of the transaction: the wrong try must stay counted.
     if row is None:
-        raise Refused("The code does not fit.", "Check its eight digits, or ask for a new one: a code lasts an hour.")
+        raise Refused("The code does not fit.", "Check its twelve digits, or ask for a new one: a code lasts an hour.")
     return UploadToken(token=token, report_type=ReportType(row.report_type), expires_at=expires_at)
 
 
@@ -154,13 +152,8 @@ def _require_few_wrong(node: Node, change: Change, caller: str) -> None:
     attempt = sign_in_attempt.c
     ours = attempt.key.like("exposure:%")
     change.execute(sign_in_attempt.delete().where(ours, attempt.at < since))
-    count = (
-        sa.select(attempt.key, sa.func.count().label("tries"))
-        .where(attempt.key.in_([_ALL, caller]))
-        .group_by(attempt.key)
-    )
-    wrong = {row.key: row.tries for row in change.execute(count)}
-    if wrong.get(caller, 0) >= limits.sign_in_attempts or wrong.get(_ALL, 0) >= MOST_WRONG_CODES:
+    wrong = change.execute(sa.select(sa.func.count()).where(attempt.key == caller)).scalar_one()
+    if wrong >= limits.sign_in_attempts:
         raise TooManyRequests("Too many wrong codes.", "Wait five minutes and try again.")
 
 

@@ -1,7 +1,7 @@
 """Verification code: what an authority gives to a person whose test was positive, so that only such phones report.
 
-The code says that somebody may report, never who. It is kept as a keyed hash (a plain one of eight digits could be
-guessed in a second) and becomes a token on its first use; with the upload nothing of either is left.
+The code says that somebody may report, never who. It is kept as a keyed hash (a plain one of twelve digits could be
+guessed in minutes) and becomes a token on its first use; with the upload nothing of either is left.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from hutong.errors import BadInput
 
 from .key import ReportType
 
-DIGITS = 8
+DIGITS = 12
+"""Enough that nobody need be held up because others guess: see MOST_OPEN_CODES."""
 CODE_LASTS = timedelta(hours=1)
 TOKEN_LASTS = timedelta(hours=24)
 MOST_OPEN_CODES = 1000
-"""Codes that may be open at a time: with this many, one in 100,000 guesses fits."""
-MOST_WRONG_CODES = 100
-"""Wrong codes from all callers together within the window of sign-in attempts: at worst one lucky guess in days."""
+"""Codes that may be open at a time: with this many, one in a thousand million guesses fits. A caller has ten in five
+minutes, so that ten thousand callers together would guess for a month, and a code lasts an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class UploadToken:
 
 
 def draw_code(random: Callable[[int], bytes]) -> str:
-    """Eight random digits."""
+    """Twelve random digits."""
     return f"{int.from_bytes(random(16), 'big') % 10**DIGITS:0{DIGITS}d}"
 
 

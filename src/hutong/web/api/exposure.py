@@ -41,12 +41,12 @@ class CodeOrder(BaseModel):
 class Code(BaseModel):
     """A code, shown once."""
 
-    code: str = Field(description="Eight digits, to be told to the person")
+    code: str = Field(description="Twelve digits, to be told to the person")
     expires_at: datetime
 
 
 class CodeGiven(BaseModel):
-    code: str = Field(pattern="^[0-9]{8}$", examples=["04711815"])
+    code: str = Field(pattern="^[0-9]{12}$", examples=["047118150815"])
     padding: str = Field("", max_length=MOST_PADDING, description="Thrown away")
 
 
