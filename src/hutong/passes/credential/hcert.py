@@ -107,7 +107,7 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
         BadInput: not a map, or a claim of the wrong type.
     """
     body = cbor.loads(payload, "the claims", max_bytes=max_bytes)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise BadInput("The certificate holds no claims.", "Scan the code again or ask the issuer.")
     contents, issuer = body.get(HCERT), body.get(ISSUER)
     times: dict[int, dt.datetime | None] = {}
@@ -123,7 +123,7 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
         times.get(ISSUED),
         times.get(EXPIRES),
         times.get(NOT_BEFORE),
-        contents if isinstance(contents, Mapping) else {},
+        contents if isinstance(contents, dict) else {},
         body,
         tuple(unreadable),
     )
