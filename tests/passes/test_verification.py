@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import zlib
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import cbor2
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +26,7 @@ from hutong.governance import actions as governance
 from hutong.governance import queries as governance_queries
 from hutong.governance.queries import signed_trust_list
 from hutong.node import Node
-from hutong.passes.credential import base45, hcert
+from hutong.passes.credential import base45, cose, hcert
 from hutong.passes.documents import shipped_document
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import queries as pass_queries
@@ -41,9 +44,11 @@ from hutong.web.app import create_app
 from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
 from tests.passes.region import AS_OF, FROM, LI, TO, WANG
+from tests.passes.test_eu_rules import rule, section
 from tests.sharing.conftest import introduce, served
 
 PERIOD = {"valid_from": FROM, "valid_to": TO}
+CERTIFICATE = {"ver": "1.3.0", "v": [{"dn": 2, "sd": 2, "ci": "URN:UVCI:01:TW:1", "co": "TW"}]}
 MARIA = Actor("maria", "account", frozenset({"authority"}), "pe")
 JOSE = Actor("jose", "account", frozenset({"authority"}), "pe")
 
@@ -119,6 +124,30 @@ def test_the_answer_tells_kind_level_issuer_and_ages(two: Regions) -> None:
     assert answer["reasons"][0].keys() == {"rule_id", "text"}
     assert orjson.loads(orjson.dumps(answer)) == answer
     assert two.at_pe(issued.qr_png()).answer == Answer.ACCEPTED
+
+
+def test_an_eu_certificate_that_is_listed_as_revoked_is_refused(two: Regions, tmp_path: Path) -> None:
+    now, key_id = two.clock(), bytes.fromhex(two.tw.keys.pass_key_id)
+    body = {1: "TW", 4: int(now.timestamp()) + 9000, 6: int(now.timestamp()) - 9000, -260: {1: CERTIFICATE}}
+    text = hcert.pack(cose.Signer(two.tw.keys.passes, key_id).sign(cbor2.dumps(body)))
+    years = {"ValidFrom": "2021-07-01T00:00:00Z", "ValidTo": "2150-01-01T00:00:00Z"}
+    with_rules = shipped_document("scenes/dengue-four-levels", **PERIOD) | {"eu_dcc": section(rule(**years))}
+
+    def answer(*lists: dict[str, Any], rules: Any = with_rules, of: str = text) -> tuple[str, list[str]]:
+        (tmp_path / "lists.json").write_bytes(orjson.dumps(lists))
+        known: dict[str, Any] = {"trust": bundle_queries.bundle_file(two.pe), "scene": "border", "at": now}
+        return says(verify_pass(of, **known, rules=rules, revocations=tmp_path / "lists.json"))
+
+    good, bad = (b64encode(sha256(uci).digest()[:16]).decode() for uci in (b"another", b"URN:UVCI:01:TW:1"))
+    batch = {"country": "TW", "kid": b64encode(key_id).decode(), "hashType": "UCI", "expires": "2030-01-01T00:00:00Z"}
+    not_whole = {"kid": b64encode(key_id).decode(), "hashTypes": ["UCI"], "mode": "POINT", "lastUpdated": "2026-01-01T00:00:00Z"}
+    assert answer(batch | {"entries": [{"hash": good}]}) == ("accepted", ["VR-XA-0001"])
+    assert answer(batch | {"entries": [{"hash": good}, {"hash": bad}]}) == ("refused", ["revoked"])
+    assert answer(batch | {"entries": [{"hash": bad}]}, rules=None) == ("refused", ["revoked"]), "without rules for it"
+    assert answer(batch | {"entries": [{"hash": bad}]}, of=two.issue("R2").text)[0] == "accepted", "another kind"
+    assert answer(not_whole) == ("unknown", ["no-status-list"]), "lists that are announced and not there"
+    with pytest.raises(NotFound):
+        answer()
 
 
 def test_it_works_from_files_and_from_the_public_name(two: Regions, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,10 @@ passes = typer.Typer(name="pass", help="Issue, read, verify and revoke passes.",
 MARKS = {"accepted": "● accepted", "refused": "■ refused", "unknown": "? unknown"}
 MAX_PATH = 4096
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:|\{")  # HC1:, shc:/, https:, and JSON; a drive has one letter
+RevocationsOption = Annotated[
+    Path | None,
+    typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their slices; file or folder."),
+]
 _PATHS = ("/", "./", "../", "~/")
 _SUFFIXES = frozenset(
     (".txt", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".json", ".jws", ".smart-health-card")
@@ -188,10 +193,7 @@ def read(
         Path | None,
         typer.Option(help="Folder of the EU's published schemas, <version>.json, and valueSets.json, to check with."),
     ] = None,
-    revocations: Annotated[
-        Path | None,
-        typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their slices; file or folder."),
-    ] = None,
+    revocations: RevocationsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read any pass offline: this system's, EU DCC, SMART Health Card, WHO."""
@@ -241,6 +243,7 @@ def verify(
     at: Annotated[
         str | None, typer.Option(help="Time of verification (ISO 8601, UTC where it names no zone); now without it.")
     ] = None,
+    revocations: RevocationsOption = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -249,14 +252,19 @@ def verify(
     from hutong.passes.recognition.verification import verify_pass
     from hutong.passes.trust_bundle import queries as bundle_queries
 
-    when = moment(at) if at is not None else datetime.now(UTC)
+    judge = partial(
+        verify_pass,
+        _given(what),
+        rules=rules,
+        scene=scene,
+        at=moment(at) if at is not None else datetime.now(UTC),
+        revocations=revocations,
+    )
     if trust is None:
         with opened(node) as opened_node:
-            answer = verify_pass(
-                _given(what), trust=bundle_queries.trust_snapshot(opened_node), rules=rules, scene=scene, at=when
-            )
+            answer = judge(trust=bundle_queries.trust_snapshot(opened_node))
     else:
-        answer = verify_pass(_given(what), trust=trust, rules=rules, scene=scene, at=when)
+        answer = judge(trust=trust)
     lines = [f"{MARKS[str(answer.answer)]} at {scene[:40]}"]
     if scene not in tuple(Scene):
         lines.append(f"  There is no such scene; there are: {', '.join(Scene)}.")

@@ -16,6 +16,7 @@ from hutong.errors import HutongError
 
 from .. import documents
 from ..credential.dcc import kinds_of
+from ..credential.dcc_revocation import NOT_WHOLE, RevocationLists
 from ..credential.keys import VerificationKey
 from ..credential.level_pass import LevelPass
 from ..credential.read import ReadPass, read_pass
@@ -158,6 +159,7 @@ def verify_pass(
     rules: AcceptanceRules | Document | Path | str | None = None,
     scene: Scene | str,
     at: datetime | str,
+    revocations: RevocationLists | Path | None = None,
 ) -> Verification:
     """Decide about a pass, offline.
 
@@ -167,16 +169,20 @@ def verify_pass(
         rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
         scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
         at: the time of verification, in UTC where it names no zone; a text is ISO 8601.
+        revocations: revocation lists of the EU DCC, or their file or folder. Without them nothing tells whether one of
+            those certificates was revoked, and none is refused for it; own passes have their lists in the bundle.
 
     Raises:
-        BadInput, NotFound, Tampered, LimitExceeded: for unusable trust, rules or time; never for what a pass holds.
+        BadInput, NotFound, Tampered, LimitExceeded, Unavailable: for unusable trust, rules, lists or time; never for
+            what a pass holds.
     """
     at = moment(at)
     snapshot, scene = read_trust(trust), str(scene)
     acceptance = _acceptance(rules, snapshot)
     age_seconds = _seconds_between(snapshot.issued_at, at)
+    lists = RevocationLists.load(revocations) if isinstance(revocations, Path) else revocations
     try:
-        read = read_pass(text, keys=snapshot.ring, at=at)
+        read = read_pass(text, keys=snapshot.ring, revocations=lists, at=at)
     except HutongError as error:
         sentence = _SENTENCES["not-understood"]
         because = Reason("not-understood", {**sentence, "en": f"{sentence['en']} {error.what}"})
@@ -212,6 +218,8 @@ def _decide(
     read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules | None, scene: str, at: datetime
 ) -> tuple[Answer, tuple[Reason, ...], str | None, StatusList | None]:
     """Answer, reasons, place on the common scale, revocation list; the last two are None where it needs no rules."""
+    if read.revoked and read.signature_valid:
+        return Answer.REFUSED, _reasons("revoked"), None, None
     if read.kind == EU_DCC and acceptance is not None and acceptance.eu_dcc is not None:
         return *_decide_certificate(read, snapshot, acceptance, scene, at), None, None
     if refused := _refused(read, snapshot, at):
@@ -229,7 +237,7 @@ def _decide(
 def _decide_certificate(
     read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules, scene: str, at: datetime
 ) -> tuple[Answer, tuple[Reason, ...]]:
-    """Answer and reasons to an EU certificate for which there are rules; the bundle holds no revocations of these."""
+    """Answer and reasons to an EU certificate for which there are rules, and that is on no list of revoked ones."""
     key, rules = read.key, acceptance.eu_dcc
     assert rules is not None
     if read.signature_valid is False:
@@ -240,6 +248,8 @@ def _decide_certificate(
     if refused := _certificate_refused(read, key, issuer, at):
         return Answer.REFUSED, _reasons(refused)
     missing = _outdated(snapshot, issuer, at)
+    if missing is None and NOT_WHOLE in read.warnings:
+        missing = "no-status-list"
     if missing is None and not acceptance.period.holds(at):
         return unknown("rules-not-in-force")[:2]
     if missing is not None or read.issued_at is None or read.expires_at is None:
