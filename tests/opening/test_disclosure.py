@@ -16,6 +16,7 @@ from hutong.errors import BadInput, Refused
 from hutong.opening.area_tree import complete
 from hutong.opening.disclosure import PUBLIC_COLUMNS, for_publication, suppress
 from hutong.opening.disclosure_audit import audit, require_safe
+from hutong.opening.earlier_version import NOT_COUNTED, Earlier, align
 
 from . import real_lists
 from .attackers import narrow
@@ -214,6 +215,64 @@ def test_a_veil_holds_against_an_attacker_who_replays_the_whole_rule() -> None:
     assert veiled > 0
     # Documented as outside the guarantee: replaying the choice of complements settles some cells elsewhere.
     assert exact < sum(value is None for published in seen for value in published[1:])
+
+
+def version(leaves: dict[str, int], threshold: int, earlier: Earlier | None = None) -> tuple[pa.Table, Earlier]:
+    """A version, and what it is to the next one."""
+    result = suppress(table(leaves), threshold=threshold, earlier=earlier)
+    is_withheld = pc.equal(result["status"], "withheld").to_numpy(zero_copy_only=False)
+    return result, Earlier(result["n"].to_numpy(), is_withheld)
+
+
+@settings(max_examples=150, deadline=None)
+@given(leaves=any_tree, threshold=st.integers(2, 5), data=st.data())
+def test_a_newer_version_moves_no_complement_and_holds(
+    leaves: dict[str, int], threshold: int, data: st.DataObject
+) -> None:
+    first, earlier = version(leaves, threshold)
+    more = data.draw(st.fixed_dictionaries(dict.fromkeys(leaves, st.integers(-2, 4))))
+    now = {path: max(0, n + more[path]) for path, n in leaves.items()}
+    second, later = version(now, threshold, earlier)
+    assert audit(for_publication(second), threshold=threshold) == []
+    rows = list(zip(first.to_pylist(), second.to_pylist(), strict=True))
+    assert all((row["reason"] == "primary") == (0 < row["n"] < threshold) for _, row in rows)
+    lasting = any(then["reason"] == row["reason"] == "primary" for then, row in rows)
+    if lasting and first["status"][0].as_py() == "published":
+        for then, row in rows:
+            if then["reason"] == "complementary" and then["n"] >= threshold and row["n"]:
+                assert row["status"] == "withheld", row
+    third, _ = version(now, threshold, later)
+    assert third.equals(second), "nothing has changed since"
+
+
+def test_a_complement_does_not_move_while_what_it_protects_is_small() -> None:
+    _, earlier = version({"a": 3, "b": 9, "c": 10}, 5)
+    grown = {"a": 3, "b": 12, "c": 10}
+    assert withheld(table(grown)).keys() == {"a", "c"}, "so that 25 - 12 - 10 = 3 for who has both versions"
+    held = version(grown, 5, earlier)[0].filter(pc.field("status") == "withheld")
+    assert held["area_code"].to_pylist() == ["a", "b"]
+    large = version({"a": 8, "b": 12, "c": 10}, 5, earlier)[0]
+    assert large["status"].unique().to_pylist() == ["published"], "what is large is shown, and what protected it"
+
+
+def test_a_version_is_laid_out_as_the_next_one() -> None:
+    """Other periods and areas, and cells that follow from those that are listed."""
+    old = pa.concat_tables([table({"a/x": 2, "a/y": 0, "b/x": 0}, "w1"), table({"a/x": 3, "a/y": 9, "b/x": 7}, "w2")])
+    status = suppress(old)
+    shown = status.filter(
+        pc.field("area_code").isin(["all", "a", "a/x", "a/y", "b", "b/x"]) & (pc.field("period") == "w2")
+    )
+    shown = pa.concat_tables([status.filter(pc.field("area_code") == "all").slice(0, 1), shown])
+    released = shown.select(["area_code", "value"]).append_column("period_start", shown["period"])
+    now = {"a/x": 0, "a/y": 0, "b/x": 0, "b/z": 0}
+    whole = pa.concat_tables([table(now, period) for period in ("w0", "w1", "w2")])
+    found = align(whole, old, released)
+    cells = list(zip(whole["period"].to_pylist(), whole["area_code"].to_pylist(), strict=True))
+    then = dict(zip(cells, found.n.tolist(), strict=True))
+    assert {n for (period, code), n in then.items() if period == "w0" or code == "b/z"} == {NOT_COUNTED}
+    assert (then["w1", "all"], then["w2", "a/y"], then["w2", "b"]) == (2, 9, 7)
+    hidden = {cell for cell, is_withheld in zip(cells, found.withheld.tolist(), strict=True) if is_withheld}
+    assert hidden == {*(("w1", code) for code in ("all", "a", "a/x", "a/y", "b", "b/x")), ("w2", "a/x"), ("w2", "a/y")}
 
 
 def test_periods_do_not_touch_each_other() -> None:

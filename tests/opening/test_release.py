@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
+from pyarrow import parquet
 
+from hutong.acquisition import actions as acquisition
 from hutong.errors import Conflict
 from hutong.opening import actions, queries
 from hutong.opening.catalogue.catalogue import Text
@@ -101,6 +104,38 @@ def test_who_publishes_too_late_changes_nothing(kept: Kept, monkeypatch: pytest.
     newest = queries.current_release(node, first.dataset)
     assert newest is not None
     assert newest.version == "2"
+    node.close()
+
+
+def test_two_versions_of_counts_give_no_withheld_count_back(kept: Kept, tmp_path: Path) -> None:
+    """More cases come between the versions; where none did, nothing that was withheld is shown or the reverse."""
+    made = world.again(kept)
+    node, me = made.node, made.node.operator
+    weekly = parse_publication(world.text_of("publications/tw-weekly.yaml"))
+    more = tmp_path / "more.csv"
+    more.write_bytes(world.case_list(40, seed=5))
+    mapping = world.text_of("mappings/taiwan-case.yaml")
+    acquisition.acquire(node, by=me, source_id=weekly.source, path=more, mapping=mapping)
+    node.move_inbox()
+    acquisition.assess_quality(node, by=me, source_id=weekly.source)
+    actions.publish(node, by=me, publication=weekly)
+    first, second = (
+        {(row["period_start"], row["area_code"]): row for row in version.to_pylist()}
+        for version in (
+            parquet.read_table(queries.release_file(node, queries.release(node, weekly.dataset, number), "parquet"))
+            for number in (1, 2)
+        )
+    )
+    weeks = {week: (row["value"], second[week, "TW"]["value"]) for (week, code), row in first.items() if code == "TW"}
+    same = {week for week, (then, now) in weeks.items() if then == now is not None}
+    assert 0 < len(same) < len(weeks)
+    for one, other in ((first, second), (second, first)):
+        assert all(row["value"] == other[cell]["value"] for cell, row in one.items() if cell[0] in same)
+    actions.publish(node, by=me, publication=weekly)
+    assert queries.release(node, weekly.dataset).version == "2", "nothing has changed since"
+    coarser = replace(weekly, threshold=20)
+    assert queries.superseded(node, weekly) and queries.superseded(node, coarser) is None
+    assert actions.publish(node, by=me, publication=coarser).version == "3"
     node.close()
 
 

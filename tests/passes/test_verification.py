@@ -140,7 +140,12 @@ def test_an_eu_certificate_that_is_listed_as_revoked_is_refused(two: Regions, tm
 
     good, bad = (b64encode(sha256(uci).digest()[:16]).decode() for uci in (b"another", b"URN:UVCI:01:TW:1"))
     batch = {"country": "TW", "kid": b64encode(key_id).decode(), "hashType": "UCI", "expires": "2030-01-01T00:00:00Z"}
-    not_whole = {"kid": b64encode(key_id).decode(), "hashTypes": ["UCI"], "mode": "POINT", "lastUpdated": "2026-01-01T00:00:00Z"}
+    not_whole = {
+        "kid": b64encode(key_id).decode(),
+        "hashTypes": ["UCI"],
+        "mode": "POINT",
+        "lastUpdated": "2026-01-01T00:00:00Z",
+    }
     assert answer(batch | {"entries": [{"hash": good}]}) == ("accepted", ["VR-XA-0001"])
     assert answer(batch | {"entries": [{"hash": good}, {"hash": bad}]}) == ("refused", ["revoked"])
     assert answer(batch | {"entries": [{"hash": bad}]}, rules=None) == ("refused", ["revoked"]), "without rules for it"

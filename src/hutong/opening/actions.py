@@ -142,11 +142,28 @@ def prepare(node: Node, publication: Publication) -> Prepared:
 
 
 def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
-    from .weekly_counts import READING, areas_to_count, count_weeks, publishable
+    import pyarrow.parquet as pq
+
+    from .weekly_counts import READING, VersionBefore, areas_to_count, count_weeks, publishable
 
     tree, places = areas_to_count(areas)
-    counts = node.engine.to_arrow(count_weeks(cases, node.engine.bind(places)))
-    found = publishable(counts, tree, indicator=publication.indicator, threshold=publication.threshold, as_of=as_of)
+
+    def counted(known: ir.Table) -> pa.Table:
+        return node.engine.to_arrow(count_weeks(known, node.engine.bind(places)))
+
+    before, last = None, queries.superseded(node, publication)
+    if last is not None:
+        released = pq.read_table(queries.release_file(node, last, "parquet"), columns=list(VersionBefore.COLUMNS))
+        then = counted(cases.filter(cases.known_at <= last.issued))
+        before = VersionBefore(released, then) if then.num_rows else None
+    found = publishable(
+        counted(cases),
+        tree,
+        indicator=publication.indicator,
+        threshold=publication.threshold,
+        as_of=as_of,
+        before=before,
+    )
     return Prepared(
         table=found.table,
         as_of=as_of,

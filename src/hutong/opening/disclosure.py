@@ -27,9 +27,15 @@ The guarantee, proved for each release by :func:`hutong.opening.disclosure_audit
     total N ≥ threshold, each may be 0 to threshold - 1 if L ≥ N - threshold + 3 (which is checked), even for one who
     knows that a veil was needed; otherwise N itself is withheld and its own siblings protect it.
 
-Outside the guarantee: what is known from elsewhere (a hospital's own cases, an earlier version of the release, the
-same counts in coarser periods published from the plain data), and replaying the choice of complements on every
-conceivable table (the minimality attack). Publish coarser periods through the same rule, from their own counts.
+Versions
+    A period of which no count has changed is withheld as it was. In another, what the version before withheld as a
+    complement stays withheld as long as a count of that period that was small is small still: a complement that moved
+    would give the small count away to who subtracts one version from the other.
+
+Outside the guarantee: what is known from elsewhere (a hospital's own cases, the same counts in coarser periods
+published from the plain data, that one count alone has changed since the version before), and replaying the choice of
+complements on every conceivable table (the minimality attack). Publish coarser periods through the same rule, from
+their own counts.
 
 After Hundepool et al., *Statistical Disclosure Control* (2012), chapter 4: secondary suppression in hierarchical
 tables, protection intervals. Import lazily: NumPy and PyArrow are loaded here.
@@ -43,18 +49,20 @@ import pyarrow as pa
 from hutong.errors import BadInput
 
 from .area_tree import AreaTree, Flags, Ints, read_tree
+from .earlier_version import Earlier
 
 THRESHOLD = 5
 PUBLIC_COLUMNS = ("period", "area_code", "parent_code", "level", "status", "value")
 
 
-def suppress(counts: pa.Table, *, threshold: int = THRESHOLD) -> pa.Table:
+def suppress(counts: pa.Table, *, threshold: int = THRESHOLD, earlier: Earlier | None = None) -> pa.Table:
     """Decide which cells of ``counts`` are withheld.
 
     Args:
         counts: ``period, area_code, parent_code, level, n``: one row per period and area, each period one tree of
             areas, ``n`` ≥ 0 and equal to the sum of its parts. An absent row is no zero: give the zeros.
         threshold: the smallest count that may be published, at least 2.
+        earlier: the version before by row, made with the same threshold; None for a first version.
 
     Returns:
         ``counts`` with ``status`` ('published' | 'withheld'), ``value`` (null where withheld) and ``reason``
@@ -70,7 +78,11 @@ def suppress(counts: pa.Table, *, threshold: int = THRESHOLD) -> pa.Table:
     tree = read_tree(counts)
     n = _read_counts(counts, tree)
     primary = (n > 0) & (n < threshold)
-    withheld = _Suppression(tree, n, threshold).run(primary)
+    if earlier is None:
+        withheld = _Suppression(tree, n, threshold).run(primary)
+    else:
+        withheld = _Suppression(tree, n, threshold).run(primary | _still_protecting(tree, n, threshold, earlier))
+        withheld = np.where(_unchanged(tree, n, earlier), earlier.withheld, withheld)
     status = pa.array(["published", "withheld"]).take(pa.array(withheld.astype(np.int8)))
     why = pa.array(primary.astype(np.int8), mask=~withheld)
     return (
@@ -83,6 +95,24 @@ def suppress(counts: pa.Table, *, threshold: int = THRESHOLD) -> pa.Table:
 def for_publication(suppressed: pa.Table) -> pa.Table:
     """Keep what may leave the node: neither the plain counts nor why a cell is withheld."""
     return suppressed.select(list(PUBLIC_COLUMNS))
+
+
+def _still_protecting(tree: AreaTree, n: Ints, threshold: int, earlier: Earlier) -> Flags:
+    """Complements of the version before, in periods where a count that was small then is small now.
+
+    A period that was withheld whole published no sum that they could be subtracted from.
+    """
+    small, was_small = ((counts > 0) & (counts < threshold) for counts in (n, earlier.n))
+    lasting: Ints = np.bincount(tree.period, weights=small & was_small)
+    was_complement = earlier.withheld & (earlier.n >= threshold) & ~earlier.withheld[tree.root]
+    return was_complement & (n > 0) & (lasting[tree.period] > 0)
+
+
+def _unchanged(tree: AreaTree, n: Ints, earlier: Earlier) -> Flags:
+    """Rows of periods that were published before and have the same counts; an area that is new counts as zero."""
+    changed: Ints = np.bincount(tree.period, weights=n != np.maximum(earlier.n, 0))
+    unchanged: Flags = (changed[tree.period] == 0) & (earlier.n[tree.root] >= 0)
+    return unchanged
 
 
 class _Suppression:

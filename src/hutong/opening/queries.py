@@ -18,9 +18,12 @@ from hutong.storage import schema
 
 from .catalogue.catalogue import Dataset, Release
 from .columns import described
-from .publication import publication_text, rebuilt_text
+from .publication import Publication, publication_text, rebuilt_text
 from .release import FORMATS, file_name, release_folder
 from .selection import listed_areas
+
+_RULE = ("kind", "source", "indicator", "threshold")
+"""Words of a publication that say what is counted and which counts are small."""
 
 
 def document(noun: Dataset | Release) -> dict[str, Any]:
@@ -109,6 +112,16 @@ def current_release(node: Node, dataset_id: str) -> Release | None:
     with node.records.reading() as connection:
         body = connection.execute(query).scalar()
     return None if body is None else read_release(body)
+
+
+def superseded(node: Node, publication: Publication) -> Release | None:
+    """The release that one of this publication would supersede, where it counts the same with the same threshold."""
+    with node.records.reading() as connection:
+        query = sa.select(schema.dataset.c.body).where(schema.dataset.c.id == publication.dataset)
+        body = connection.execute(query).scalar() or {}
+    words = msgspec.to_builtins(publication)
+    same = all(body.get("publication", {}).get(name) == words[name] for name in _RULE)
+    return current_release(node, publication.dataset) if same else None
 
 
 def release(node: Node, dataset_id: str, version: int | None = None) -> Release:

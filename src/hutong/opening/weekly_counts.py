@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import ClassVar
 
 import ibis
 import ibis.expr.types as ir
@@ -21,6 +22,7 @@ from hutong.errors import BadInput, LimitExceeded
 from .area_tree import UNPLACED, complete
 from .disclosure import for_publication, suppress
 from .disclosure_audit import require_safe
+from .earlier_version import align
 
 LONGEST_DAYS = 200 * 366
 LEVELS = ("country", "region1", "region2")
@@ -92,20 +94,37 @@ def areas_to_count(areas: pa.Table) -> tuple[pa.Table, pa.Table]:
     )
 
 
-def publishable(counts: pa.Table, tree: pa.Table, *, indicator: str, threshold: int, as_of: date) -> WeeklyCounts:
+@dataclass(frozen=True, slots=True)
+class VersionBefore:
+    """The release that is superseded: as published, and what ``count_weeks`` gives of the cases known then."""
+
+    COLUMNS: ClassVar = ("area_code", "period_start", "value")
+    released: pa.Table
+    counts: pa.Table
+
+
+def publishable(
+    counts: pa.Table,
+    tree: pa.Table,
+    *,
+    indicator: str,
+    threshold: int,
+    as_of: date,
+    before: VersionBefore | None = None,
+) -> WeeklyCounts:
     """Complete the margins, withhold, audit, and lay out the columns of a release.
 
     ``counts``: what ``count_weeks`` gives. An area and week without a row had no case; the country has every week.
-    Raises ``Refused`` when the audit finds a cell that could be computed back.
+    ``before``: a release of the same indicator and threshold, beside which this one must give nothing back. Raises
+    ``Refused`` when the audit finds a cell that could be computed back.
     """
     roots = [code for code, parent in zip(*_columns(tree, "area_code", "parent_code"), strict=True) if parent is None]
     if len(roots) != 1:
         raise BadInput(f"The areas have {len(roots)} roots.", "Acquire the areas of one country with the cases.")
-    placed = counts.set_column(
-        counts.column_names.index("counted_area"), "area_code", pc.fill_null(counts["counted_area"], roots[0])
-    )
-    whole = complete(placed, tree.select(["area_code", "parent_code", "level"]), periods=_every_week(placed["period"]))
-    decided = suppress(whole, threshold=threshold)
+    areas = tree.select(["area_code", "parent_code", "level"])
+    whole = _completed(counts, areas, str(roots[0]))
+    earlier = align(whole, _completed(before.counts, areas, str(roots[0])), before.released) if before else None
+    decided = suppress(whole, threshold=threshold, earlier=earlier)
     published = for_publication(decided)
     require_safe(published, threshold=threshold)
     reasons = pc.value_counts(decided["reason"]).to_pylist()
@@ -116,6 +135,13 @@ def publishable(counts: pa.Table, tree: pa.Table, *, indicator: str, threshold: 
         withheld_complementary=withheld.get("complementary", 0),
         cells=decided.num_rows,
     )
+
+
+def _completed(counts: pa.Table, areas: pa.Table, root: str) -> pa.Table:
+    placed = counts.set_column(
+        counts.column_names.index("counted_area"), "area_code", pc.fill_null(counts["counted_area"], root)
+    )
+    return complete(placed, areas, periods=_every_week(placed["period"]))
 
 
 def _laid_out(published: pa.Table, tree: pa.Table, *, indicator: str, as_of: date) -> pa.Table:
