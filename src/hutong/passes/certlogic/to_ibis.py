@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 
 from hutong.errors import BadInput, LimitExceeded
 
@@ -95,6 +96,28 @@ def compile_expression(expression: Expression, table: Any, columns: Columns) -> 
     compiled = _Compiler(table, columns).node(expression, frozenset())
     _require_writable(compiled)
     return compiled
+
+
+def as_condition(truth: Any) -> Any:
+    """A boolean for a place where null counts as false, such as the condition of ``ifelse``: without what makes it false.
+
+    Engines work a third longer on the same condition with its null handled at each step.
+    """
+    return _as_condition(truth.op()).to_expr()
+
+
+def _as_condition(node: Any) -> Any:
+    if isinstance(node, ops.Coalesce) and len(node.arg) == 2 and _is_false(node.arg[1]):
+        return _as_condition(node.arg[0])
+    if isinstance(node, ops.And | ops.Or):
+        return type(node)(_as_condition(node.left), _as_condition(node.right))
+    if isinstance(node, ops.IfElse):
+        return ops.IfElse(*(_as_condition(one) for one in (node.bool_expr, node.true_expr, node.false_null_expr)))
+    return node
+
+
+def _is_false(node: Any) -> bool:
+    return isinstance(node, ops.Literal) and node.value is False
 
 
 class _Compiler:
@@ -361,7 +384,7 @@ def _require_writable(compiled: Compiled) -> None:
     sizes: dict[Any, int] = {}
 
     def size(node: Any) -> int:
-        if isinstance(node, ibis.expr.operations.Relation):
+        if isinstance(node, ops.Relation):
             return 0  # the table is written once, whatever it is made of
         if node not in sizes:
             sizes[node] = 1 + sum(size(inner) for inner in node.__children__)

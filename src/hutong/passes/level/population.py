@@ -14,7 +14,7 @@ import ibis
 
 from hutong.errors import BadInput, LimitExceeded
 
-from ..certlogic.to_ibis import Compiled, compile_expression
+from ..certlogic.to_ibis import Compiled, as_condition, compile_expression
 from ..rulebook.evidence import Evidence
 from ..rulebook.rulebook import UNKNOWN, Rule, Rulebook
 
@@ -56,11 +56,11 @@ def level_expression(rulebook: Rulebook, table: Any, columns: Mapping[str, str] 
         raise LimitExceeded(f"{rulebook.id} has more than {MAX_RULES} rules.", "Join rules of one level.")
     compiled = [_compile(rule, rulebook, table, columns) for rule in ordered]
     failed = _failed(rulebook, table, columns, compiled)
-    bits = (one.truth.ifelse(_integer(1 << index), _integer(0)) for index, one in enumerate(compiled))
-    fired = failed.ifelse(_integer(-1), reduce(add, bits))
+    bits = (as_condition(one.truth).ifelse(_integer(1 << index), _integer(0)) for index, one in enumerate(compiled))
+    fired = as_condition(failed).ifelse(_integer(-1), reduce(add, bits))
     # The rules that fired are one number, so that each condition is evaluated once for level and ids together. The most
     # severe level has the highest bits: comparing the number with a level's lowest bit says whether that level won.
-    rows = table.mutate(failed=failed, _fired=fired)
+    rows = table.mutate(_fired=fired)
     levels, ids = [(rows["_fired"] < 0, UNKNOWN)], [(rows["_fired"] <= 0, "")]
     for level in reversed(rulebook.levels):
         own = {rule.id: 1 << index for index, rule in enumerate(ordered) if rule.level == level.code}
@@ -69,7 +69,7 @@ def level_expression(rulebook: Rulebook, table: Any, columns: Mapping[str, str] 
             levels.append((won, level.code))
             ids.append((won, _ids(rows["_fired"], own)))
     level = ibis.cases(*levels, else_=_default(rulebook, rows, columns))
-    return rows.mutate(level=level, rule_ids=ibis.cases(*ids, else_="")).drop("_fired")
+    return rows.mutate(level=level, rule_ids=ibis.cases(*ids, else_=""), failed=rows["_fired"] < 0).drop("_fired")
 
 
 def require_compilable(rulebook: Rulebook) -> None:
