@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hutong.errors import Conflict
 from hutong.node import Node
 from hutong.passes.appeal import actions as appeals
 from hutong.passes.appeal import correction_actions as corrections
@@ -24,6 +25,7 @@ from hutong.trust.log.journal import Log
 from tests.conftest import Clock, NewNode
 from tests.passes.region import AS_OF, FROM, LI, RESIDENTS, TO, WANG, pseudonym
 from tests.passes.test_appeal_actions import ZHAO, change, file
+from tests.passes.test_appeal_actions import level as in_force
 from tests.passes.test_follow_evidence import follow, power_cut
 from tests.passes.test_level_update import level, positive, submit
 
@@ -222,3 +224,18 @@ def test_levels_of_two_rulebooks_are_compared_by_code_and_then_by_the_scale() ->
     assert not is_less_severe("low", "dengue-3@1.0.0", "unknown", three)
     assert is_less_severe("under-review", "dengue-3@1.0.0", "medium", three)
     assert not is_less_severe("under-review", "dengue-3@1.0.0", "low", three)
+
+
+def test_a_delay_hides_no_level_that_is_worse_than_the_one_appealed(node: Node, clock: Clock) -> None:
+    """It rests on facts that nobody has objected to; against it there can be an appeal of its own."""
+    file(node, "R2")
+    clock.advance(hours=25)
+    positive(node, "R2")
+    follow(node)
+    assert in_force(node, "R2") == "high"
+    again = file(node, "R2")
+    assert again.level == "high"
+    with pytest.raises(Conflict, match="waits"):
+        file(node, "R2")
+    clock.advance(hours=25)
+    assert in_force(node, "R2") == "under-review"

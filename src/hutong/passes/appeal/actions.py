@@ -17,7 +17,7 @@ from hutong.trust.authorisation import Actor
 from .. import powers
 from ..issuance import level_change_actions
 from ..issuance.level_change_actions import NewLevel
-from ..rulebook.rulebook import UNKNOWN
+from ..rulebook.rulebook import UNKNOWN, Rulebook
 from . import appeal as rules
 from . import correction_actions
 from . import queries as appeal_queries
@@ -44,9 +44,10 @@ def file_appeal(node: Node, *, by: Actor, person: str, subject: Subject, stateme
     pseudonym = pseudonym_of(node, person)
     node.require(by, "file_appeal", owned(node, by, pseudonym))
     statement = checked_text(statement, "A statement")
-    level, rulebook, rule_ids, emergency = _appealed(node, pseudonym, subject)
+    level, book, rule_ids, emergency = _appealed(node, pseudonym, subject)
     waiting = appeal_queries.appeals_of(node, pseudonym, only_open=True)
-    if subject is Subject.LEVEL and any(one.subject is Subject.LEVEL for one in waiting):
+    same = [one for one in waiting if one.subject is Subject.LEVEL and book and one.is_about(level, book)]
+    if subject is Subject.LEVEL and same:
         raise Conflict("An appeal against this level waits for its decision.", "Add to it what you want to say.")
     if len(waiting) >= MOST_OPEN:
         raise LimitExceeded(f"At most {MOST_OPEN} appeals of one person can wait.", "Wait for a decision.")
@@ -57,7 +58,7 @@ def file_appeal(node: Node, *, by: Actor, person: str, subject: Subject, stateme
             pseudonym=pseudonym,
             subject=subject,
             level=level,
-            rulebook=rulebook,
+            rulebook=f"{book.id}@{book.version}" if book is not None else "",
             rule_ids=rule_ids,
             statement=statement,
             filed_by=by.id,
@@ -78,8 +79,8 @@ def file_appeal(node: Node, *, by: Actor, person: str, subject: Subject, stateme
     return filed
 
 
-def _appealed(node: Node, pseudonym: str, subject: Subject) -> tuple[str, str, tuple[str, ...], Emergency]:
-    """Level, rulebook, rule ids and emergency of what is appealed."""
+def _appealed(node: Node, pseudonym: str, subject: Subject) -> tuple[str, Rulebook | None, tuple[str, ...], Emergency]:
+    """Level, rulebook, rule ids and emergency of what is appealed; a fact may be before there is a level."""
     try:
         found = appeal_queries.level_in_force(node, pseudonym)
     except NotFound:
@@ -89,10 +90,10 @@ def _appealed(node: Node, pseudonym: str, subject: Subject) -> tuple[str, str, t
         emergency = governance.emergency_in_force(node, node.clock().date())
         if emergency is None:
             raise Refused("No emergency is in force.", "There is no level to appeal against.") from None
-        return UNKNOWN, "", (), emergency
+        return UNKNOWN, None, (), emergency
     emergency = powers.require_emergency(node, found.rulebook.emergency)
     ids = (found.override.rule_id,) if found.override is not None else found.status.rule_ids
-    return found.level, f"{found.rulebook.id}@{found.rulebook.version}", ids, emergency
+    return found.beneath, found.rulebook, ids, emergency
 
 
 def add_evidence(node: Node, *, by: Actor, appeal_id: str, text: str) -> Appeal:

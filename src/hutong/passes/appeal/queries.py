@@ -90,7 +90,8 @@ def level_in_force(node: Node, pseudonym: str) -> LevelInForce:
         NotFound: before levels were decided, or for nobody known.
         Tampered: what gives the level was written by hand: no rule gives it, or the log does not tell of it.
 
-    The least severe level never becomes *under review*: the authority's delay must not harm whom it keeps waiting.
+    The least severe level never becomes *under review*: the authority's delay must not harm whom it keeps waiting. Nor
+    does one that is more severe than the level appealed against: it rests on facts that nobody has objected to.
     """
     try:
         return _level_in_force(node, pseudonym)
@@ -113,7 +114,7 @@ def _level_in_force(node: Node, pseudonym: str) -> LevelInForce:
     if level != rulebook.levels[0].code:
         waiting = appeals_of(node, pseudonym, only_open=True)
         told_queries.require_filed(node, told, rulebook, waiting)
-        late = [one for one in waiting if one.under_review(now)]
+        late = [one for one in waiting if one.under_review(now) and one.is_about(level, rulebook)]
         if late:
             return LevelInForce(UNDER_REVIEW, status, rulebook, override, late[0].id)
     return LevelInForce(level, status, rulebook, override)

@@ -64,7 +64,9 @@ class AppealModel(BaseModel):
     statement: str
     filed_at: datetime
     next_due: datetime | None
-    under_review: bool = Field(description="The authority was late, so that the level is under review")
+    under_review: bool = Field(
+        description="The authority was late: the level is under review, unless it is worse by now than this one"
+    )
     tasks: list[TaskModel]
     messages: list[MessageModel]
     decision: DecisionModel | None
