@@ -14,10 +14,15 @@ import pytest
 
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
+from hutong.demo.pass_steps import risk_rule
 from hutong.demo.run import MARKER, room
 from hutong.errors import BadInput, Conflict, NotFound
+from hutong.insight import queries
+from hutong.insight.actions import assess_risk_areas
+from tests.conftest import NewNode
 from tests.demo.command import HUTONG, LONGEST_SECONDS, free_port
 from tests.opening.real_lists import packaged
+from tests.passes.region import AS_OF, LI, declare, fill_lake
 
 OWN_ROWS = 3_000
 
@@ -118,6 +123,19 @@ def test_areas_that_cannot_be_read_off_the_cases_are_asked_for() -> None:
     for other in ("{constant: ZZ}", "{from: town, codes: {A: B}}", "town", "{from: [a, b, c, d, e]}"):
         with pytest.raises(BadInput, match="--mapping a=FILE"):
             areas_of_cases(OWN_CASES.replace(joined, other), "a")
+
+
+def test_risk_areas_are_of_the_finest_level_that_a_list_has(new_node: NewNode) -> None:
+    """A list whose cases are placed by one column has areas of one level below the country."""
+    region = new_node()
+    declare(region)
+    fill_lake(region)
+    assert risk_rule(region).area_level == "region2"
+    areas = region.engine.table("area")
+    region.lake.replace("area", region.engine.to_arrow(areas.filter(areas.level == "region1")))
+    made = assess_risk_areas(region, by=LI, rule=risk_rule(region), as_of=AS_OF)
+    assert dict(made.areas) == {"low": 1, "medium": 0, "high": 0}
+    assert queries.rule_of(made).area_level == "region1"  # the page of risk areas finds the rule again
 
 
 @pytest.mark.parametrize(("files", "mappings", "error"), [

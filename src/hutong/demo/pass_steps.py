@@ -19,7 +19,7 @@ from hutong.demo.residents import OUTBREAK_2015, resident_number, write_populati
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.insight import actions as insight
-from hutong.insight.risk_area import shipped_rule
+from hutong.insight.risk_area import RiskRule, shipped_rule
 from hutong.node import Node
 from hutong.passes.credential import cose, hcert
 from hutong.passes.documents import shipped_document
@@ -42,6 +42,8 @@ AS_OF = date(2015, 9, 15)
 MOST_TOWNSHIPS = 22
 SCENES = ("workplace", "school", "transport", "community")
 MATRIX_SCENE = Scene.TRANSPORT
+RISK_RULES = ("dengue-risk-area", "dengue-risk-area-region1")
+"""The one of the finest areas first."""
 MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
 
 
@@ -147,9 +149,17 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
     )
 
 
+def risk_rule(node: Node) -> RiskRule:
+    """The shipped rule of the finest level of areas that the node's list has; without any, the one of the finest."""
+    areas = node.engine.table("area")
+    rules = [shipped_rule(name) for name in RISK_RULES]
+    listed = set(node.engine.to_arrow(areas.select("level").distinct())["level"].to_pylist())
+    return next((rule for rule in rules if rule.area_level in listed), rules[0])
+
+
 def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
     begun = time.monotonic()
-    rule = shipped_rule()
+    rule = risk_rule(giver)
     with demo.report.bar(f"{giver.id} risk areas"):
         found = insight.assess_risk_areas(giver, by=giver.operator, rule=rule, as_of=as_of)
     taken = seconds_since(begun)
