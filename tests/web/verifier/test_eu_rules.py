@@ -165,6 +165,9 @@ def texts_of(site: Site, signers: dict[str, world.Region]) -> list[str]:
     ]
     bodies += [{key: value for key, value in body().items() if key != gone} for gone in (1, 4, 6)]
     bodies += [body(exp="soon"), body(iat=None), body(cbor2.dumps(ANYTHING))]
+    begins = (now + 900, now + 200, "x", cbor2.CBORTag(1, now + 900), None, cbor2.undefined)
+    bodies += [{**body(), 5: begin} for begin in begins]
+    bodies += [body(iat=0), body(exp=now + 86_400 * 500), body({**ANYTHING, "v": ["x"]})]
     texts = [signed_by(tw, one) for one in bodies]
     texts += [signed_by(signers[name], body(content)) for name in signers for content in (ANYTHING, test)]
     texts.append(hcert.pack(cbor2.dumps([*message[:2], message[2].replace(b"TW", b"DE"), message[3]])))
@@ -177,6 +180,9 @@ FATES: list[tuple[str, ...]] = [
     *(("refused", "VR-XA-0001", "VR-XA-0002"), ("refused", "VR-XA-0001", "VR-XA-0002", "VR-XA-0003")),
     *(("refused", "certificate-expired"), ("accepted", *ALL), ("refused", "not-yet-valid")),
     *(("accepted", *ALL), ("accepted", *ALL), ("accepted", *ALL), *[("unknown", "no-times")] * 4, ("accepted", *ALL)),
+    *(("refused", "not-yet-valid"), ("accepted", *ALL), ("unknown", "no-times"), ("refused", "not-yet-valid")),
+    *(("accepted", *ALL), ("unknown", "no-times")),
+    *(("refused", "key-not-begun"), ("accepted", *ALL), ("unknown", "not-one-entry")),
     *(("accepted", *ALL), ("refused", "key-not-for-kind")),
     *[("refused", "key-compromised")] * 2,
     *(("refused", "key-not-for-kind"), ("accepted", "GR-XA-0001")),
@@ -220,7 +226,7 @@ def test_an_eu_certificate_gets_the_answer_of_the_node(module_page: Page, site: 
     for document in ({"eu_dcc": foreign}, {"eu_dcc": foreign, **short}, {"eu_dcc": foreign | {"new": 1}}, {}):
         signed = site.bundle(parties=parties, acceptance=acceptance | document)
         trust = site.snapshot(signed)
-        hours = (0, 2, 4, 30, -1)
+        hours = (0, 2, 4, 30, -1, 24 * 400)
         asked = [(text, scene, now) for text in texts for scene in ("border", "school", "moon")]
         asked += [(text, "border", now + timedelta(hours=ahead)) for text in texts for ahead in hours]
         cases = [{"text": text, "scene": scene, "at": at.timestamp() * 1000} for text, scene, at in asked]

@@ -16,7 +16,7 @@ from hutong.web.rendering import STATIC_DIR
 
 FOLDER = STATIC_DIR / "verifier"
 MODULES = sorted(FOLDER.glob("*.js"))
-MOST_BYTES = 152_000
+MOST_BYTES = 153_000
 """All that an installed verifier is, kept once: QR reader, rules of passes and of EU certificates, two languages; a
 dashboard may have 180 kB."""
 

@@ -107,7 +107,7 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
         BadInput: not a map, or a claim of the wrong type.
     """
     body = cbor.loads(payload, "the claims", max_bytes=max_bytes)
-    if not isinstance(body, dict):
+    if not _is_map(body):
         raise BadInput("The certificate holds no claims.", "Scan the code again or ask the issuer.")
     contents, issuer = body.get(HCERT), body.get(ISSUER)
     times: dict[int, dt.datetime | None] = {}
@@ -123,10 +123,14 @@ def read_claims(payload: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Claims:
         times.get(ISSUED),
         times.get(EXPIRES),
         times.get(NOT_BEFORE),
-        contents if isinstance(contents, dict) else {},
+        contents if _is_map(contents) else {},
         body,
         tuple(unreadable),
     )
+
+
+def _is_map(item: object) -> bool:
+    return type(item) is dict or isinstance(item, Mapping)  # behind a tag it is another kind; the first is quick
 
 
 def to_time(number: object) -> dt.datetime | None:

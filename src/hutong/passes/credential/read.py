@@ -38,6 +38,7 @@ class ReadPass(NamedTuple):
         signature_valid: True or False when a key with the message's key id was given; None when no key fits.
         issuer: who claims to have signed it.
         issued_at, expires_at: UTC; None when the pass does not say.
+        valid_from: of an HCERT, the later of issue and not-before; None where the first is not told or one is no time.
         key_id: name of the key (base64 of the 8 bytes, or the ``kid``); None when the pass names none.
         warnings: what a reader should know, one sentence each; also the sentences of ``problems``.
         key: the key that verified it; None unless ``signature_valid``.
@@ -63,6 +64,7 @@ class ReadPass(NamedTuple):
     revoked: bool | None = None
     problems: tuple[shc.Problem, ...] = ()
     acceptable: bool | None = None
+    valid_from: dt.datetime | None = None
 
 
 def read_pass(
@@ -193,7 +195,14 @@ def _read_hcert(
         key=key,
         claims=own,
         revoked=revoked,
+        valid_from=claims.issued_at if claims.not_before is None and not claims.unreadable_times else _begin(claims),
     )
+
+
+def _begin(claims: hcert.Claims) -> dt.datetime | None:
+    if claims.issued_at is None or hcert.NOT_BEFORE in claims.unreadable_times:
+        return None
+    return max(claims.issued_at, claims.not_before or claims.issued_at)
 
 
 def _warnings(message: cose.Sign1, claims: hcert.Claims, ring: KeyRing) -> tuple[str, ...]:

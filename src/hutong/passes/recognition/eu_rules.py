@@ -93,6 +93,8 @@ def judge_certificate(
     if len(groups) != 1 or dcc.check_one_entry(payload):
         return unknown("not-one-entry")
     (group,) = groups
+    if not isinstance(payload[group][0], Mapping):
+        return unknown("not-one-entry")
     chosen = _newest(rules, group, issuer_country, at)
     if not any(rule.type == "Acceptance" for rule in chosen):
         return unknown("no-rule-for-certificate")

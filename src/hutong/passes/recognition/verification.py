@@ -69,6 +69,10 @@ _SENTENCES: Mapping[str, Texts] = {
         "en": "The pass was issued after its key had ended.",
         "zh": "此凭证签发时，其密钥已经失效。",
     },
+    "key-not-begun": {
+        "en": "The pass was issued before its key was valid.",
+        "zh": "此凭证签发时，其密钥尚未生效。",
+    },
     "key-compromised": {
         "en": "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
         "zh": "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
@@ -252,7 +256,7 @@ def _decide_certificate(
         missing = "no-status-list"
     if missing is None and not acceptance.period.holds(at):
         return unknown("rules-not-in-force")[:2]
-    if missing is not None or read.issued_at is None or read.expires_at is None:
+    if missing is not None or read.valid_from is None or read.issued_at is None or read.expires_at is None:
         return Answer.UNKNOWN, _reasons(missing or "no-times")
     return judge_certificate(
         read.payload,
@@ -266,19 +270,28 @@ def _decide_certificate(
 
 
 def _certificate_refused(read: ReadPass, key: VerificationKey, issuer: IssuerTrust, at: datetime) -> str | None:
-    """Why an EU certificate that this key signed is certainly not valid."""
+    """Why an EU certificate that this key signed is certainly not valid. It can't outlive it (HCERT 1.1, 3.2.6)."""
     found = None
+    begin = read.valid_from or read.issued_at
+    ends = [end for end in (read.expires_at, key.not_after) if end is not None]
     if issuer.has_lost(key):
         found = "key-compromised"
-    elif read.expires_at is not None and at >= read.expires_at:
+    elif ends and at >= min(ends):
         found = "certificate-expired"
-    elif read.issued_at is not None and read.issued_at - at > CLOCK_SKEW:
+    elif begin is not None and begin - at > CLOCK_SKEW:
         found = "not-yet-valid"
-    elif read.issued_at is not None and key.not_after is not None and read.issued_at > key.not_after:
-        found = "key-ended"
-    elif key.usage is not None and not kinds_of(read.payload) <= key.usage:
-        found = "key-not-for-kind"
-    return found
+    elif read.issued_at is not None:
+        found = _outside_key(read.issued_at, key)
+    if found is not None:
+        return found
+    return "key-not-for-kind" if key.usage is not None and not kinds_of(read.payload) <= key.usage else None
+
+
+def _outside_key(issued_at: datetime, key: VerificationKey) -> str | None:
+    """Why a key can't have signed then: it was not valid yet, or no more."""
+    if key.not_before is not None and issued_at < key.not_before:
+        return "key-not-begun"
+    return "key-ended" if key.not_after is not None and issued_at > key.not_after else None
 
 
 def _seconds_between(earlier: datetime, later: datetime) -> int:
@@ -315,8 +328,8 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         found = "expired"
     elif claims.issued_at - at > CLOCK_SKEW:
         found = "not-yet-valid"
-    elif key.not_after is not None and claims.issued_at > key.not_after:
-        found = "key-ended"
+    elif outside := _outside_key(claims.issued_at, key):
+        found = outside
     elif (end := _end(claims, snapshot)) is not None and at >= end.ended_at:
         found = "emergency-ended"
     elif _is_revoked(claims, snapshot.issuers.get(claims.issuer)):

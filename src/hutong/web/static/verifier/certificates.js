@@ -26,8 +26,8 @@ const TIME = 0x18;
 /** One public key; what is neither P-256 nor RSA loads but verifies nothing. */
 export class VerificationKey {
   /** `usage`: the EU certificates that it may sign, of "v", "t", "r"; null when it is not restricted. */
-  constructor({ keyId, spki, kind, notAfter, usage, issuer }) {
-    Object.assign(this, { keyId, spki, kind, notAfter, usage, issuer });
+  constructor({ keyId, spki, kind, notBefore, notAfter, usage, issuer }) {
+    Object.assign(this, { keyId, spki, kind, notBefore, notAfter, usage, issuer });
     this.imported = null;
   }
 
@@ -85,9 +85,10 @@ export async function readCertificate(text, issuer = null) {
     const parts = children(der, whole.begin, whole.end);
     if (parts[0].tag === 0xa0) parts.shift(); // version
     const [, , , validity, , key, ...others] = parts;
-    const notAfter = time(der, children(der, validity.begin, validity.end)[1]);
+    const [notBefore, notAfter] = children(der, validity.begin, validity.end).map((one) => time(der, one));
     const usage = usageOf(der, others);
-    return new VerificationKey({ keyId, spki: der.slice(key.start, key.end), kind: kindOf(der, key), notAfter, usage, issuer });
+    const spki = der.slice(key.start, key.end);
+    return new VerificationKey({ keyId, spki, kind: kindOf(der, key), notBefore, notAfter, usage, issuer });
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw badInput("A certificate cannot be read.");
     throw error;

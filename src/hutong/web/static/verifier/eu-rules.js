@@ -42,7 +42,8 @@ export function judgeCertificate({ content, issuedAt, expiresAt }, rules, issuer
   if (!rules.scenes.includes(scene)) return unknown("no-rule-for-scene");
   const groups = kindsOf(content);
   // Rules look at the first entry alone.
-  if (groups.length !== 1 || !Array.isArray(content[groups[0]]) || content[groups[0]].length !== 1) {
+  const [entries] = groups.map((group) => content[group]);
+  if (groups.length !== 1 || !Array.isArray(entries) || entries.length !== 1 || !isObject(entries[0])) {
     return unknown("not-one-entry");
   }
   const chosen = newest(rules, groups[0], issuerCountry, at);

@@ -56,6 +56,7 @@ export async function readPass(text, ring) {
     issuer: claims.issuer,
     issuedAt: claims.issuedAt,
     expiresAt: claims.expiresAt,
+    validFrom: claims.validFrom,
     own,
     facts: isOwn ? await levelPass.readFacts(own, disclosures) : {},
     content: kind === EU_DCC ? cbor.toJson(unwrapped(claims.contents.get(FOREIGN[0][0]))) : null,
@@ -108,16 +109,17 @@ export function readClaims(payload, most = cbor.MAX_BYTES) {
     issuer: typeof issuer === "string" ? issuer : null,
     issuedAt: toTime(body.get(TIMES.issuedAt)),
     expiresAt: toTime(body.get(TIMES.expiresAt)),
-    hasOwnBeginning: hasOwnBeginning(body),
+    validFrom: beginOf(body),
     contents: contents instanceof Map ? contents : new Map(),
   };
 }
 
-/** Whether the claims say that they hold from another time than that of their issue; one that is no time is another. */
-function hasOwnBeginning(body) {
-  if (!body.has(TIMES.notBefore) || body.get(TIMES.notBefore) === null) return false;
-  const begin = toTime(body.get(TIMES.notBefore));
-  return begin === null || begin > toTime(body.get(TIMES.issuedAt));
+/** The later of issue and not-before; null where the first is not told or one is no time. */
+function beginOf(body) {
+  const issued = toTime(body.get(TIMES.issuedAt));
+  const stated = body.has(TIMES.notBefore) ? body.get(TIMES.notBefore) : null;
+  const begin = stated === null ? issued : toTime(stated);
+  return issued === null || begin === null ? null : Math.max(issued, begin);
 }
 
 /** Milliseconds since 1970 of a NumericDate (RFC 8392, 2), or null; some write a tag, which it should not have. */

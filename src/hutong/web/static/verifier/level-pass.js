@@ -45,8 +45,8 @@ export function parse(claims) {
   const [written, rulebook, parts, passId, statusIndex, commitment] = entries;
   const level = written === null ? UNDER_REVIEW : written;
   const digests = entries.length === 7 ? entries[6] : [];
-  const { issuer, issuedAt, expiresAt } = claims;
-  if (issuedAt === null || expiresAt === null || expiresAt <= issuedAt || claims.hasOwnBeginning) throw refused("its times");
+  const { issuer, issuedAt, expiresAt, validFrom } = claims;
+  if (issuedAt === null || expiresAt === null || expiresAt <= issuedAt || validFrom !== issuedAt) throw refused("its times");
   if (![issuer, level, rulebook].every((name) => typeof name === "string" && NAME.test(name))) throw refused("its names");
   if (!Array.isArray(parts) || !parts.every(Number.isInteger)) throw refused("its version");
   const version = parts.slice(0, 4).join(".");

@@ -60,17 +60,25 @@ function certificateAnswer(read, trust, scene, at) {
   if (refused) return answer({}, "refused", refused);
   const missing = outdated(trust, party, at) ?? (trust.acceptance.holds(at) ? null : "rules-not-in-force");
   if (missing) return unknown(missing);
-  if (read.issuedAt === null || read.expiresAt === null) return unknown("no-times");
+  if (read.validFrom === null || read.expiresAt === null) return unknown("no-times");
   return { ...judgeCertificate(read, trust.euRules, party.country, scene, at), issuerName: party.name };
 }
 
-/** Why an EU certificate that a key of this party signed is certainly not valid. */
-function whyCertificateRefused({ key, issuedAt, expiresAt, content }, party, at) {
+/** Why an EU certificate that a key of this party signed is certainly not valid; it cannot outlive its key. */
+function whyCertificateRefused({ key, issuedAt, expiresAt, validFrom, content }, party, at) {
   if (party.lost.byId.has(key.keyId)) return "key-compromised";
-  if (expiresAt !== null && at >= expiresAt) return "certificate-expired";
-  if (issuedAt !== null && at + CLOCK_SKEW_MS < issuedAt) return "not-yet-valid";
-  if (issuedAt !== null && issuedAt > key.notAfter) return "key-ended";
+  if (at >= Math.min(expiresAt ?? Infinity, key.notAfter)) return "certificate-expired";
+  const begin = validFrom ?? issuedAt;
+  if (begin !== null && at + CLOCK_SKEW_MS < begin) return "not-yet-valid";
+  const outside = issuedAt === null ? null : outsideKey(issuedAt, key);
+  if (outside) return outside;
   return key.usage !== null && !kindsOf(content).every((one) => key.usage.includes(one)) ? "key-not-for-kind" : null;
+}
+
+/** Why a key cannot have signed then: it was not valid yet, or no more. */
+function outsideKey(issuedAt, { notBefore, notAfter }) {
+  if (issuedAt < notBefore) return "key-not-begun";
+  return issuedAt > notAfter ? "key-ended" : null;
 }
 
 const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, texts: null }] });
@@ -94,7 +102,8 @@ function whyRefused({ valid, key, own }, trust, at) {
   if (key.issuer !== own.issuer) return "issuer-mismatch";
   if (at >= own.expiresAt) return "expired"; // RFC 8392, 3.1.4
   if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";
-  if (own.issuedAt > key.notAfter) return "key-ended";
+  const outside = outsideKey(own.issuedAt, key);
+  if (outside) return outside;
   if (at >= endOf(own, trust)) return "emergency-ended";
   // A bit that was set is never cleared, so even a list that is too old refuses for certain.
   const list = trust.issuers.get(own.issuer)?.statusLists.get(own.statusList);

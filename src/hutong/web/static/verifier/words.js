@@ -44,6 +44,7 @@ export const REASONS = {
   },
   "issuer-ended": { en: "The issuer's entry in the trust list has ended.", zh: "签发方在信任清单中的条目已到期。" },
   "key-ended": { en: "The pass was issued after its key had ended.", zh: "此凭证签发时，其密钥已经失效。" },
+  "key-not-begun": { en: "The pass was issued before its key was valid.", zh: "此凭证签发时，其密钥尚未生效。" },
   "key-compromised": {
     en: "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
     zh: "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
