@@ -33,7 +33,8 @@ def write() -> str:
 _INTRODUCTION = """
 A rule's score is the share of what it checked that it does not concern; a dimension's score is the weighted mean of its
 rules; the whole is the weighted mean of the dimensions. A rule that could check nothing (no such column, no such case)
-has no score and weighs nothing. A rule that reads two values checks only rows that have both.
+has no score and weighs nothing. A rule that compares two values checks only rows that have both.
+`age or age_group present` is met by a row that has either.
 """
 
 

@@ -85,6 +85,14 @@ def test_every_row_is_answered_once(mapper: Map) -> None:
     assert mapped.identifiers is None
 
 
+def test_one_of_several_elements_is_enough(mapper: Map) -> None:
+    rule = "  - {id: who, require: age or residence_village_code present, else: held, reason: nothing is told}\n"
+    cells = ("12,v1", "12,None", ",v1", ",None")
+    mapped = mapper(CASE.replace("rows:\n", "rows:\n" + rule), HEADER + "".join(f"dengue,,,{c},,\n" for c in cells))
+    assert mapped.accepted["row_number"].to_pylist() == [1, 2, 3]
+    assert [(i.row_number, i.rule, i.element) for i in mapped.held] == [(4, "who", "age")]
+
+
 def test_raw_text_of_held_rows_leaves_out_what_is_not_collected(mapper: Map) -> None:
     mapped = mapper(CASE, HEADER + "dengue,2015-09-05,2015-09-03,12,v1,a name,secret\n")
     assert set(mapped.held[0].raw) == {"disease", "onset", "told", "age", "village"}

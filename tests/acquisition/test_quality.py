@@ -176,6 +176,8 @@ def test_what_a_boundary_forbids_is_asked_of_no_row_that_came_under_it(standard:
         "require: residence_village_code present",
         "{when: serotype absent, require: age present}",
         "require: age present",
+        "require: age or age_group present",
+        "require: serotype or age_group present",
     ]
     written = "".join(
         f"  - {{id: r{at}, dimension: completeness, {TITLE}, {rule.strip('{}')}}}\n" for at, rule in enumerate(rules)
@@ -185,7 +187,7 @@ def test_what_a_boundary_forbids_is_asked_of_no_row_that_came_under_it(standard:
     known = {"narrow": narrow, "wide": replace(narrow, id="wide", tables={"case": frozenset(ALL)})}
     under = {name: replace(receipt(2, 2), id=name, boundary=name) for name in known}
     rows = [{"age": 1, "receipt_id": name} for name in ("narrow", "narrow", "wide", "wide")]
-    for names, checked in (("narrow",), [0, 0, 2]), (("narrow", "wide"), [2, 2, 4]):
+    for names, checked in (("narrow",), [0, 0, 2, 2, 0]), (("narrow", "wide"), [2, 2, 4, 4, 2]):
         came = [row for row in rows if row["receipt_id"] in names]
         report = assess(
             ibis.memtable(cases(standard, came)),
@@ -221,6 +223,8 @@ BAD_RULES = {
     "no condition": ("weight: 1", "require"),
     "unknown element": ("require: agee present", "nearest"),
     "elements": ("kind: one-parent", "needs 1 elements"),
+    "unknown element among several": ("require: age or agee present", "nearest"),
+    "one of several absent": ("require: age or age_group absent", "not understood"),
 }
 
 

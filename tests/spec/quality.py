@@ -78,6 +78,20 @@ CHAPTER = Chapter(
             2,
         ),
         _case(
+            "One of several elements must be present",
+            "Either is enough; every row is checked.",
+            "require: age or age_group present",
+            """
+            age integer | age_group text
+            35          | –
+            –           | 35-39
+            35          | 35-39
+            –           | –
+            """,
+            4,
+            1,
+        ),
+        _case(
             "Two dates must be in order",
             "Rows that lack one of them are not checked: that is another rule's finding.",
             "require: notification_date >= onset_date",

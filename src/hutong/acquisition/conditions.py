@@ -1,8 +1,8 @@
 """One small language for conditions between elements, used by the row rules of mappings and by quality rules.
 
 ``notification_date >= onset_date`` · ``confirmation_date <= notification_date + 365 days`` · ``case_count <=
-1`` · ``imported == true`` · ``infection_country present`` · ``onset_date <= known_at``. A comparison in which
-either side is missing is neither true nor false: the row is not checked by it.
+1`` · ``imported == true`` · ``infection_country present`` · ``age or age_group present`` · ``onset_date <= known_at``.
+A comparison in which either side is missing is neither true nor false: the row is not checked by it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 _COMPARISON = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*([\w.'-]+)(?:\s*\+\s*([0-9]{1,5})\s*days)?")
 _PRESENCE = re.compile(r"(\w+)\s+(present|absent)")
+_ANY_PRESENT = re.compile(r"\w+(?:\s+or\s+\w+)+(?=\s+present$)")
 _ORDERED = ("integer", "decimal", "date", "datetime", "week")
 
 
@@ -34,7 +35,8 @@ class Condition:
     """A parsed condition. ``right`` is an element name when ``right_is_element``, else a value; ``days`` adds
     to it.
 
-    ``operator`` is one of ``OPERATORS``, ``present`` or ``absent``.
+    ``operator`` is one of ``OPERATORS``, ``present`` or ``absent``; ``others`` are elements of which one may be present
+    instead of ``left``.
     """
 
     text: str
@@ -43,11 +45,18 @@ class Condition:
     right: Any = None
     right_is_element: bool = False
     days: int = 0
+    others: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[tuple[str, ...], ...]:
+        """The elements that it reads, in groups: of each group one is enough."""
+        left = (self.left, *self.others)
+        return (left, (self.right,)) if self.right_is_element else (left,)
 
     @property
     def elements(self) -> tuple[str, ...]:
         """The elements that it reads."""
-        return (self.left, self.right) if self.right_is_element else (self.left,)
+        return tuple(name for group in self.needed for name in group)
 
 
 def parse(text: str, table: Table, standard: Standard) -> Condition:
@@ -56,6 +65,9 @@ def parse(text: str, table: Table, standard: Standard) -> Condition:
     shown = str(text)[:120]
     if match := _PRESENCE.fullmatch(str(text).strip()):
         return Condition(shown, find_element(match[1], table, standard).name, match[2])
+    if match := _ANY_PRESENT.match(str(text).strip()):
+        first, *others = (find_element(name, table, standard).name for name in match[0].split()[::2])
+        return Condition(shown, first, "present", others=tuple(others))
     match = _COMPARISON.fullmatch(str(text).strip())
     if match is None:
         raise BadInput(

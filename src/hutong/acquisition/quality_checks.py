@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from hutong.acquisition.boundary import Boundary
@@ -70,9 +70,15 @@ class Checks:
         return answers
 
     def _not_asked(self, rule: QualityRule) -> list[str]:
-        """Ids of the receipts whose boundary keeps out an element that a condition of the rule reads."""
-        read = {name for condition in (rule.require, rule.when) if condition for name in condition.elements}
-        return [receipt.id for receipt in self._receipts if any(self._keeps_out(receipt, name) for name in read)]
+        """Ids of the receipts whose boundary keeps out what a condition of the rule needs: an element, or all of those
+        of which one is enough.
+        """
+        needed = [group for condition in (rule.require, rule.when) if condition for group in condition.needed]
+        return [
+            receipt.id
+            for receipt in self._receipts
+            if any(all(self._keeps_out(receipt, name) for name in group) for group in needed)
+        ]
 
     def _keeps_out(self, receipt: Receipt, element: str) -> bool:
         boundary = self._boundaries.get(receipt.boundary)
@@ -145,8 +151,8 @@ class Checks:
 
         left = self._table[condition.left]
         if condition.operator in ("present", "absent"):
-            present = left.notnull()
-            every_row = present | left.isnull()
+            present = reduce(or_, [self._table[name].notnull() for name in condition.elements])
+            every_row = left.notnull() | left.isnull()
             return (present if condition.operator == "present" else ~present), every_row
         right = self._table[condition.right] if condition.right_is_element else condition.right
         known = left.notnull() & right.notnull() if condition.right_is_element else left.notnull()

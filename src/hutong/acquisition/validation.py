@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -147,8 +148,10 @@ def apply_row_rule(rule: RowRule, values: Mapping[str, pa.Array], verdicts: Verd
 def evaluate(condition: Condition, values: Mapping[str, pa.Array]) -> pa.Array:
     """A condition on arrays, as a boolean array; null where an operand of a comparison is missing."""
     left = values[condition.left]
-    if condition.operator in ("present", "absent"):
-        return left.is_valid() if condition.operator == "present" else left.is_null()
+    if condition.operator == "present":
+        return reduce(pc.or_, (values[name].is_valid() for name in condition.elements))
+    if condition.operator == "absent":
+        return left.is_null()
     right = values[condition.right] if condition.right_is_element else condition.right
     if condition.days:
         right = pc.add(right, pa.scalar(condition.days * 86_400, pa.duration("s")))
