@@ -46,7 +46,9 @@ def file_appeal(node: Node, *, by: Actor, person: str, subject: Subject, stateme
     statement = checked_text(statement, "A statement")
     level, book, rule_ids, emergency = _appealed(node, pseudonym, subject)
     waiting = appeal_queries.appeals_of(node, pseudonym, only_open=True)
-    same = [one for one in waiting if one.subject is Subject.LEVEL and book and one.is_about(level, book)]
+    same = [
+        one for one in waiting if one.subject is Subject.LEVEL and book and appeal_queries.is_about(one, level, book)
+    ]
     if subject is Subject.LEVEL and same:
         raise Conflict("An appeal against this level waits for its decision.", "Add to it what you want to say.")
     if len(waiting) >= MOST_OPEN:

@@ -17,8 +17,6 @@ from typing import Any
 from hutong.errors import BadInput, Conflict, LimitExceeded
 from hutong.governance.emergency import APPEAL_HOURS, Emergency
 
-from ..rulebook.rulebook import Rulebook
-
 MAX_TEXT = 2000
 MAX_MESSAGES = 20
 WITHHOLD_BELOW = 5
@@ -198,11 +196,6 @@ class Appeal:
     def under_review(self, now: datetime) -> bool:
         """Whether the level is under review: not decided yet, and the authority was or is late."""
         return self.is_open and bool(self.late_steps(now))
-
-    def is_about(self, level: str, rulebook: Rulebook) -> bool:
-        """Whether a level is the one that it objects to, or a milder one; any is, where one of them is none."""
-        codes = [one.code for one in rulebook.levels]
-        return not {level, self.level} <= set(codes) or codes.index(level) <= codes.index(self.level)
 
     def document(self) -> dict[str, Any]:
         """JSON form."""

@@ -114,10 +114,16 @@ def _level_in_force(node: Node, pseudonym: str) -> LevelInForce:
     if level != rulebook.levels[0].code:
         waiting = appeals_of(node, pseudonym, only_open=True)
         told_queries.require_filed(node, told, rulebook, waiting)
-        late = [one for one in waiting if one.under_review(now) and one.is_about(level, rulebook)]
+        late = [one for one in waiting if one.under_review(now) and is_about(one, level, rulebook)]
         if late:
             return LevelInForce(UNDER_REVIEW, status, rulebook, override, late[0].id)
     return LevelInForce(level, status, rulebook, override)
+
+
+def is_about(objection: Appeal, level: str, rulebook: Rulebook) -> bool:
+    """Whether a level is the one that an appeal objects to, or a milder one; any is, where one of them is none."""
+    codes = [one.code for one in rulebook.levels]
+    return not {level, objection.level} <= set(codes) or codes.index(level) <= codes.index(objection.level)
 
 
 def levels_in_force(node: Node, pseudonyms: Sequence[str]) -> tuple[dict[str, LevelInForce], dict[str, Tampered]]:

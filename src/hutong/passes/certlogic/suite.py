@@ -128,7 +128,7 @@ def _merged(path: Path) -> Iterator[CaseResult | Untested]:
     pool = _array(document.get("valueSetsPool", []), path.name)
     for entry in _array(document.get("rules"), path.name):
         rule = _object(_object(entry, path.name).get("rule"), path.name)
-        cases = [
+        cases: list[tuple[str, dict[str, Any] | HutongError]] = [
             (str(test.get("id", number)), test)
             for number, test in enumerate(_objects(entry.get("tests"), path.name), start=1)
         ]
@@ -138,25 +138,40 @@ def _merged(path: Path) -> Iterator[CaseResult | Untested]:
 def _upstream(path: Path) -> Iterator[CaseResult | Untested]:
     rule = _object(_load(path), path.name)
     tests = sorted(path.parent.glob("tests/*.json")) or sorted(path.parent.glob("test*.json"))
-    cases = [(test.stem, _object(_load(test), test.name)) for test in tests]
+    cases = [(test.stem, _case(test)) for test in tests]
     yield from _run(path.parent.parent.name, rule, cases, [], f"{path.parent.name}/{_RULE_FILE}")
 
 
+def _case(path: Path) -> dict[str, Any] | HutongError:
+    """A test, or why it can't be read: the others of its rule are run."""
+    try:
+        return _object(_load(path), path.name)
+    except HutongError as error:
+        return error
+
+
 def _run(
-    rule_set: str, rule: dict[str, Any], cases: list[tuple[str, dict[str, Any]]], pool: list[Any], where: str
+    rule_set: str,
+    rule: dict[str, Any],
+    cases: list[tuple[str, dict[str, Any] | HutongError]],
+    pool: list[Any],
+    where: str,
 ) -> Iterator[CaseResult | Untested]:
     name = str(rule.get("Identifier", where))
     if not cases:
         yield Untested(rule_set, name)
     run = _compiled(rule)
     for test_id, test in cases:
+        if isinstance(test, HutongError):
+            yield CaseResult(rule_set, name, test_id, False, None, error=str(test))
+            continue
         if test.get("directive") == "skip":
             continue
         expected = test.get("expected")
-        external = _external(test, pool, where)
-        data = {"payload": test.get("payload"), "external": external}
         try:
-            got = run(data)
+            if "expected" not in test:
+                raise BadInput("The test does not say what is expected.", "Add it as 'expected'.")
+            got = run({"payload": test.get("payload"), "external": _external(test, pool, where)})
         except HutongError as error:
             yield CaseResult(rule_set, name, test_id, False, expected, error=str(error))
             continue

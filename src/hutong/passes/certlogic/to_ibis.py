@@ -98,28 +98,6 @@ def compile_expression(expression: Expression, table: Any, columns: Columns) -> 
     return compiled
 
 
-def as_condition(truth: Any) -> Any:
-    """A boolean for a place where null counts as false, such as the condition of ``ifelse``.
-
-    It is without the steps that make null false: with them engines work a fifth longer.
-    """
-    return _as_condition(truth.op()).to_expr()
-
-
-def _as_condition(node: Any) -> Any:
-    if isinstance(node, ops.Coalesce) and len(node.arg) == 2 and _is_false(node.arg[1]):
-        return _as_condition(node.arg[0])
-    if isinstance(node, ops.And | ops.Or):
-        return type(node)(_as_condition(node.left), _as_condition(node.right))
-    if isinstance(node, ops.IfElse):
-        return ops.IfElse(*(_as_condition(one) for one in (node.bool_expr, node.true_expr, node.false_null_expr)))
-    return node
-
-
-def _is_false(node: Any) -> bool:
-    return isinstance(node, ops.Literal) and node.value is False
-
-
 class _Compiler:
     """Compiles bottom up; ``known`` holds the paths that can't be null where a sub-expression is evaluated."""
 
