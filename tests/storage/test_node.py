@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -13,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from hutong import node as node_module
-from hutong.errors import Conflict, NotFound
+from hutong.errors import Conflict, NotFound, Unavailable
 from hutong.node import Node, init_node, open_node
 from hutong.storage import inbox, schema
 from tests.conftest import NewNode
@@ -152,6 +154,32 @@ def test_a_folder_may_have_spaces_and_chinese_in_its_name(tmp_path: Path) -> Non
     assert all(Path(file).is_relative_to(folder) for file in node.lake.snapshot("t").files)
     assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
     node.close()
+
+
+def test_a_copy_of_a_node_never_touches_the_lake_of_the_original(tmp_path: Path, new_node: NewNode) -> None:
+    node = new_node("zz")
+    rows = pa.table({"pseudonym": ["p"]})
+    node.lake.append("fact", rows, high_water=1)
+    node.close()
+    home, moved = node.settings.folder, tmp_path / "moved"
+    shutil.copytree(home, tmp_path / "copy")
+    with closing(open_node(tmp_path / "copy")) as copy:
+        for touch in (
+            lambda: copy.lake.append("fact", rows, high_water=2),
+            lambda: copy.lake.delete_where("fact", {}),
+            lambda: copy.lake.replace("new", rows),
+            lambda: copy.engine.table("fact"),
+        ):
+            with pytest.raises(Unavailable, match="moved or copied"):
+                touch()
+    home.rename(moved)
+    with closing(open_node(moved)) as there, pytest.raises(Unavailable, match="moved or copied"):
+        there.lake.append("fact", rows, high_water=2)
+    home.symlink_to(moved)
+    for folder in (home, moved):
+        with closing(open_node(folder)) as linked:
+            linked.lake.append("fact", rows, high_water=2)
+            assert linked.engine.to_arrow(linked.engine.table("fact")).num_rows == (2 if folder == home else 3)
 
 
 def test_there_is_one_node_in_a_folder(node: Node) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hutong.errors import NotFound, Tampered
+from hutong.errors import NotFound, Tampered, Unavailable
 from hutong.storage.iceberg import NAMESPACE, SCHEME, added_by, files_of, fitting, locations_of, staging
 from hutong.storage.records import clear_errors
 
@@ -99,11 +99,26 @@ class Lake:
         return tuple(sorted(self.locations()))
 
     def locations(self) -> dict[str, str]:
-        """Where the newest metadata of each table are: another place after every change. It is one look-up."""
+        """Where the newest metadata of each table are: another place after every change. It is one look-up.
+
+        Raises Unavailable where they are in another folder than this lake's: of a copy, they are the original's.
+        """
         catalog = self._catalog
         with clear_errors(), catalog.engine.connect() as connection:
-            found = connection.execute(locations_of(catalog.name))
-            return {row.table_name: row.metadata_location for row in found}
+            found = {row.table_name: row.metadata_location for row in connection.execute(locations_of(catalog.name))}
+        for location in found.values():
+            self._require_own(location)
+        return found
+
+    def _require_own(self, location: str) -> None:
+        # Both are as they were written; links are followed only where that differs.
+        if location.startswith(f"{SCHEME}{self._folder}/"):
+            return
+        if not _path(location).resolve().is_relative_to(self._folder.resolve()):
+            raise Unavailable(
+                "The lake of this node is in another folder: the node was moved or copied.",
+                "Put the node back where it was, or leave a link there.",
+            )
 
     def append(
         self, table: str, rows: pa.Table, *, high_water: int, properties: Mapping[str, str] | None = None
@@ -312,6 +327,8 @@ class Lake:
         return known
 
     def _load(self, table: str) -> IcebergTable:
+        if table not in self.locations():
+            raise NotFound(f"The lake has no table {table!r}.", "Acquire data for it first.")
         with clear_errors():
             return self._catalog.load_table((NAMESPACE, table))
 
