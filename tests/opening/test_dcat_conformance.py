@@ -75,6 +75,13 @@ def test_a_grade_2_catalogue_conforms_to_healthdcat_ap_non_public(dcat_ap, healt
     assert found == Counter()
 
 
+def test_the_shapes_of_the_whole_profile_hold(fixtures):
+    shapes = fixtures / "dcat" / "dcat-ap-3.0.1" / "shacl" / "dcat-ap-SHACL.ttl"
+    found = findings(dcat.catalogue_turtle(catalogue()), [shapes])
+    told = {path.rsplit("#", 1)[-1] for path, _ in found}
+    assert told == set(exceptions("dcat-ap", "profile"))
+
+
 def test_the_recommended_properties_are_there(fixtures):
     shapes = fixtures / "dcat" / "dcat-ap-3.0.1" / "shacl" / "shapes_recommended.ttl"
     found = findings(dcat.catalogue_turtle(catalogue(weekly_counts(), line_list())), [shapes])

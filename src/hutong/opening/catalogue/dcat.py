@@ -97,7 +97,7 @@ def _catalogue_graph(catalogue: Catalogue) -> Graph:
             _legislation(graph, me, dataset, about)
         record = f"{catalogue.url}/id/record/{dataset.name}"
         graph.named(me, "dcat:record", record, "dcat:CatalogRecord")
-        graph.link(record, "foaf:primaryTopic", about)
+        graph.named(record, "foaf:primaryTopic", about, "dcat:Resource")
         graph.moment(record, "dct:issued", dataset.first_issued or catalogue.created)
         graph.moment(record, "dct:modified", dataset.last_issued or catalogue.created)
         _dataset(graph, dataset, catalogue)
@@ -292,5 +292,5 @@ def _columns(graph: Graph, me: str, dataset: Dataset, distribution: Distribution
 def _checksum(graph: Graph, subject: str, sha256: str) -> None:
     if sha256:
         graph.named(subject, "spdx:checksum", part(subject, "checksum"), "spdx:Checksum")
-        graph.link(part(subject, "checksum"), "spdx:algorithm", SHA256_ALGORITHM)
+        graph.named(part(subject, "checksum"), "spdx:algorithm", SHA256_ALGORITHM, "spdx:ChecksumAlgorithm")
         graph.words(part(subject, "checksum"), "spdx:checksumValue", sha256, "xsd:hexBinary")
