@@ -218,8 +218,18 @@ def test_a_level_may_be_the_coarsest_allowed() -> None:
         deidentify(people(3, 40), bounded)
     with pytest.raises(BadInput, match="no level 'decade'"):
         HIERARCHIES[0].no_coarser_than("decade")
-    with pytest.raises(BadInput, match="no level to choose"):
-        HIERARCHIES[0].no_coarser_than("day")
+
+
+def test_the_finest_level_may_be_the_only_one_allowed() -> None:
+    rows = people(3, 400)
+    exact = [HIERARCHIES[0].no_coarser_than("day"), HIERARCHIES[3].no_coarser_than("township")]
+    for hierarchy, level in zip(exact, ("day", "township"), strict=True):
+        given = Counter(None if v is None else str(v) for v in rows[hierarchy.element].to_pylist())
+        done = deidentify(rows, [hierarchy], k=3, suppression_limit=0.5)
+        assert done.levels == {hierarchy.element: level}
+        assert Counter(done.table[hierarchy.element].to_pylist()) == {v: n for v, n in given.items() if n >= 3}
+    with pytest.raises(Refused):
+        deidentify(rows, exact)
 
 
 def test_risk_of_a_small_table_by_hand() -> None:

@@ -34,7 +34,7 @@ class Hierarchy:
 
     Attributes:
         element: name of the column.
-        levels: at least two; every level is a function of the one before it.
+        levels: at least one; every level is a function of the one before it.
         lookup: for hierarchies given as a table: one text column per level, the first distinct; its rows are then the
             domain of the element.
         weight: how much losing this element counts beside the others.
@@ -46,9 +46,9 @@ class Hierarchy:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if len(self.levels) < 2 or not self.weight > 0:
+        if not self.levels or not self.weight > 0:
             raise BadInput(
-                f"The hierarchy of {self.element!r} has no level to choose.", "Give two levels and a weight above 0."
+                f"The hierarchy of {self.element!r} has no level to choose.", "Give at least one and a weight above 0."
             )
 
     def column(self, level: int) -> str:
@@ -74,7 +74,7 @@ class Hierarchy:
         """The same hierarchy without the levels after ``name``: the release is refused rather than made coarser.
 
         Raises:
-            BadInput: there is no such level, or no level would be left to choose.
+            BadInput: there is no such level.
         """
         names = [level.name for level in self.levels]
         if name not in names:
