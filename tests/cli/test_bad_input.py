@@ -607,6 +607,19 @@ def test_a_place_that_cannot_be_written_is_no_defect(hutong: CommandLine, ready:
     require_refused(hutong("init", "--node", file / "new", *names, "--json"), errors.Unavailable, "can't be used")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_an_error_that_cannot_be_told_keeps_its_exit_code(ready: Path, tmp_path: Path) -> None:
+    """The disk of the standard output is full, or that of both outputs."""
+    for node, kind in ((ready, errors.Unavailable), (tmp_path, errors.NotFound)):
+        for is_told in (True, False):
+            command = [sys.executable, "-m", "hutong.cli.main", "receipts", "--node", str(node), "--json"]
+            with Path("/dev/full").open("w") as full:
+                err = subprocess.PIPE if is_told else full
+                run = subprocess.run(command, stdout=full, stderr=err, text=True, timeout=60, check=False)
+            assert run.returncode == kind.exit_code
+            assert not is_told or run.stderr.count("\n") == 1
+
+
 def test_the_quality_of_an_unknown_source(hutong: CommandLine, ready: Path) -> None:
     require_refused(hutong("quality", "--source", "nobody", "--node", ready, "--json"), errors.NotFound, "nobody")
 

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import orjson
 import typer
@@ -120,7 +120,7 @@ def main() -> None:
         sys.exit(STOPPED)
     except BrokenPipeError:
         # The reader of our output has gone: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(sys.stdout)
         sys.exit(0)
     except OSError as error:
         # A file or folder that can't be made, read or written: no permission, a read-only or a full disk.
@@ -141,10 +141,24 @@ def _tell(what: str, do: str, code: str, policies: Sequence[str] = ()) -> None:
     # What a library said (a YAML parser's excerpt) may have several lines; the answer has one.
     what = " ".join(what.split())
     told = f" [{', '.join(policies)}]" if policies else ""
-    sys.stderr.write(f"hutong: {what}{told} {do}\n")
+    _write(sys.stderr, f"hutong: {what}{told} {do}\n")
     if "--json" in sys.argv and sys.argv[1:2] != ["demo"]:
         error = {"code": code, "what": what, "do": do, **({"policies": policies} if policies else {})}
-        sys.stdout.write(orjson.dumps({"error": error}).decode() + "\n")
+        _write(sys.stdout, orjson.dumps({"error": error}).decode() + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Tell of an error; where nothing can be told (a full disk, a reader that has gone) the exit code still tells."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere, so that it fails no second time when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":
