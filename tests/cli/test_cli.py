@@ -514,6 +514,7 @@ def test_a_place_where_no_file_can_be_is_refused_before_anything_is_issued(
         (("batch", people, missing), errors.NotFound),
         (("batch", people, tmp_path / "out.jsonl", "--pictures", people), errors.BadInput),
         (("issue", "R0001", "--picture", tmp_path), errors.BadInput),
+        (("issue", "R0001", "--picture", tmp_path / "pass.bmp"), errors.BadInput),
         (("issue", "R0001", "--pdf", missing), errors.NotFound),
         (("bundle", tmp_path), errors.BadInput),
     ):

@@ -57,7 +57,8 @@ def issue(
     from hutong.passes.issuance import printable
     from hutong.passes.issuance import queries as pass_queries
 
-    require_place(picture, pdf, wallet)
+    _require_picture(picture)
+    require_place(pdf, wallet)
     with opened(node) as opened_node:
         issued = pass_actions.issue_pass(
             opened_node, by=opened_node.operator, person=person, hours=hours, facts=fact or ()
@@ -77,7 +78,7 @@ def issue(
     if wallet is not None:
         wallet.write_text(printable.wallet_text(issued, issuer=issuer), encoding="utf-8")
     if picture is not None:
-        picture.write_bytes(issued.qr_svg().encode() if picture.suffix == ".svg" else issued.qr_png())
+        picture.write_bytes(issued.qr_svg().encode() if _is_svg(picture) else issued.qr_png())
     show(
         as_json,
         {
@@ -119,14 +120,14 @@ def disclose(
     from hutong.passes.credential import picture as pictures
     from hutong.passes.credential.read import read_pass, text_of
 
-    require_place(picture)
+    _require_picture(picture)
     shown = level_pass.disclose(text_of(_given(what)).strip(), disclosure)
     found = read_pass(shown)
     if found.claims is None:
         raise BadInput("Only a pass of Hutong carries facts to disclose.", "Give the text that the issue told.")
     facts = found.payload["facts"]
     if picture is not None:
-        drawn = pictures.draw_svg(shown).encode() if picture.suffix == ".svg" else pictures.draw_png(shown)
+        drawn = pictures.draw_svg(shown).encode() if _is_svg(picture) else pictures.draw_png(shown)
         picture.write_bytes(drawn)
     result = {"text": shown, "facts": facts, "picture": str(picture) if picture else None}
     show(as_json, result, shown, *_disclosed(facts))
@@ -147,7 +148,7 @@ def convert(
     """Issue a pass of this node for a level that another region of the trust list gave."""
     from hutong.passes.recognition import conversion_actions
 
-    require_place(picture)
+    _require_picture(picture)
     shown, said = _given(what), _given(secret)
     with opened(node) as opened_node:
         made = conversion_actions.convert_pass(
@@ -159,7 +160,7 @@ def convert(
             hours=hours,
         )
     if picture is not None:
-        picture.write_bytes(made.qr_svg().encode() if picture.suffix == ".svg" else made.qr_png())
+        picture.write_bytes(made.qr_svg().encode() if _is_svg(picture) else made.qr_png())
     show(
         as_json,
         {
@@ -331,6 +332,17 @@ def _age(seconds: int | None) -> str:
 def _disclosed(facts: Mapping[str, object]) -> list[str]:
     """A line for each fact that a pass discloses."""
     return [f"  discloses {name}: {value}" for name, value in facts.items()]
+
+
+def _require_picture(path: Path | None) -> None:
+    """Refuse a place for a picture, or a name of another kind than are drawn, before anything is done."""
+    require_place(path)
+    if path is not None and path.suffix.lower() not in (".png", ".svg"):
+        raise BadInput(f"{path} is no name of a picture.", "Give a name that ends in .png or .svg.")
+
+
+def _is_svg(path: Path) -> bool:
+    return path.suffix.lower() == ".svg"
 
 
 def _given(what: str) -> str | bytes:
