@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hutong.demo import run
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
 from hutong.demo.pass_steps import risk_rule
@@ -46,10 +51,10 @@ def test_own_lists_work_the_same_way(tmp_path: Path) -> None:
         given += ["--mapping", f"tw={own}"]
     facts = tmp_path / "facts.json"
     where = ["--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts)]
-    run = subprocess.run(
+    ran = subprocess.run(
         [*HUTONG, *where, *given], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     found = json.loads(facts.read_text())
     assert found["acquire"]["tw_case"]["rows"] == found["acquire"]["pe_case"]["rows"] == OWN_ROWS
     assert found["acquire"]["tw_case"]["mapping"] == "own-case@1"
@@ -82,18 +87,18 @@ def test_a_list_of_a_region_of_its_own_name(tmp_path: Path) -> None:
     cases.write_text("onset,age,province,town\n" + "".join(rows), encoding="utf-8")
     mapping.write_text(OWN_CASES, encoding="utf-8")
     facts = tmp_path / "facts.json"
-    run = subprocess.run(
+    ran = subprocess.run(
         [*HUTONG, "--dir", str(tmp_path / "nodes"), "--port", str(free_port()), "--no-serve", "--json", str(facts),
          "--source", f"a={cases}", "--mapping", f"a={mapping}", "--source", f"pe={first_rows('peru', tmp_path)}"],
         capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False,
     )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     found = json.loads(facts.read_text())
     assert list(found["nodes"]) == ["hub", "a", "pe"]
     assert (found["acquire"]["a_case"]["accepted"], found["acquire"]["a_area"]["accepted"]) == (900, 6)
     assert {"a-dengue-weekly", "a-dengue-records", "pe-dengue-weekly"} < set(found["open"])
     assert found["share"]["rows"] == found["open"]["a-dengue-records"]["rows"]
-    assert "pe asked a for a-dengue-records" in run.stdout
+    assert "pe asked a for a-dengue-records" in ran.stdout
     assert found["passes"]["verified_by_pe"]["community"]["answer"] == "unknown"
 
 
@@ -154,6 +159,31 @@ def test_a_mapping_of_another_table_is_refused(tmp_path: Path) -> None:
     mapping.write_text(shipped.read_text("utf-8"), encoding="utf-8")
     with pytest.raises(BadInput, match="table test"):
         line_lists({}, {"tw": [mapping]})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_the_servers_too(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ctrl-C does; after that the signal does what it did."""
+    stopped: list[Path] = []
+
+    @contextlib.contextmanager
+    def serving(nodes: dict[Path, int]) -> Iterator[dict[int, int]]:
+        try:
+            yield dict.fromkeys(nodes.values(), 0)
+        finally:
+            stopped.extend(nodes)
+
+    monkeypatch.setattr(run, "set_up", lambda _demo: None)
+    monkeypatch.setattr(run.servers, "serving", serving)
+    monkeypatch.setattr(run.exchange_steps, "introduce", lambda _demo: os.kill(os.getpid(), number))
+    earlier = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run.run_demo(folder=tmp_path / "demo", port=free_port(), serve=False, json_file=None, files={}, mappings={})
+        assert (ended.value.code, len(stopped)) == (128 + number, 3)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, earlier)
 
 
 def test_a_folder_is_one_demonstration_s_alone_while_it_runs(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from hutong.errors import Conflict
 from hutong.node import Node
 
 MARKER = "demo.txt"
+STOPPED_BY = (signal.SIGTERM, signal.SIGHUP)
+"""What ends the demonstration as Ctrl-C does: its servers would outlive it otherwise."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ def run_demo(
     ports = {name: port + at for at, name in enumerate(("hub", *lists))}
     for used in ports.values():
         servers.require_free(used)
-    with room(folder):
+    with _stoppable(), room(folder):
         console = Console(soft_wrap=True)
         demo = Demo(folder, ports, lists, Report(console), password=f"lane-{secrets.token_hex(6)}")
         regions = ", ".join(f"{name} ({listed.file.name})" for name, listed in lists.items())
@@ -90,6 +92,28 @@ def run_demo(
         finally:
             for node in demo.nodes.values():
                 node.close()
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Signals that would end the process at once raise SystemExit (128 and the signal's number) meanwhile.
+
+    A signal that is ignored (SIGHUP under nohup) stays so.
+    """
+    taken = [number for number in STOPPED_BY if signal.getsignal(number) is signal.SIG_DFL]
+
+    def stop(number: int, _frame: object) -> None:
+        for other in taken:
+            signal.signal(other, signal.SIG_IGN)  # a second one must not end the stopping
+        raise SystemExit(128 + number)
+
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -174,7 +198,5 @@ def _addresses(demo: Demo) -> tuple[tuple[str, str], ...]:
 
 def _wait_for_stop() -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        # Not by way of SIGINT, which a shell lets its background jobs ignore.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         while True:
             time.sleep(3600)
