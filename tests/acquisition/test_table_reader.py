@@ -106,6 +106,12 @@ BAD: dict[str, tuple[bytes | str, TableFormat | None, type[HutongError], str]] =
     "blank name": ("a,,c\n1,2,3\n", None, BadInput, "column 2"),
     "quote never closed": ('a,b\n1,2\n"3,4\n5,6\n', None, BadInput, "line 3"),
     "cut off in a row": ("a,b,c\n1,2,3\n4,5", None, BadInput, "cut off"),
+    "a long field that closes": (
+        'a,b\n"' + "1\n" * 70_000 + '",2\n',
+        None,
+        LimitExceeded,
+        "131,072 characters from line 2",
+    ),
     "cut off in a quoted row": ('a,b\n"1",2\n"3","4', None, BadInput, "never closes"),
     "not parquet": ("a,b\n1,2\n", TableFormat(kind="parquet"), BadInput, "is text"),
     "an object": ('{"a": 1, "b": 2}\n', None, BadInput, "is JSON"),

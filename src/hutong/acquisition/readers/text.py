@@ -225,9 +225,15 @@ def _ragged(number: int, line: int, last_line: int, cells: int, width: int) -> M
 
 
 def _broken_quote(reader: TableReader, number: int, line: int, last_line: int, error: csv.Error) -> MalformedRow:
-    """A row with a bad quote; BadInput where it never closes, because then the rest of the file has no
-    rows."""
-    if "unexpected end of data" in str(error) or "field larger than field limit" in str(error):
+    """A row with a bad quote. BadInput where it never closes, because then the rest of the file has no rows;
+    LimitExceeded where so much follows it that this can't be known."""
+    if "field larger than field limit" in str(error):
+        raise LimitExceeded(
+            f"{reader.path.name} has a field of more than {csv.field_size_limit():,} characters from line {line:,} on: "
+            "it is too long, or its quote never closes.",
+            "Shorten the field, or correct the quote.",
+        ) from error
+    if "unexpected end of data" in str(error):
         raise BadInput(
             f"{reader.path.name} has a quote on line {line:,} that never closes: it is cut off or damaged.",
             "Ask the sender for the whole file, or correct the quote.",
