@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import log
 from xml.etree import ElementTree as ET
@@ -23,6 +24,7 @@ from hutong.web.findings import (
     bars_finding,
     curve_finding,
     days_to_double,
+    last_day,
     map_finding,
     ratio_beyond_chance,
 )
@@ -82,6 +84,22 @@ def every_figure(language: Language) -> list[Figure]:
 )
 def test_a_curve_is_called_what_it_shows(counts: tuple[int | None, ...], says: str) -> None:
     assert curve_finding(weeks(*counts), WORDS) == says
+
+
+def test_a_week_that_is_not_over_is_not_compared_with_whole_ones() -> None:
+    points = weeks(210, 210, 60)  # 30 cases a day; the third week began on 19 January
+    for day, says in (
+        (date(2015, 1, 20), "210 cases in the week of 12 January 2015, the latest: no clear change"),
+        (date(2015, 1, 24), "210 cases in the week of 12 January 2015, the latest: no clear change"),
+        (date(2015, 1, 25), "Cases halved in 4 days"),
+    ):
+        assert curve_finding(points, WORDS, day) == says
+        figure = epidemic_curve(points, description="D.", basis=replace(BASIS, known_until=day), words=WORDS)
+        marked = "D." if day == date(2015, 1, 25) else "D. The last week is incomplete."
+        assert (figure.title, figure.description, len(figure.rows)) == (says, marked, 3)
+    assert curve_finding(weeks(60), WORDS, date(2015, 1, 6)) == "No week is complete yet"
+    assert last_day(date(2015, 1, 19), date(2015, 1, 20)) == date(2015, 1, 20)
+    assert last_day(date(2015, 1, 19), date(2026, 1, 1)) == last_day(date(2015, 1, 19), None) == date(2015, 1, 25)
 
 
 def test_nearly_all_is_not_called_all() -> None:

@@ -21,13 +21,16 @@ from hutong.acquisition import queries as acquisition
 from hutong.governance.account import Session
 from hutong.node import Node
 from hutong.opening import queries
-from hutong.opening.catalogue.catalogue import ACCESS_RIGHTS
+from hutong.opening.catalogue.catalogue import ACCESS_RIGHTS, Dataset
 from hutong.sharing import catalogue
+from hutong.storage.kept import Kept
 from hutong.trust.authorisation import PUBLIC, Actor, Resource
 from hutong.trust.log.note import parse_verifier_key
 from hutong.web import released_figures
 from hutong.web.app import create_app
 from hutong.web.doors import get_session
+from hutong.web.findings import WeekCount, curve_finding
+from hutong.web.i18n import ENGLISH, translations
 from tests.conftest import NewNode
 from tests.web.test_look import CSS_BUDGET_BYTES, DASHBOARD_BUDGET_BYTES, FORM_BUDGET_BYTES
 from tests.web.world import World
@@ -285,6 +288,33 @@ def test_what_is_chosen_holds_for_sentence_curve_table_files_and_examples(world:
         assert f"{file}{asked.replace('&', '&amp;')}" in page
     about = text_of(client.get(f"/en/about/{WEEKLY}/curve?version=1&{asked}").text)
     assert "Tainan City: cases by epidemiological week, " in about
+
+
+def test_no_page_takes_the_running_week_for_a_whole_one(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [WeekCount(*one) for one in released_figures.series(world.node, queries.release(world.node, WEEKLY))]
+    as_of, words = points[-1].week + timedelta(days=1), translations(ENGLISH)
+    known, shown = catalogue.dataset, catalogue.catalogue
+
+    def stated(dataset: Dataset) -> Dataset:
+        issued = datetime.combine(as_of, datetime.min.time(), UTC)
+        return replace(dataset, releases=tuple(replace(one, as_of=as_of, issued=issued) for one in dataset.releases))
+
+    monkeypatch.setattr(catalogue, "dataset", lambda node, name: stated(known(node, name)))
+    monkeypatch.setattr(
+        catalogue, "catalogue", lambda node: replace(found := shown(node), datasets=tuple(map(stated, found.datasets)))
+    )
+    for kept in ("_kept", "_chosen"):
+        monkeypatch.setattr(released_figures, kept, Kept(8))
+    page, home, about = (
+        text_of(client.get(path).text) for path in (f"/en/datasets/{WEEKLY}", "/en/", f"/en/about/{WEEKLY}/curve")
+    )
+    assert f" cases published, {words.date(points[0].week)} to {words.date(as_of)}" in page
+    assert f" weeks to {words.date(as_of)}" in home
+    assert "The newest week was not over when this version was published." in about
+    for shown_there in (page, home, about):
+        assert curve_finding(points[:-1], words) in shown_there and "The last week is incomplete." in shown_there
 
 
 @pytest.mark.parametrize("grade", [1, 2, 4])

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Final
 
 from hutong.errors import BadInput
 from hutong.web.chart_specs import bars_spec, curve_spec, map_spec, matrix_spec, shown
-from hutong.web.findings import Bar, HexagonValue, WeekCount, bars_finding, curve_finding, map_finding
+from hutong.web.findings import Bar, HexagonValue, WeekCount, bars_finding, curve_finding, is_whole, map_finding
 from hutong.web.hexagons import MapLabel
 from hutong.web.i18n import Translations
 from hutong.web.vega import svg
@@ -35,11 +35,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a figure rests on. ``below``: the threshold N of "fewer than N" (None: nothing may be withheld)."""
+    """What a figure rests on. ``below``: the threshold N of "fewer than N" (None: nothing may be withheld).
+
+    ``known_until`` is the last day that the numbers tell of; None when that is long past.
+    """
 
     source: str
     as_of: datetime
     below: int | None = None
+    known_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,12 @@ def epidemic_curve(
             "shown": words.number(len(latest)),
             "all": words.number(len(points)),
         }
+    if not is_whole(points[-1].week, basis.known_until):
+        unfinished = words.gettext("The last week is incomplete.")
+        description = f"{description} {unfinished}"
     return Figure(
         kind="curve",
-        title=title or curve_finding(points, words),
+        title=title or curve_finding(points, words, basis.known_until),
         description=description,
         svg=svg(curve_spec(points, words, width_px, 300, 8), "wide"),
         svg_narrow=svg(curve_spec(points, words, NARROW_PX, 230, 4), "narrow"),

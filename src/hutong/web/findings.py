@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import log, sqrt
 
 from hutong.web.i18n import Translations
 
 ENOUGH_CASES = 20
 BEYOND_CHANCE = 1.96
+TO_LAST_DAY = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,25 @@ def days_to_double(ratio: float, days: float) -> float:
     return days * log(2) / abs(log(ratio))
 
 
-def curve_finding(points: Sequence[WeekCount], words: Translations) -> str:
-    """What a weekly series says: its change in the latest week, or its peak when the wave is over."""
+def is_whole(week: date, known_until: date | None) -> bool:
+    """Whether the week that begins on ``week`` was over on the last day that is known of (None: long past)."""
+    return known_until is None or week + TO_LAST_DAY <= known_until
+
+
+def last_day(week: date, known_until: date | None) -> date:
+    """The last day of the week that begins on ``week``, or the last that is known of while it isn't over."""
+    end = week + TO_LAST_DAY
+    return end if known_until is None else min(end, max(week, known_until))
+
+
+def curve_finding(points: Sequence[WeekCount], words: Translations, known_until: date | None = None) -> str:
+    """What a weekly series says: its change in the latest week, or its peak when the wave is over.
+
+    A week that wasn't over on ``known_until`` has too few days to be compared with others, and is left out.
+    """
+    points = [point for point in points if is_whole(point.week, known_until)]
+    if not points:
+        return words.gettext("No week is complete yet")
     known = [point for point in points if point.count is not None]
     if not known:
         return words.gettext("No weekly number can be shown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from hutong.errors import NotFound
@@ -63,6 +64,15 @@ def party_name(node: Node, party: str, language: Language) -> str:
     return party
 
 
+def _known_until(node: Node, series: JointSeries, source: JointSource) -> date:
+    """The day on which the region's data are stated, as its catalogue says; without it, that of the joining."""
+    for entry in sharing.harvested(node, party=source.party):
+        for release in entry.dataset.releases if entry.dataset.id == source.dataset else ():
+            if release.version == source.version and release.as_of:
+                return release.as_of
+    return series.joined_at.date()
+
+
 def _draw(node: Node, series: JointSeries, source: JointSource, language: Language) -> Figure | None:
     words = translations(language)
     counts = sharing.joint_counts(node, sharing.CountFilter(party=source.party, level=LEVEL))
@@ -79,7 +89,8 @@ def _draw(node: Node, series: JointSeries, source: JointSource, language: Langua
         "party": source.party,
         "version": source.version,
     }
-    drawn = epidemic_curve(points, description=description, basis=Basis(basis, series.joined_at), words=words)
+    based = Basis(basis, series.joined_at, known_until=_known_until(node, series, source))
+    drawn = epidemic_curve(points, description=description, basis=based, words=words)
     withheld = sum(point.count is None for point in points)
     if not withheld:
         note = words.gettext("None of these weeks.")

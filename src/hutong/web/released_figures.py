@@ -64,6 +64,11 @@ def is_drawn(dataset: Dataset) -> bool:
     return dataset.grade == 0 and dataset.origin is None
 
 
+def known_until(dataset: Dataset, release: Release) -> date | None:
+    """The last day that a release can tell of: that on which its data are stated, else the end of its period."""
+    return release.as_of or (dataset.temporal.end if dataset.temporal else None)
+
+
 def series(node: Node, release: Release) -> list[tuple[date, int | None]]:
     """The country's weekly counts in a release, oldest first; empty when it holds none."""
     path = queries.release_file(node, release, "parquet")
@@ -165,7 +170,12 @@ def _basis(node: Node, dataset: Dataset, release: Release, language: Language) -
         "title": dataset.title.in_language(language.code),
         "version": release.version,
     }
-    return Basis(source, release.issued or node.clock(), threshold_of(release.suppression))
+    return Basis(
+        source,
+        release.issued or node.clock(),
+        threshold_of(release.suppression),
+        known_until(dataset, release),
+    )
 
 
 def _curve(points: list[WeekCount], basis: Basis, words: Translations, area: str = "") -> Figure | None:

@@ -22,6 +22,7 @@ from hutong.opening.selection import Choices, choices, selected
 from hutong.storage.kept import Kept
 from hutong.web import dataset_view, released_figures
 from hutong.web.charts import Figure
+from hutong.web.findings import last_day
 from hutong.web.i18n import N_, Language, Translations, translations
 from hutong.web.released_figures import Area
 
@@ -97,7 +98,12 @@ def counts_context(
     path = queries.release_file(node, release, "parquet")
     about = urlencode({"version": release.version, **pairs})
     return {
-        "headline": _headline(released_figures.selected_series(node, release, wanted), area, words),
+        "headline": _headline(
+            released_figures.selected_series(node, release, wanted),
+            area,
+            released_figures.known_until(found, release),
+            words,
+        ),
         "figure": chosen_curve(node, found, release, chosen, language),
         "figure_about": f"/{language.code}/about/{found.name}/curve?{about}",
         "areas": _area_options(known, wanted.area, language, words),
@@ -158,7 +164,7 @@ class _Ways:
         return f"?{query}{PLACE}"
 
 
-def _headline(weeks: list[tuple[date, int | None]], area: str, words: Translations) -> str:
+def _headline(weeks: list[tuple[date, int | None]], area: str, known_until: date | None, words: Translations) -> str:
     if not weeks:
         return words.gettext("%(area)s: nothing is published in these weeks") % {"area": area}
     cases = sum(count or 0 for _, count in weeks)
@@ -170,7 +176,7 @@ def _headline(weeks: list[tuple[date, int | None]], area: str, words: Translatio
         "area": area,
         "n": words.number(cases),
         "first": words.date(weeks[0][0]),
-        "last": words.date(weeks[-1][0] + timedelta(days=6)),
+        "last": words.date(last_day(weeks[-1][0], known_until)),
     }
 
 

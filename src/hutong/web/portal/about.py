@@ -129,6 +129,8 @@ def _lag(node: Node, release: Release, words: Translations) -> str:
     if not weeks or release.issued is None:
         return words.gettext("unknown")
     days = (release.issued.date() - weeks[-1][0]).days - 6
+    if days < 0:
+        return words.gettext("The newest week was not over when this version was published.")
     return words.ngettext(
         "The newest week ended %(n)s day before this version was published.",
         "The newest week ended %(n)s days before this version was published.",

@@ -21,6 +21,7 @@ from hutong.trust.authorisation import Actor
 from hutong.web import joint_figures, released_figures
 from hutong.web.dataset_view import downloads, hit
 from hutong.web.doors import CurrentNode
+from hutong.web.findings import last_day
 from hutong.web.i18n import Language, Translations
 from hutong.web.portal.page import PageActor, PageLanguage, page, text_in, words_of
 
@@ -95,7 +96,7 @@ def _numbers(
         hidden = sum(count is None for _, count in weeks)
         label = words.gettext("cases published in the %(n)s weeks to %(week)s") % {
             "n": words.number(len(weeks)),
-            "week": words.date(weeks[-1][0]),
+            "week": words.date(last_day(weeks[-1][0], released_figures.known_until(featured, featured.current))),
         }
         note = words.ngettext("%(n)s week is withheld", "%(n)s weeks are withheld", hidden) % {
             "n": words.number(hidden)
