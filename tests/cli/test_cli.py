@@ -240,6 +240,8 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
     assert refused.code == errors.Refused.exit_code
     assert refused.json["error"]["code"] == "refused"
     assert refused.json["error"]["policies"] == ["agreement-was-revoked"]
+    assert [one["state"] for one in hutong.ok("agreements", "--node", partner)] == ["revoked"]
+    assert "delete the data" in hutong("follow", asked["id"], "--node", partner).out
 
 
 def test_serve_says_in_one_line_where_it_serves(region: Region, partner: Path) -> None:

@@ -33,7 +33,10 @@ EVENTS: dict[str, dict[str, set[str]]] = {
             *("request.filed", "request.granted", "agreement.signed"),
             *("delivery.made", "agreement.revoked", "delivery.refused"),
         },
-        "taker": {"request.sent", "request.followed", "agreement.kept", "delivery.received"},
+        "taker": {
+            *("request.sent", "request.followed", "agreement.kept"),
+            *("delivery.received", "agreement.revocation-kept"),
+        },
     },
     "passes": {
         "both": {"rulebook.published", "crosswalk.published", "acceptance.published", "party-bundle.adopted"},

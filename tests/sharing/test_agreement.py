@@ -24,6 +24,7 @@ from hutong.sharing.agreement import (
     parse_agreement,
     read_agreement,
     sign_agreement,
+    told_revocation,
 )
 from hutong.sharing.demand import PURPOSES
 from hutong.trust.keys import signing_jwk
@@ -183,3 +184,18 @@ def test_it_is_odrl_in_json_ld(fixtures: Path) -> None:
     }
     assert expected <= triples
     assert len(expected) == 15
+
+
+def test_a_revocation_is_read_as_its_provider_tells_it() -> None:
+    later = NOW + timedelta(hours=2)
+    assert told_revocation({"revoked_at": None, "revoked_because": ""}, AGREED, now=later) is None
+    told = told_revocation({"revoked_at": later.isoformat(), "revoked_because": "It ended."}, AGREED, now=later)
+    assert told and (told.at, told.because) == (later, "It ended.")
+    wrong: list[dict[str, Any]] = [
+        *({"revoked_at": at} for at in ("yesterday", 5, "2020-01-01T00:00:00Z", NOW.isoformat()[:19])),
+        *({"revoked_at": at} for at in ("9999-12-31T23:59:59-14:00", (later + timedelta(days=2)).isoformat())),
+        *({"revoked_at": later.isoformat(), "revoked_because": because} for because in ("a\x1b[31mb", "x" * 2001)),
+    ]
+    for document in wrong:
+        with pytest.raises(BadInput):
+            told_revocation(document, AGREED, now=later)

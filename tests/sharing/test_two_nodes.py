@@ -23,6 +23,7 @@ from hutong.sharing.agreement import read_agreement
 from hutong.sharing.demand import Request
 from hutong.storage import schema
 from hutong.trust.authorisation import Actor
+from hutong.trust.peers import Reply
 from tests.conftest import Clock
 from tests.sharing.conftest import (
     AUTHORITY,
@@ -89,9 +90,16 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
     assert [task.state for task in queries.tasks(pe, followed)] == ["done", "done", "done", "later"]
 
     actions.revoke_agreement(tw, by=AUTHORITY, agreement_id=agreed.id, because="The project ended early.")
-    with pytest.raises(Refused, match="The agreement was revoked") as refused:
-        actions.receive(pe, by=pe.operator, provider="tw", agreement_id=agreed.id, format_="parquet")
-    assert refused.value.policies == ("agreement-was-revoked",)
+    for _ in range(2):
+        clock.advance(hours=1)
+        with pytest.raises(Refused, match="The agreement was revoked") as refused:
+            actions.receive(pe, by=pe.operator, provider="tw", agreement_id=agreed.id, format_="parquet")
+        assert refused.value.policies == ("agreement-was-revoked",)
+    known = [queries.agreement(node, agreed.id) for node in two_nodes]
+    assert (known[1].state(clock.now), known[1].revoked_because) == ("revoked", "The project ended early.")
+    assert known[1].revoked_at == known[0].revoked_at
+    assert queries.tasks(pe, followed) == queries.tasks(tw, followed)
+    assert queries.tasks(pe, followed)[-1].text["en"].startswith("The agreement was revoked: stop the use and delete")
     assert queries.deliveries(tw) == [got.delivery]
     assert len(list((pe.settings.folder / "received").iterdir())) == 1
     assert kinds(tw)[-5:] == [
@@ -101,7 +109,10 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
         "agreement.revoked",
         "delivery.refused",
     ]
-    assert kinds(pe)[-4:] == ["request.sent", "request.followed", "agreement.kept", "delivery.received"]
+    assert kinds(pe)[-5:] == [
+        *("request.sent", "request.followed", "agreement.kept", "delivery.received"),
+        "agreement.revocation-kept",
+    ]
     assert "request.filed" in kinds(tw)
     steps = {
         "request.filed": (asked.policies, "listed-party-asks-for-data"),
@@ -114,6 +125,59 @@ def test_the_whole_walk_over_http(two_nodes: tuple[Node, Node], clock: Clock, re
         assert tuple(entry.event["policies"]) == kept_ids == (policy,)
     for node in two_nodes:
         node.log.check()
+
+
+def test_who_follows_a_request_learns_that_its_agreement_was_revoked(
+    two_nodes: tuple[Node, Node], clock: Clock
+) -> None:
+    tw, pe = two_nodes
+    agreed = agree(tw, pe)
+    (asked,) = queries.requests(pe)
+    actions.follow_request(pe, by=pe.operator, request_id=asked.id)
+    assert queries.agreement(pe, agreed).state(clock.now) == "in-force"
+    actions.revoke_agreement(tw, by=AUTHORITY, agreement_id=agreed, because="The project ended early.")
+    for _ in range(2):
+        clock.advance(hours=1)
+        actions.follow_request(pe, by=pe.operator, request_id=asked.id)
+    kept = queries.agreement(pe, agreed)
+    assert kept == queries.agreement(tw, agreed)
+    assert (kept.state(clock.now), kept.revoked_because) == ("revoked", "The project ended early.")
+    ((entry),) = pe.log.entries(kind="agreement.revocation-kept")
+    assert kept.revoked_at and entry.event["revoked"] == kept.revoked_at.isoformat()
+    assert (entry.event["agreement"], entry.event["provider"], entry.event["dataset"]) == (agreed, "tw", "records")
+    assert b"project" not in entry.data
+    pe.log.check()
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"revoked_at": "9999-12-31T23:59:59-14:00"}, "revoked"),
+        ({"id": "0" * 20}, "revoked"),
+        ({"revoked_at": None, "state": "in-force"}, "in-force"),
+    ],
+)
+def test_a_revocation_that_is_misstated_is_known_by_the_refusal(
+    two_nodes: tuple[Node, Node], clock: Clock, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], state: str
+) -> None:
+    tw, pe = two_nodes
+    agreed = agree(tw, pe)
+    (asked,) = queries.requests(pe)
+    actions.follow_request(pe, by=pe.operator, request_id=asked.id)
+    actions.revoke_agreement(tw, by=AUTHORITY, agreement_id=agreed, because="The project ended early.")
+    honest = Reply.json
+    monkeypatch.setattr(
+        Reply, "json", lambda self: {**honest(self), **told} if "revoked_at" in honest(self) else honest(self)
+    )
+    if state == "revoked":
+        with pytest.raises((BadInput, Tampered)):
+            actions.follow_request(pe, by=pe.operator, request_id=asked.id)
+    clock.advance(hours=1)
+    with pytest.raises(Refused, match="was revoked"):
+        actions.receive(pe, by=pe.operator, provider="tw", agreement_id=agreed, format_="csv")
+    kept = queries.agreement(pe, agreed)
+    assert (kept.state(clock.now), kept.revoked_because) == (state, "")
+    assert kept.revoked_at == (clock.now if state == "revoked" else None)
 
 
 @pytest.mark.parametrize("format_", ["csv", "json", "parquet"])

@@ -102,12 +102,15 @@ def show_requests(node: NodeOption = None, as_json: JsonOption = False) -> None:
 
 def follow(request_id: str, node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Ask the provider how a request that this node sent stands; a granted one brings its agreement."""
-    from hutong.sharing import actions_recipient
+    from hutong.sharing import actions_recipient, queries
 
     with opened(node) as opened_node:
         found = actions_recipient.follow_request(opened_node, by=opened_node.operator, request_id=request_id)
         permitted = opened_node.policy.told(found.policies)
-    agreement = f" Agreement {found.agreement_id}." if found.agreement_id else ""
+        kept = queries.agreement(opened_node, found.agreement_id) if found.agreement_id else None
+    agreement = f" Agreement {found.agreement_id}." if kept else ""
+    if kept and kept.revoked_at:
+        agreement += f" It was revoked at {kept.revoked_at:%Y-%m-%d %H:%M}: stop the use and delete the data."
     show(
         as_json,
         {**found.document(), "permitted_by": permitted},

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 import orjson
 import sqlalchemy as sa
 
-from hutong.errors import BadInput, Conflict, NotFound, Tampered
+from hutong.errors import BadInput, Conflict, HutongError, NotFound, Refused, Tampered
 from hutong.governance.queries import trust_list
 from hutong.node import Node
 from hutong.sharing import demand, queries
-from hutong.sharing.agreement import Agreement, read_agreement
+from hutong.sharing.agreement import REVOKED, Agreement, Revocation, read_agreement, told_revocation
 from hutong.sharing.delivery import HEADER, Delivery, Format, check_received
 from hutong.sharing.demand import PurposeCode, Request, parse_request
 from hutong.storage import schema
@@ -81,7 +81,7 @@ def request_data(
 
 
 def follow_request(node: Node, *, by: Actor, request_id: str) -> Request:
-    """Ask the provider how a request that was sent stands; when it was granted, fetch and keep the agreement."""
+    """Ask the provider how a request that was sent stands; keep its agreement, and whether that was revoked."""
     node.require(by, "request_data", Resource("Request", request_id))
     known = queries.request(node, request_id)
     if known.provider == node.id:
@@ -97,7 +97,10 @@ def follow_request(node: Node, *, by: Actor, request_id: str) -> Request:
             )
             change.event("request.followed", request=told.id, provider=party.id, state=told.state)
     if told.agreement_id:
-        _agreement(node, by=by, party=party, agreement_id=told.agreement_id)
+        agreed = _agreement(node, by=by, party=party, agreement_id=told.agreement_id)
+        revoked = told_revocation(_ask_agreement(node, party, agreed.id), agreed, now=node.clock())
+        if revoked:
+            _keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
     return told
 
 
@@ -107,15 +110,20 @@ def receive(
     """Fetch the data of an agreement into the folder ``received/``; without a purpose, for the agreed one.
 
     Raises ``Refused`` with the provider's reasons, and ``Tampered`` when the file is not what the provider's signed
-    note says; then nothing is kept.
+    note says; then nothing is kept but that the agreement was revoked, where that is the reason.
     """
     node.require(by, "fetch_delivery", Resource("Party", provider))
     party = _provider(node, provider)
     agreed = _agreement(node, by=by, party=party, agreement_id=agreement_id)
     query = urlencode({"format": format_, "purpose": purpose or agreed.purpose})
-    reply = node.peers.get(
-        f"{party.url}{PATH}/agreements/{agreed.id}/delivery?{query}", audience=party.id, accept="*/*"
-    )
+    try:
+        reply = node.peers.get(
+            f"{party.url}{PATH}/agreements/{agreed.id}/delivery?{query}", audience=party.id, accept="*/*"
+        )
+    except Refused as refusal:
+        if REVOKED in refusal.policies:
+            _learn_revocation(node, by=by, party=party, agreed=agreed)
+        raise
     _require_success(reply)
     note = reply.headers.get(HEADER.lower(), "")
     delivery = check_received(note, reply.body, key=party.signing, agreement_id=agreed.id, format_=format_)
@@ -151,8 +159,7 @@ def _agreement(node: Node, *, by: Actor, party: Party, agreement_id: str) -> Agr
         return queries.agreement(node, agreement_id).agreement
     except NotFound:
         pass
-    document = _answer(node.peers.get(f"{party.url}{PATH}/agreements/{agreement_id}", audience=party.id))
-    signed = str(document.get("signed", ""))
+    signed = str(_ask_agreement(node, party, agreement_id).get("signed", ""))
     agreed = read_agreement(signed, key=party.signing)
     if (agreed.id, agreed.provider, agreed.recipient) != (agreement_id, party.id, node.id):
         raise Tampered("The provider gave an agreement of others.", "Ask the provider what happened.")
@@ -167,6 +174,43 @@ def _agreement(node: Node, *, by: Actor, party: Party, agreement_id: str) -> Agr
             expires=agreed.expires_at.isoformat(),
         )
     return agreed
+
+
+def _ask_agreement(node: Node, party: Party, agreement_id: str) -> dict[str, Any]:
+    """What the provider tells of an agreement: the signed document, and whether it was revoked."""
+    document = _answer(node.peers.get(f"{party.url}{PATH}/agreements/{agreement_id}", audience=party.id))
+    if document.get("id") != agreement_id:
+        raise Tampered("The provider gave another agreement.", "Ask the provider what happened.")
+    return document
+
+
+def _learn_revocation(node: Node, *, by: Actor, party: Party, agreed: Agreement) -> None:
+    """Keep that a delivery was refused because the agreement was revoked, with what the provider tells of it."""
+    now = node.clock()
+    try:
+        revoked = told_revocation(_ask_agreement(node, party, agreed.id), agreed, now=now)
+    except HutongError:
+        revoked = Revocation(now)  # that it was is known by the refusal
+    if revoked:
+        _keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
+
+
+def _keep_revocation(node: Node, *, by: Actor, agreed: Agreement, revoked: Revocation) -> None:
+    """Note at the agreement that its provider revoked it; what is noted already stays."""
+    with node.change(by) as change:
+        if queries.load_agreement(change.connection, agreed.id).revoked_at is not None:
+            return
+        table = schema.agreement
+        change.execute(
+            table.update().where(table.c.id == agreed.id).values(revoked_at=revoked.at, revoked_because=revoked.because)
+        )
+        change.event(
+            "agreement.revocation-kept",
+            agreement=agreed.id,
+            provider=agreed.provider,
+            dataset=agreed.dataset_id,
+            revoked=revoked.at.isoformat(),
+        )
 
 
 def _provider(node: Node, party_id: str) -> Party:

@@ -19,7 +19,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hutong.errors import BadInput, Conflict
-from hutong.sharing.demand import PURPOSES, PurposeCode, Request, check_days
+from hutong.sharing.demand import PURPOSES, PurposeCode, Request, check_days, check_text
 from hutong.trust.signing import sign_document, verify_document
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 KIND = "agreement"
 PROFILE = "urn:hutong:odrl:1"
 MEDIA_TYPE = "application/ld+json"
+REVOKED = "agreement-was-revoked"
+"""Id of the policy that refuses a delivery because of it."""
+CLOCKS_APART = timedelta(days=1)
 _UID = "urn:hutong:agreement:"
 _PARTY = "urn:hutong:party:"
 _SHAPE = Path(__file__).parent / "agreement.schema.json"
@@ -142,6 +145,33 @@ class KeptAgreement:
         if self.revoked_at is not None:
             return "revoked"
         return "ended" if now >= self.agreement.expires_at else "in-force"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """When an agreement was revoked, and why; no reason where none is known."""
+
+    at: datetime
+    because: str = ""
+
+
+def told_revocation(document: Mapping[str, Any], agreed: Agreement, *, now: datetime) -> Revocation | None:
+    """The revocation that the provider tells of with its agreement (``revoked_at``, ``revoked_because``), if any.
+
+    ``BadInput`` when its time is none, before the agreement or to come, or its reason is no plain text.
+    """
+    told, because = document.get("revoked_at"), document.get("revoked_because") or ""
+    if told is None:
+        return None
+    try:
+        at = datetime.fromisoformat(str(told))
+        usable = at.tzinfo is not None and agreed.agreed_at <= at <= now + CLOCKS_APART
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadInput("The provider misstates when the agreement was revoked.", "Ask the provider what happened.")
+    check_text(str(because), "reason", least=0)
+    return Revocation(at.astimezone(UTC), str(because))
 
 
 def make_agreement(request: Request, *, agreement_id: str, target: str, agreed_at: datetime, days: int) -> Agreement:

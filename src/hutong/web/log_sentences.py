@@ -90,6 +90,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Agreement revoked"),
         N_("The agreement with %(recipient)s on %(dataset)s was revoked."),
     ),
+    "agreement.revocation-kept": (
+        N_("Agreement revoked by its provider"),
+        N_("The agreement of %(provider)s on %(dataset)s was revoked on %(revoked)s: its use ends here."),
+    ),
     "delivery.made": (
         N_("Data delivered"),
         N_("%(rows)s rows of %(dataset)s were delivered to %(recipient)s for the purpose %(purpose)s."),
@@ -202,7 +206,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 DAYS: Final = frozenset(
-    {"due", "ends_at", "review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to"}
+    {"due", "ends_at", "review", "sunset", "valid_until", "expires", "decide_by", "as_of", "valid_to", "revoked"}
 )
 MOMENTS: Final = frozenset({"effective_from"})
 EFFECTS: Final[Mapping[str, str]] = {
