@@ -223,6 +223,15 @@ def test_share_by_agreement_and_take_back(hutong: CommandLine, region: Region, p
         "--contact", "data@pe.example", "--days", 30, "--node", partner,
     )  # fmt: skip
     assert asked["id"] in {one["id"] for one in hutong.ok("requests", "--node", region.node)}
+    for statement, contact, says in (
+        ("Study", "data@pe.example", "The statement of purpose is not usable. Write 20 to 2000 characters"),
+        ("Compare two regions.", "notmail", "The contact is no e-mail address. Write one"),
+    ):
+        wrong = hutong(
+            "request", "tw-dengue-records", "--from", "tw", "--purpose", "HMB", "--statement", statement,
+            "--contact", contact, "--node", partner,
+        )  # fmt: skip
+        assert (wrong.code, says in wrong.err, "body." in wrong.err) == (errors.BadInput.exit_code, True, False)
     decided = hutong.ok("decide", asked["id"], "--grant", "--reason", "It fits.", "--node", region.node)
     agreement = decided["agreement_id"]
     assert hutong.ok("follow", asked["id"], "--node", partner)["agreement_id"] == agreement

@@ -113,6 +113,7 @@ def test_nobody_reads_what_is_anothers(desk: Node) -> None:
         {"fields": ["x"] * 201},
         {"version": "1; --"},
         {"contact": None},
+        {"contact": "notmail"},
     ],
 )
 def test_bad_requests_change_nothing(desk: Node, wrong: dict[str, Any]) -> None:

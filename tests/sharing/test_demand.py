@@ -79,6 +79,26 @@ def test_a_request_refuses_to_be_built_wrong(wrong: dict[str, Any]) -> None:
         replace(FILED, **wrong)
 
 
+@pytest.mark.parametrize("contact", ["a@b", "desk@pe.example", "李@例子.中国", "x" * 250 + "@b.c"])
+def test_a_contact_is_an_e_mail_address(contact: str) -> None:
+    demand.check_contact(contact)
+    for wrong in ("", "notmail", "@b", "a@", "a@b@c", "a b@c", "a@b\n", "a@\x00b", "x" + contact.rjust(254, "x")):
+        with pytest.raises(BadInput, match="no e-mail address"):
+            demand.check_contact(wrong)
+    assert replace(FILED, contact="+51 1 234 5678").contact, "what was filed before stays readable"
+
+
+def test_what_is_asked_is_checked_before_it_is_sent() -> None:
+    asked: dict[str, Any] = {
+        name: getattr(FILED, name)
+        for name in ("dataset_id", "version", "purpose", "statement", "fields", "days", "contact")
+    }
+    demand.check_asked(**asked, now=NOW)
+    for wrong in ({"statement": "Study"}, {"days": 367}, {"contact": "notmail"}, {"fields": ("a b",)}):
+        with pytest.raises(BadInput):
+            demand.check_asked(**{**asked, **wrong}, now=NOW)
+
+
 def test_a_decided_request_is_never_decided_again() -> None:
     refused = decide(FILED, grant=False, reason="Unclear.", by="committee", at=LATER, agreement_id="a" * 20)
     assert (refused.state, refused.agreement_id, GRANTED.state) == ("refused", "", "granted")

@@ -318,7 +318,8 @@ def test_what_can_not_be_asked(two_nodes: tuple[Node, Node]) -> None:
         ({"version": "9"}, NotFound, "no version 9"),
         ({"fields": ("name",)}, BadInput, "no field name"),
         ({"days": 367}, BadInput, "days"),
-        ({"statement": "research"}, BadInput, "statement"),
+        ({"statement": "research"}, BadInput, "The statement of purpose is not usable"),
+        ({"contact": "notmail"}, BadInput, "The contact is no e-mail address"),
     ]
     for changed, kind, says in cases:
         with pytest.raises(kind, match=says):

@@ -98,6 +98,7 @@ def file_request(
     decision = node.require(by, "request_data", Resource("Dataset", dataset_id))
     dataset = opening.dataset(node, dataset_id)
     demand.check_grade(dataset.grade)
+    demand.check_contact(contact)
     release = _release(node, dataset_id, version)
     emergency = emergency_in_force(node, node.clock().date())
     if fields:

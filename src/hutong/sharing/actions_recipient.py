@@ -52,15 +52,16 @@ def request_data(
     """Ask another party for data in this node's name, and keep a copy of the request as the provider filed it."""
     node.require(by, "request_data", Resource("Party", provider))
     party = _provider(node, provider)
-    asked = {
+    asked: dict[str, Any] = {
         "dataset_id": dataset_id,
         "version": version,
         "purpose": purpose,
-        "statement": statement,
-        "fields": list(fields),
+        "statement": " ".join(statement.split()),  # the API takes it in one line
+        "fields": fields,
         "days": days,
-        "contact": contact,
+        "contact": contact.strip(),
     }
+    demand.check_asked(**asked, now=node.clock())
     reply = node.peers.post(f"{party.url}{PATH}/requests", orjson.dumps(asked), audience=party.id)
     filed = _request_of(_answer(reply), party)
     if (filed.dataset_id, filed.purpose) != (dataset_id, purpose) or filed.party != node.id:

@@ -23,6 +23,8 @@ LONGEST_DAYS = 366
 MOST_FIELDS = 200
 SHORTEST_STATEMENT = 20
 LONGEST_TEXT = 2_000
+LONGEST_CONTACT = 254
+CONTACT = r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$"
 SHORTEST_REASON = 3
 MOST_POLICIES = 20
 
@@ -35,6 +37,7 @@ _VERSION = re.compile(r"(?:[0-9A-Za-z][0-9A-Za-z._-]{0,63})?")
 _PARTY = re.compile(r"(?:account:)?[a-zA-Z0-9][a-zA-Z0-9.-]*")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _POLICY = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_CONTACT = re.compile(CONTACT)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -162,7 +165,7 @@ class Request:
         _must(fits, "The asking party's id is not usable.", "Use a listed party or a shorter account name.")
         _must(self.purpose in PURPOSES, f"{self.purpose!r:.40} is no purpose.", f"Choose from {', '.join(PURPOSES)}.")
         check_text(self.statement, "statement of purpose", least=SHORTEST_STATEMENT)
-        check_text(self.contact, "contact", least=3, most=200)
+        check_text(self.contact, "contact", least=3, most=LONGEST_CONTACT)
         check_days(self.days)
         short = len(self.reason) <= LONGEST_TEXT and len(self.emergency) <= 60 and len(self.agreement_id) <= 40
         _must(short, "A part of the request is too long.", "Ask the other party for it again.")
@@ -217,6 +220,41 @@ def check_text(text: str, name: str, *, least: int = SHORTEST_REASON, most: int 
     """``BadInput`` unless the text has ``least`` to ``most`` characters and no control characters."""
     fits = least <= len(text.strip()) and len(text) <= most and not _CONTROL.search(text)
     _must(fits, f"The {name} is not usable.", f"Write {least} to {most} characters of plain text.")
+
+
+def check_contact(contact: str) -> None:
+    """``BadInput`` unless it can be an e-mail address; older requests may have another contact."""
+    fits = bool(_CONTACT.fullmatch(contact)) and len(contact) <= LONGEST_CONTACT
+    _must(fits, "The contact is no e-mail address.", "Write one, such as desk@example.org.")
+
+
+def check_asked(
+    *,
+    dataset_id: str,
+    version: str,
+    purpose: PurposeCode,
+    statement: str,
+    fields: tuple[str, ...],
+    days: int,
+    contact: str,
+    now: datetime,
+) -> None:
+    """``BadInput`` unless a request that asks this could be filed, as far as it can be known before it is sent."""
+    check_contact(contact)
+    Request(
+        id="0" * 20,
+        provider="",
+        dataset_id=dataset_id,
+        party="asking",
+        purpose=purpose,
+        statement=statement,
+        days=days,
+        contact=contact,
+        filed_at=now,
+        decide_by=now,
+        version=version,
+        fields=fields,
+    )
 
 
 def check_policies(policies: Sequence[str]) -> None:

@@ -49,7 +49,13 @@ class Demand(BaseModel):
     ] = []
     days: Annotated[int, Field(ge=1, le=demand.LONGEST_DAYS, description="How long the data are needed"), WHOLE]
     contact: Annotated[
-        str, Field(min_length=3, max_length=200, pattern=PLAIN_TEXT, description="Whom to ask about the request")
+        str,
+        Field(
+            min_length=3,
+            max_length=demand.LONGEST_CONTACT,
+            pattern=demand.CONTACT,
+            description="E-mail address for questions about the request",
+        ),
     ]
 
 

@@ -93,7 +93,7 @@ def ask(
     statement: Annotated[str, LONG] = "",
     fields: Annotated[str, LONG] = "",
     days: Annotated[str, Form(max_length=6)] = "",
-    contact: Annotated[str, Form(max_length=200)] = "",
+    contact: Annotated[str, Form(max_length=demand.LONGEST_CONTACT)] = "",
 ) -> Response:
     """Files the request here, or at the node where the dataset lives."""
     given = {
