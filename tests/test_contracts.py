@@ -34,6 +34,7 @@ NO_RULE = {
     "acquisition.declarations": "actions: declares sources, areas and mappings",
     "acquisition.held_content": "opens what is sealed with the keys of the node",
     "opening.release": "writes the files of a release",
+    "passes.issuance.free_indexes": "draws free places of the node's status lists",
     "passes.issuance.held_pass": "reads what the node issued, for the holder who brings it back",
     "passes.issuance.own_lists": "signs and keeps the node's status lists",
     "passes.issuance.pass_facts": "reads what the node knows of a person, for the pass",

@@ -640,7 +640,7 @@ def test_an_authority_acts_for_a_resident(hutong: CommandLine, region: Region, i
                      "--until", day(1), *agreeing(hutong, node), "--node", node, "--json")  # fmt: skip
     assert refused.code in {errors.Refused.exit_code, errors.BadInput.exit_code}  # no ground raises a level
     code = hutong.ok("exposure", "code", "dengue-now", "--node", node)["code"]
-    assert len(code) == 8
+    assert len(code) == 12
 
 
 def test_tokens_of_an_account_are_listed_and_ended(hutong: CommandLine, region: Region) -> None:
