@@ -94,6 +94,9 @@ def test_what_can_not_be_decided_is_said_at_its_field(changing: World, tmp_path:
     assert changing.node.log.size() == size
 
 
+MISSING = {"title_zh": "Title in Chinese", "provider": "Provider", "licence": "Licence"}
+
+
 def test_a_source_is_declared_on_the_page(changing: World) -> None:
     steward = Person(changing.node, "steward")
     here = "/en/steward/sources/new"
@@ -102,7 +105,7 @@ def test_a_source_is_declared_on_the_page(changing: World) -> None:
     assert status == 422
     assert faults(text) == {
         "id": "Use letters, digits and hyphens; at most 60.",
-        **dict.fromkeys(("title_zh", "provider", "licence"), "Fill this in."),
+        **{name: f"Fill in “{label}”." for name, label in MISSING.items()},
     }
     assert 'value="Tests"' in text
     whole = {"title_en": "Tests", "title_zh": "检测", "provider": "Lab", "territory": "TW", "licence": "CC0-1.0"}

@@ -30,8 +30,20 @@ router = APIRouter()
 SHORT = Form(max_length=60)
 LONG = Form(max_length=2000)
 MOST_ELEMENTS = 500
-NEEDED_OF_SOURCE: Final = ("id", "title_en", "title_zh", "provider", "territory", "licence")
-NEEDED_OF_BOUNDARY: Final = ("id", "emergency", "purpose", "valid_until")
+NEEDED_OF_SOURCE: Final[Mapping[str, str]] = {
+    "id": N_("Id"),
+    "title_en": N_("Title in English"),
+    "title_zh": N_("Title in Chinese"),
+    "provider": N_("Provider"),
+    "territory": N_("Territory"),
+    "licence": N_("Licence"),
+}
+NEEDED_OF_BOUNDARY: Final[Mapping[str, str]] = {
+    "id": N_("Id"),
+    "emergency": N_("Emergency"),
+    "purpose": N_("Purpose"),
+    "valid_until": N_("Last day"),
+}
 SENSITIVITIES: Final[Mapping[str, str]] = {
     "identifier": N_("names a person; goes to the vault"),
     "quasi-identifier": N_("can name a person together with others"),
@@ -139,8 +151,10 @@ def set_boundary(
     return redirect(language, "/steward#boundaries")
 
 
-def _empty(given: Mapping[str, str], needed: Iterable[str], words: Translations) -> dict[str, str]:
-    return {name: words.gettext("Fill this in.") for name in needed if not given[name]}
+def _empty(given: Mapping[str, str], needed: Mapping[str, str], words: Translations) -> dict[str, str]:
+    """What is missing, each named by its label: the summary above the form is read without the form."""
+    told = words.gettext("Fill in “%(field)s”.")
+    return {name: told % {"field": words.gettext(label)} for name, label in needed.items() if not given[name]}
 
 
 def _day(text: str) -> date | None:
