@@ -43,7 +43,7 @@ def _codes() -> str:
     by_code.pop(HutongError.exit_code)
     rows: list[tuple[int, str]] = [(0, "done"), (1, "a defect of the program, or a failed test of `rules test`")]
     rows += [(code, ", ".join(names) + (", wrong usage" if code == 2 else "")) for code, names in by_code.items()]
-    rows.append((130, "stopped from outside"))
+    rows.append((130, "stopped from outside (SIGHUP 129, SIGTERM 143)"))
     return "## Exit codes\n\n" + table(("Code", "Meaning"), rows)
 
 

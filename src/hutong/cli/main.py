@@ -1,8 +1,8 @@
 """``hutong``: the command line of a node.
 
 Exit codes: 0 done; 2 bad input or usage; 3 not found; 4 refused or not signed in; 5 conflict; 6 limit exceeded;
-7 unavailable (disk, database, another node, a missing package); 8 tampered; 130 stopped by Ctrl-C;
-1 a defect of the program.
+7 unavailable (disk, database, another node, a missing package); 8 tampered; 129, 130, 143 stopped by SIGHUP,
+Ctrl-C or SIGTERM; 1 a defect of the program.
 """
 
 from __future__ import annotations
