@@ -34,6 +34,11 @@ class VerificationCode:
     report_type: ReportType
     expires_at: datetime
 
+    @property
+    def grouped(self) -> str:
+        """The code as it is read out: in groups of four."""
+        return " ".join(self.code[start : start + 4] for start in range(0, DIGITS, 4))
+
 
 @dataclass(frozen=True, slots=True)
 class UploadToken:

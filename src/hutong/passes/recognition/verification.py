@@ -280,18 +280,13 @@ def _certificate_refused(read: ReadPass, key: VerificationKey, issuer: IssuerTru
         found = "certificate-expired"
     elif begin is not None and begin - at > CLOCK_SKEW:
         found = "not-yet-valid"
-    elif read.issued_at is not None:
-        found = _outside_key(read.issued_at, key)
-    if found is not None:
-        return found
-    return "key-not-for-kind" if key.usage is not None and not kinds_of(read.payload) <= key.usage else None
-
-
-def _outside_key(issued_at: datetime, key: VerificationKey) -> str | None:
-    """Why a key can't have signed then: it was not valid yet, or no more."""
-    if key.not_before is not None and issued_at < key.not_before:
-        return "key-not-begun"
-    return "key-ended" if key.not_after is not None and issued_at > key.not_after else None
+    elif read.issued_at is not None and key.not_before is not None and read.issued_at < key.not_before:
+        found = "key-not-begun"
+    elif read.issued_at is not None and key.not_after is not None and read.issued_at > key.not_after:
+        found = "key-ended"
+    elif key.usage is not None and not kinds_of(read.payload) <= key.usage:
+        found = "key-not-for-kind"
+    return found
 
 
 def _seconds_between(earlier: datetime, later: datetime) -> int:
@@ -328,8 +323,8 @@ def _refused(read: ReadPass, snapshot: TrustSnapshot, at: datetime) -> str | Non
         found = "expired"
     elif claims.issued_at - at > CLOCK_SKEW:
         found = "not-yet-valid"
-    elif outside := _outside_key(claims.issued_at, key):
-        found = outside
+    elif key.not_after is not None and claims.issued_at > key.not_after:
+        found = "key-ended"
     elif (end := _end(claims, snapshot)) is not None and at >= end.ended_at:
         found = "emergency-ended"
     elif _is_revoked(claims, snapshot.issuers.get(claims.issuer)):

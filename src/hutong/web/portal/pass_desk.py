@@ -163,7 +163,7 @@ def _codes_page(
         emergencies=[(one.id, text_in(one.title, language)) for one in exposure_queries.emergencies_in_force(node)],
         report_types=[(name, words.gettext(label)) for name, label in REPORT_TYPES.items()],
         most=MOST_CODES,
-        codes=[SimpleNamespace(code=f"{one.code[:4]} {one.code[4:]}", ends=one.expires_at) for one in codes or ()],
+        codes=[SimpleNamespace(code=one.grouped, ends=one.expires_at) for one in codes or ()],
         given=given or {"number": "1"},
         errors=dict(errors or {}),
     )

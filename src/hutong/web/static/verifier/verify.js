@@ -70,15 +70,9 @@ function whyCertificateRefused({ key, issuedAt, expiresAt, validFrom, content },
   if (at >= Math.min(expiresAt ?? Infinity, key.notAfter)) return "certificate-expired";
   const begin = validFrom ?? issuedAt;
   if (begin !== null && at + CLOCK_SKEW_MS < begin) return "not-yet-valid";
-  const outside = issuedAt === null ? null : outsideKey(issuedAt, key);
-  if (outside) return outside;
+  if (issuedAt !== null && issuedAt < key.notBefore) return "key-not-begun";
+  if (issuedAt !== null && issuedAt > key.notAfter) return "key-ended";
   return key.usage !== null && !kindsOf(content).every((one) => key.usage.includes(one)) ? "key-not-for-kind" : null;
-}
-
-/** Why a key cannot have signed then: it was not valid yet, or no more. */
-function outsideKey(issuedAt, { notBefore, notAfter }) {
-  if (issuedAt < notBefore) return "key-not-begun";
-  return issuedAt > notAfter ? "key-ended" : null;
 }
 
 const answer = (base, what, id) => ({ ...base, answer: what, reasons: [{ id, texts: null }] });
@@ -102,8 +96,7 @@ function whyRefused({ valid, key, own }, trust, at) {
   if (key.issuer !== own.issuer) return "issuer-mismatch";
   if (at >= own.expiresAt) return "expired"; // RFC 8392, 3.1.4
   if (at + CLOCK_SKEW_MS < own.issuedAt) return "not-yet-valid";
-  const outside = outsideKey(own.issuedAt, key);
-  if (outside) return outside;
+  if (own.issuedAt > key.notAfter) return "key-ended";
   if (at >= endOf(own, trust)) return "emergency-ended";
   // A bit that was set is never cleared, so even a list that is too old refuses for certain.
   const list = trust.issuers.get(own.issuer)?.statusLists.get(own.statusList);
