@@ -209,7 +209,9 @@ def code(
             report_type=report,
             onset_on=onset.date() if onset else None,
         )
-    show(as_json, {"code": made.code, "expires_at": made.expires_at}, f"{made.grouped} until {made.expires_at:%H:%M} UTC")
+    show(
+        as_json, {"code": made.code, "expires_at": made.expires_at}, f"{made.grouped} until {made.expires_at:%H:%M} UTC"
+    )
 
 
 def _utc(given: datetime) -> datetime:
