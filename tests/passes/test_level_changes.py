@@ -238,4 +238,23 @@ def test_a_delay_hides_no_level_that_is_worse_than_the_one_appealed(node: Node, 
     with pytest.raises(Conflict, match="waits"):
         file(node, "R2")
     clock.advance(hours=25)
-    assert in_force(node, "R2") == "under-review"
+    (reviewed,) = issue(node, "R2")
+    assert in_force(node, "R2") == reviewed.level == "under-review"
+    appeals.acknowledge_appeal(node, by=LI, appeal_id=again.id)
+    appeals.take_evidence(node, by=LI, appeal_id=again.id)
+    both = {"by": LI, "second": WANG, "reason": "Measured twice."}
+    appeals.decide_appeal(node, **both, appeal_id=again.id, outcome=Outcome.DISMISSED)
+    assert (in_force(node, "R2"), ended(node, reviewed)) == ("high", ["level-changed"]), "the first one still waits"
+
+
+def test_an_override_that_is_worse_than_what_is_reviewed_ends_what_says_the_review(node: Node, clock: Clock) -> None:
+    file(node, "R3")
+    clock.advance(hours=25)
+    (reviewed,) = issue(node, "R3")
+    milder = corrections.override_level(node, by=LI, second=WANG, person="R3", change_to=change(node))
+    assert (in_force(node, "R3"), ended(node, reviewed)) == ("low", [None])
+    corrections.end_override(node, by=WANG, second=ZHAO, override_id=milder.id)
+    assert (in_force(node, "R3"), ended(node, reviewed)) == ("under-review", [None])
+    worse = change(node, "high", "test-0-7", days=1)
+    corrections.override_level(node, by=LI, second=WANG, person="R3", change_to=worse)
+    assert (in_force(node, "R3"), ended(node, reviewed)) == ("high", ["level-changed"])

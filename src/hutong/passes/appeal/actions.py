@@ -221,7 +221,9 @@ def _end_under_review(node: Node, change: Change, over: Appeal) -> None:
     held = appeal_queries.levels_in_force(node, [over.pseudonym])[0].get(over.pseudonym)
     others = [one for one in appeal_queries.appeals_of(node, over.pseudonym, only_open=True) if one.id != over.id]
     overridden = over.decision is not None and over.decision.override is not None
-    if held is not None and not overridden and not any(one.under_review(change.at) for one in others):
+    if held is None or overridden:
+        return
+    if appeal_queries.late_appeal(others, held.beneath, held.rulebook, change.at) is None:
         level_change_actions.end_in(node, change, {over.pseudonym: NewLevel.of(replace(held, appeal=None))})
 
 

@@ -113,8 +113,12 @@ def make_override(
     change.execute(table.update().where(*still).values(ended_at=change.at))
     change.execute(table.insert().values(**asdict(made)))
     change.event("level.overridden", **made.event(), whose=mark_of(node, made.pseudonym, made.id), ended=ended)
-    reviewed = found.appeal is not None and (appeal is None or appeal.id != found.appeal)
-    now = NewLevel(made.level, found.rulebook, (made.rule_id,), reviewed=reviewed)
+    waiting = appeal_queries.appeals_of(node, made.pseudonym, only_open=True)
+    others = [
+        one for one in waiting if appeal is None or one.id != appeal.id
+    ]  # the one that is decided here still waits
+    late = appeal_queries.late_appeal(others, made.level, found.rulebook, change.at)
+    now = NewLevel(made.level, found.rulebook, (made.rule_id,), reviewed=late is not None)
     level_change_actions.end_in(node, change, {made.pseudonym: now})
     return made
 
@@ -129,6 +133,7 @@ def end_override(node: Node, *, by: Actor, second: Actor, override_id: str) -> L
     require_others_matter(node, found.pseudonym, by, second)
     table = schema.level_override
     held = appeal_queries.levels_in_force(node, [found.pseudonym])[0].get(found.pseudonym)
+    waiting = appeal_queries.appeals_of(node, found.pseudonym, only_open=True)
     with node.change(by) as change:
         ended = correction.end(found, at=change.at)
         rows = change.execute(
@@ -138,7 +143,10 @@ def end_override(node: Node, *, by: Actor, second: Actor, override_id: str) -> L
             raise Conflict("The override has ended.", "Nothing more needs to be done.")
         change.event("level.override-ended", override=found.id, rule=found.rule_id, second=second.id)
         if held is not None:
-            level_change_actions.end_in(node, change, {found.pseudonym: NewLevel.of(replace(held, override=None))})
+            rules = replace(held, override=None, appeal=None)
+            late = appeal_queries.late_appeal(waiting, rules.beneath, rules.rulebook, change.at)
+            now = NewLevel.of(replace(rules, appeal=late.id if late else None))
+            level_change_actions.end_in(node, change, {found.pseudonym: now})
     return ended
 
 

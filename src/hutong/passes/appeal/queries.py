@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,9 +114,9 @@ def _level_in_force(node: Node, pseudonym: str) -> LevelInForce:
     if level != rulebook.levels[0].code:
         waiting = appeals_of(node, pseudonym, only_open=True)
         told_queries.require_filed(node, told, rulebook, waiting)
-        late = [one for one in waiting if one.under_review(now) and is_about(one, level, rulebook)]
-        if late:
-            return LevelInForce(UNDER_REVIEW, status, rulebook, override, late[0].id)
+        late = late_appeal(waiting, level, rulebook, now)
+        if late is not None:
+            return LevelInForce(UNDER_REVIEW, status, rulebook, override, late.id)
     return LevelInForce(level, status, rulebook, override)
 
 
@@ -124,6 +124,11 @@ def is_about(objection: Appeal, level: str, rulebook: Rulebook) -> bool:
     """Whether a level is the one that an appeal objects to, or a milder one; any is, where one of them is none."""
     codes = [one.code for one in rulebook.levels]
     return not {level, objection.level} <= set(codes) or codes.index(level) <= codes.index(objection.level)
+
+
+def late_appeal(waiting: Iterable[Appeal], level: str, rulebook: Rulebook, now: datetime) -> Appeal | None:
+    """The first of these appeals because of which a level is under review; None where it is not."""
+    return next((one for one in waiting if one.under_review(now) and is_about(one, level, rulebook)), None)
 
 
 def levels_in_force(node: Node, pseudonyms: Sequence[str]) -> tuple[dict[str, LevelInForce], dict[str, Tampered]]:
