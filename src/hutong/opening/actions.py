@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from hutong.acquisition import queries as acquisition
-from hutong.errors import BadInput, Conflict, NotFound
+from hutong.errors import BadInput, Conflict
 from hutong.governance import queries as governance
 from hutong.node import Change, Node
 from hutong.storage import schema
@@ -130,11 +130,10 @@ def prepare(node: Node, publication: Publication) -> Prepared:
     ).to_pylist()[0]
     if not spread["n"]:
         raise BadInput(f"Nothing was accepted from {publication.source}.", "Acquire a file first.")
-    try:
-        everywhere = node.engine.table("area")
-    except NotFound as error:
-        raise BadInput(f"The areas of {publication.source} are not known.", "Acquire its areas first.") from error
-    areas = node.engine.to_arrow(everywhere.filter(everywhere.source_id == publication.source))
+    listed = acquisition.areas(node, publication.source)
+    if listed is None:
+        raise BadInput(f"The areas of {publication.source} are not known.", "Acquire its areas first.")
+    areas = node.engine.to_arrow(listed)
     as_of = spread["known"].date()
     finish = _prepare_counts if publication.kind == "weekly-counts" else _prepare_records
     prepared = finish(node, publication, cases, areas, as_of)
