@@ -218,6 +218,18 @@ def test_generated_rulebooks_give_a_population_what_they_give_one_person(
     _check(rulebook, persons, rows)
 
 
+def test_many_rules_of_one_level_are_all_named() -> None:
+    above: list[Any] = [{">": [{"var": "i"}, number]} for number in range(5)]
+    conditions = [("low", {"var": "a"}), *(("medium", one) for one in (*above, {"var": "a"}, {"var": "b"}))]
+    rulebook = _book([(level, {"if": [one, True, False]}) for level, one in conditions])
+    mixes = itertools.product((None, True), (None, True), range(-1, 6))
+    persons = [{**dict.fromkeys(TYPES), "c": "low", "a": a, "b": b, "i": i} for a, b, i in mixes]
+    result = level_expression(rulebook, TABLE, {name: f"col_{name}" for name in TYPES})
+    rows = _run(persons, TYPES, result.select("level", "rule_ids", "failed"), "col_")
+    assert _check(rulebook, persons, rows) == 0
+    assert max(len(row[1].split(SEPARATOR)) for row in rows) == 7
+
+
 def _generated(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
     """Examples to be run all at once: a job on Spark takes a second, however little it is for."""
     found: list[Any] = []

@@ -5,7 +5,7 @@ Import this module lazily: it needs Ibis.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import add, or_
 from typing import Any
@@ -24,6 +24,9 @@ SEPARATOR = " "
 
 MAX_RULES = 62
 """Rules of a rulebook over a population: one bit each of a 64-bit integer."""
+
+MOST_LISTED = 5
+"""Rules of one level whose combinations are listed together: 32 texts."""
 
 _COLUMN_TYPES = {"boolean": "boolean", "integer": "integer", "code": "text", "date": "date"}
 _IBIS_TYPES = {"boolean": "boolean", "integer": "int64", "code": "string", "date": "date"}
@@ -133,13 +136,22 @@ def _default(rulebook: Rulebook, table: Any, columns: Mapping[str, str]) -> Any:
 
 
 def _ids(fired: Any, own: Mapping[str, int]) -> Any:
-    """Ids of one level's rules that fired; joining texts is slow, so the commonest case, one rule, does not."""
-    if len(own) == 1:
-        return next(iter(own))
-    of_level = fired & _integer(sum(own.values()))
-    single = [(of_level == _integer(bit), name) for name, bit in own.items()]
-    parts = [((fired & _integer(bit)) != 0).ifelse(name + SEPARATOR, "") for name, bit in own.items()]
-    return ibis.cases(*single, else_=reduce(add, parts).rstrip())
+    """Ids of one level's rules that fired: looked up, since joining texts person by person is slow."""
+    names = list(own)
+    parts = []
+    for first in range(0, len(names), MOST_LISTED):
+        some = names[first : first + MOST_LISTED]
+        texts = [SEPARATOR.join(_chosen(some, number)) for number in range(1 << len(some))]
+        # The bits of a level's rules stand side by side.
+        number = (fired >> _integer(own[some[0]].bit_length() - 1)) & _integer(len(texts) - 1)
+        parts.append(ibis.literal(texts, type="array<string>")[number])
+    if len(parts) == 1:
+        return parts[0]
+    return reduce(add, ((one != "").ifelse(one + SEPARATOR, "") for one in parts)).rstrip()
+
+
+def _chosen(names: list[str], number: int) -> Iterator[str]:
+    return (name for index, name in enumerate(names) if number >> index & 1)
 
 
 def _integer(value: int) -> Any:
