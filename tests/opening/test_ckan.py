@@ -173,6 +173,27 @@ def test_open_is_what_has_an_open_licence_and_is_given_to_anybody(licence, grade
         ({"fq": "res_format:CSV AND tags:监测 +dataset_type:dataset"}, ["dengue-weekly-counts"]),
         ({"fq_list": ["grade:2", "state:active"]}, ["dengue-line-list"]),
         ({"fq": "metadata_modified:[2024-12-01T00:00:00Z TO *]"}, ["dengue-weekly-counts"]),
+        ({"fq": "metadata_modified:[* TO 2024-03-01]"}, ["pe--dengue-weekly-counts"]),
+        # What CKAN's harvester sends of organisations and groups to take or to leave, and for what is new.
+        (
+            {"fq": "-organization:minsa -organization:nobody", "sort": "id asc"},
+            ["dengue-line-list", "dengue-weekly-counts"],
+        ),
+        (
+            {"fq": "organization:minsa OR organization:region-cdc metadata_modified:[2024-12-01T00:00:00Z TO *]"},
+            ["dengue-weekly-counts"],
+        ),
+        ({"fq": "groups:flu OR groups:dengue"}, []),
+        ({"fq": "-groups:flu grade:1"}, ["pe--dengue-weekly-counts"]),
+        ({"fq": "NOT organization:(minsa OR region-cdc)"}, ["dengue-line-list"]),
+        ({"fq": "+(grade:1 OR territory:TWN) AND !res_format:CSV"}, ["pe--dengue-weekly-counts"]),
+        ({"fq": 'tags:(dengue -"line list")'}, ["dengue-weekly-counts"]),
+        ({"fq": "tags:登革热 && tags:个案"}, ["dengue-line-list"]),
+        ({"fq": "state:draft"}, []),
+        ({"fq": r"name:dengue\-line\-list"}, ["dengue-line-list"]),
+        ({"fq_list": ["grade:1 OR grade:2", "-grade:1"]}, ["dengue-line-list"]),
+        ({"q": "grade:0 OR grade:1", "sort": "id asc"}, ["dengue-weekly-counts", "pe--dengue-weekly-counts"]),
+        ({"q": "dengue AND -grade:2", "sort": "id asc"}, ["dengue-weekly-counts", "pe--dengue-weekly-counts"]),
         ({"sort": "metadata_modified desc", "rows": "1", "start": "1"}, ["dengue-line-list"]),
         ({"rows": 0}, []),
     ],
@@ -181,9 +202,33 @@ def test_searches(call, parameters, expected):
     assert names(call("package_search", **parameters)) == expected
 
 
+GRADES = {"dengue-weekly-counts": 0, "pe--dengue-weekly-counts": 1, "dengue-line-list": 2}
+LEAVES = st.sampled_from(
+    [(f"grade:{grade}", {name for name, of in GRADES.items() if of == grade}) for grade in range(4)]
+)
+EXPRESSIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} OR {two[1][0]})", two[0][1] | two[1][1])),
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} AND {two[1][0]})", two[0][1] & two[1][1])),
+        st.tuples(inner, inner).map(lambda two: (f"({two[0][0]} NOT {two[1][0]})", two[0][1] - two[1][1])),
+        inner.map(lambda one: (f"(-{one[0]})", set(GRADES) - one[1])),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(EXPRESSIONS)
+def test_a_filter_finds_what_its_sets_say(call, expression):
+    text, expected = expression
+    assert set(names(call("package_search", fq=text))) == expected
+
+
 def test_an_organisation_can_be_asked_for_by_its_id(call):
     (minsa,) = [o for o in result(call("organization_list", all_fields=True)) if o["name"] == "minsa"]
     assert names(call("package_search", fq=f"owner_org:{minsa['id']}")) == ["pe--dengue-weekly-counts"]
+    assert "pe--dengue-weekly-counts" not in names(call("package_search", fq=f"-owner_org:({minsa['id']} OR x)"))
     assert result(call("organization_show", id=minsa["id"]))["package_count"] == 1
 
 
@@ -202,10 +247,19 @@ def test_facets_count(call):
         ("organization_show", {"id": ["a"]}, 409, "Validation Error"),
         ("package_search", {"rows": "many"}, 409, "Search Query Error"),
         ("package_search", {"fq": "colour:red"}, 409, "Search Query Error"),
-        ("package_search", {"fq": "-grade:2"}, 409, "Search Query Error"),
-        ("package_search", {"fq": "tags:a tags:b"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "grade:1 OR grade:2 AND grade:0"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "grade:1 OR -grade:2"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "grade:1 OR"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "grade:1)"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "name:(a OR NOT)"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "name:dengue*"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "grade:[0 TO 1]"}, 409, "Search Query Error"),
+        ("package_search", {"fq": f"{'(' * 12}grade:1{')' * 12}"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "(" * 2_000}, 409, "Search Query Error"),
+        ("package_search", {"fq_list": ["grade:1"] * 300}, 409, "Search Query Error"),
+        ("package_search", {"q": "dengue OR grade:2"}, 409, "Search Query Error"),
         ("package_search", {"fq": "(organization:minsa"}, 409, "Search Query Error"),
-        ("package_search", {"fq": "metadata_modified:[* TO 2024-01-01]"}, 409, "Search Query Error"),
+        ("package_search", {"fq": "metadata_modified:[NOW-1DAY TO *]"}, 409, "Search Query Error"),
         ("package_search", {"sort": "luck"}, 409, "Search Query Error"),
         ("package_search", {"facet.field": "{"}, 409, "Search Query Error"),
         ("package_search", {"q": "x" * 3_000}, 409, "Search Query Error"),

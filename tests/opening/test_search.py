@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hutong.errors import BadInput, LimitExceeded, Unavailable
 from hutong.opening.catalogue.catalogue import Dataset, Text
+from hutong.opening.catalogue.condition import Modified
 from hutong.opening.catalogue.search import FACETS, MAX_TEXT_CHARACTERS, Query, SearchIndex, rebuild, terms
 from tests.opening.catalogue_sample import catalogue, weekly_counts
 
@@ -97,7 +98,8 @@ def test_order_and_changes_since(index):
     assert index.search(Query(sort="oldest")).names == newest[::-1]
     assert index.search(Query(sort="name")).names == ALL
     since = datetime(2024, 6, 1, tzinfo=UTC)
-    assert index.search(Query(sort="name", modified_since=since)).names == ALL[:2]
+    assert index.search(Query(sort="name", where=Modified(since=since))).names == ALL[:2]
+    assert index.search(Query(sort="name", where=Modified(until=since))).names == ALL[::2]
 
 
 def test_pages_join_to_the_whole(tmp_path):

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
 
 from .catalogue import Catalogue, Dataset, Distribution, Publisher, Release, dataset_uri, publisher_uri
-from .ckan_query import MAX_ROWS, facet_fields, number, page_of_search, search_query, words
+from .ckan_query import MAX_ROWS, facet_fields, number, search_query, words
 from .licences import licence_at
 from .search import Query, Results
 
@@ -224,12 +224,8 @@ def _organisations(catalogue: Catalogue) -> dict[str, tuple[dict[str, object], l
 
 
 def _package_search(parameters: Mapping[str, object], catalogue: Catalogue, find: Find) -> object:
-    query = search_query(parameters)
-    organisations = {str(entry["id"]): name for name, (entry, _) in _organisations(catalogue).items()}
-    if "publisher" in query.filters:
-        slugs = tuple(organisations.get(value, value) for value in query.filters["publisher"])
-        query = page_of_search(query, {**query.filters, "publisher": slugs})
-    results = find(query)
+    slugs = {str(entry["id"]): name for name, (entry, _) in _organisations(catalogue).items()}
+    results = find(search_query(parameters, slugs))
     by_name = {dataset.name: dataset for dataset in catalogue.datasets}
     titles = {dataset.publisher.id: dataset.publisher.name.in_language("en") for dataset in catalogue.datasets}
     facets: dict[str, dict[str, int]] = {}

@@ -1,45 +1,32 @@
 """CKAN's search parameters, read into a query over the catalogue.
 
-``q`` and ``fq`` are Solr expressions in CKAN. Here ``field:value``, ``field:"value"``, ``field:(a OR b)`` and
-``metadata_modified:[time TO *]`` are understood for the fields in ``FIELDS``; every other word of ``q`` is looked
-for as text. A field that is unknown, or an exclusion, is refused rather than ignored: a wider answer than the one
-asked for would be wrong.
+``q`` and ``fq`` are Solr expressions in CKAN. ``fq`` is read by :mod:`hutong.opening.catalogue.ckan_filter`, and so is
+a ``q`` of filters only; of any other ``q`` the filters are read one by one, and every other word is looked for as text.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import orjson
 
 from hutong.errors import BadInput, LimitExceeded
 
+from .ckan_filter import FIELDS, KNOWN, read_filter
+from .condition import All, AnyOf, Condition, Has, Not
 from .search import MAX_OFFSET, Query
 
 MAX_ROWS = 1_000
 MAX_CHARACTERS = 2_000
 
-FIELDS = {
-    "organization": "publisher",
-    "owner_org": "publisher",
-    "res_format": "format",
-    "tags": "keyword",
-    "name": "name",
-    "grade": "grade",
-    "territory": "territory",
-    "quality_label": "quality",
-    "theme": "theme",
-}
-ALWAYS_TRUE = {("dataset_type", "dataset"), ("type", "dataset"), ("state", "active"), ("capacity", "public")}
-
 _CLAUSE = re.compile(
-    r"""(?P<sign>[+-]?)(?P<field>[a-z_]+):
-    (?: "(?P<quoted>[^"]*)" | \((?P<many>[^()]*)\) | \[(?P<low>\S+)\ TO\ (?P<high>\S+)\] | (?P<word>[^\s"()\[\]]+) )""",
+    r"""(?<![^\s(])[+!-]?(?P<field>[a-z_]+):
+    (?: "(?P<quoted>[^"]*)" | \((?P<many>[^()]*)\) | \[[^\[\]]*\] | (?P<word>[^\s"()\[\]]+) )""",
     re.VERBOSE,
 )
+_BETWEEN_FILTERS = re.compile(r"\b(?:AND|OR|NOT)\b|&&|\|\||[()+!\s-]")
+_CHOICE = re.compile(r"\b(?:OR|NOT)\b|&&|\|\||!")
 _SORTS = {
     "score desc": "relevance",
     "relevance": "relevance",
@@ -86,41 +73,26 @@ def number(parameters: Mapping[str, object], name: str, default: int, most: int)
     return min(int(text), most)
 
 
-def search_query(parameters: Mapping[str, object]) -> Query:
+def search_query(parameters: Mapping[str, object], publishers: Mapping[str, str]) -> Query:
     """The query that ``package_search`` asks for.
 
+    Args:
+        parameters: of the call.
+        publishers: the slug of each publisher by the id that CKAN's answers give it.
+
     Raises:
-        BadInput: an unknown field, order or facet, an exclusion, or a wrong type.
+        BadInput: an unknown field, order or facet, an expression that cannot be read, or a wrong type.
         LimitExceeded: longer than the limits of :class:`hutong.opening.catalogue.search.Query`.
     """
-    filters: dict[str, tuple[str, ...]] = {}
-    since: datetime | None = None
-    text = words(parameters, "q").replace("*:*", " ")
-    for place, expression in (("q", text), ("fq", _filter_words(parameters))):
-        for clause in _CLAUSE.finditer(expression):
-            if place == "q" and clause["field"] not in {*FIELDS, "metadata_modified"}:
-                continue
-            if clause["field"] == "metadata_modified":
-                since = _since(clause)
-            else:
-                _add(filters, clause)
-    left = _CLAUSE.sub(_without_fields, text)
-    if (rest := _CLAUSE.sub(" ", _filter_words(parameters))) and re.sub(r"\bAND\b|[+\s]|\*:\*", "", rest):
-        raise BadInput(f"fq cannot be read at {rest.strip()[:60]!r}.", 'Use field:"value".')
-    query = Query(
-        text=left,
-        filters=filters,
-        modified_since=since,
+    text, asked = _asked(words(parameters, "q"))
+    conditions = [*asked, *(read_filter(expression) for expression in _filters(parameters))]
+    return Query(
+        text=text if text.strip() else "",
+        where=_with_slugs(All(tuple(conditions)), publishers),
         sort=_sort(words(parameters, "sort")),
         offset=number(parameters, "start", 0, MAX_OFFSET),
         limit=number(parameters, "rows", 10, MAX_ROWS),
     )
-    return query if query.text.strip() else replace(query, text="")
-
-
-def page_of_search(query: Query, filters: Mapping[str, tuple[str, ...]]) -> Query:
-    """The same query with other filters."""
-    return replace(query, filters=filters)
 
 
 def facet_fields(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -137,52 +109,45 @@ def facet_fields(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     return [(name, facets[name]) for name in told if name in facets]
 
 
-def _filter_words(parameters: Mapping[str, object]) -> str:
+def _asked(q: str) -> tuple[str, list[Condition]]:
+    """The words that ``q`` looks for, and the conditions in it."""
+    clauses = [clause[0] for clause in _CLAUSE.finditer(q) if clause["field"] in KNOWN]
+    words_left = _CLAUSE.sub(_without_fields, q.replace("*:*", " "))
+    if not clauses:
+        return words_left, []
+    if not _BETWEEN_FILTERS.sub("", words_left):
+        return "", [read_filter(q)]
+    if _CHOICE.search(words_left):
+        raise BadInput("q joins words and fields by OR or NOT.", "Give the words in q and the fields in fq.")
+    return re.sub(r"\bAND\b", " ", words_left), [read_filter(clause) for clause in clauses]
+
+
+def _filters(parameters: Mapping[str, object]) -> list[str]:
+    """The expressions of ``fq`` and ``fq_list``, all of which must hold."""
     several = parameters.get("fq_list") or []
     if not isinstance(several, list) or not all(isinstance(one, str) for one in several):
         raise BadInput("fq_list is not a list of expressions.", 'Give a list such as ["organization:cdc"].')
-    joined = " ".join([words(parameters, "fq"), *several])
-    if len(joined) > MAX_CHARACTERS:
+    filters = [words(parameters, "fq"), *several]
+    if sum(map(len, filters)) > MAX_CHARACTERS:
         raise LimitExceeded("fq is too long.", f"Keep to {MAX_CHARACTERS} characters.")
-    return joined
+    return filters
 
 
-def _add(filters: dict[str, tuple[str, ...]], clause: re.Match[str]) -> None:
-    name, values = clause["field"], _values(clause)
-    if clause["sign"] != "-" and all((name, value) in ALWAYS_TRUE for value in values):
-        return
-    if name not in FIELDS or clause["sign"] == "-" or clause["low"]:
-        raise BadInput(f"fq cannot be read at {clause[0][:60]!r}.", f"Use one of {', '.join(FIELDS)}.")
-    ours = FIELDS[name]
-    if ours == "format":
-        values = tuple(value.lower() for value in values)
-    if ours in filters:
-        if ours in ("keyword", "format"):
-            raise BadInput(f"{name} is asked for twice.", f"Give {name}:(a OR b), or one of the two.")
-        values = tuple(value for value in filters[ours] if value in values) or ("",)
-    filters[ours] = values
-
-
-def _values(clause: re.Match[str]) -> tuple[str, ...]:
-    if clause["many"] is not None:
-        found = re.findall(r'"([^"]*)"|([^\s"]+)', clause["many"])
-        return tuple(quoted or word for quoted, word in found if word != "OR")
-    return (clause["quoted"] or clause["word"] or "",)
-
-
-def _since(clause: re.Match[str]) -> datetime:
-    try:
-        told = datetime.fromisoformat((clause["low"] or "") if clause["high"] == "*" else "")
-    except ValueError as error:
-        raise BadInput(
-            "metadata_modified has no usable range.", "Write metadata_modified:[2024-01-01T00:00:00Z TO *]."
-        ) from error
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+def _with_slugs(condition: Condition, publishers: Mapping[str, str]) -> Condition:
+    """The same condition with publishers called by their slugs, also where it names one by its id."""
+    match condition:
+        case Has("publisher", value):
+            return Has("publisher", publishers.get(value, value))
+        case Not(inner):
+            return Not(_with_slugs(inner, publishers))
+        case All(several) | AnyOf(several):
+            return type(condition)(tuple(_with_slugs(one, publishers) for one in several))
+    return condition
 
 
 def _without_fields(clause: re.Match[str]) -> str:
     """What stays in the text search of a clause of ``q``: nothing of a filter, all words of anything else."""
-    if clause["field"] in {*FIELDS, "metadata_modified"}:
+    if clause["field"] in KNOWN:
         return " "
     if clause["field"] in ("title", "notes", "text"):
         return f'"{clause["quoted"]}"' if clause["quoted"] else f" {clause['many'] or clause['word'] or ''} "

@@ -15,7 +15,6 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import tantivy
@@ -23,6 +22,7 @@ import tantivy
 from hutong.errors import BadInput, LimitExceeded, Unavailable
 
 from .catalogue import Dataset
+from .condition import All, AnyOf, Condition, Has, Modified, Not
 
 MAX_TEXT_CHARACTERS = 500
 MAX_TERMS = 40
@@ -50,15 +50,15 @@ _FIELDS = (("title", 3.0), ("body", 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked: words, values that must be met (one of each filter's), order, and the page.
+    """What is asked: words, values that must be met (one of each filter's), a condition, order, and the page.
 
-    ``filters`` maps a name of FILTERS to the values accepted; ``modified_since`` keeps datasets whose latest release
-    came out then or later; ``offset`` and ``limit`` count datasets (limit 0 asks for counts and facets only).
+    ``filters`` maps a name of FILTERS to the values accepted; ``where`` may say more, and narrows every facet;
+    ``offset`` and ``limit`` count datasets (limit 0 asks for counts and facets only).
     """
 
     text: str = ""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    modified_since: datetime | None = None
+    where: Condition = field(default_factory=All)
     sort: str = "relevance"
     offset: int = 0
     limit: int = 20
@@ -238,11 +238,9 @@ def _add_terms(document: tantivy.Document, name: str, words: str) -> None:
 def _search(index: tantivy.Index, query: Query) -> Results:
     searcher, schema = index.searcher(), index.schema
     words = _word_queries(schema, query.text)
-    if query.modified_since is not None:
-        since = int(query.modified_since.timestamp())
-        words.append(tantivy.Query.range_query(schema, "modified", tantivy.FieldType.Integer, lower_bound=since))
+    must = [*words, _meeting(schema, query.where)]
     chosen = {name: _any_of(schema, name, values) for name, values in query.filters.items() if values}
-    whole = _all_of([*words, *chosen.values()])
+    whole = _all_of([*must, *chosen.values()])
     field_order = SORTS[query.sort] or (SORTS["newest"] if not words else None)
     limit = max(query.limit, 1)  # the engine takes no limit of zero
     if field_order is None:
@@ -252,7 +250,7 @@ def _search(index: tantivy.Index, query: Query) -> Results:
         found = searcher.search(whole, limit, offset=query.offset, order_by_field=by, order=order)
     hits = found.hits[: query.limit]
     facets = {
-        name: _facet(searcher, name, _all_of([*words, *(q for n, q in chosen.items() if n != name)])) for name in FACETS
+        name: _facet(searcher, name, _all_of([*must, *(q for n, q in chosen.items() if n != name)])) for name in FACETS
     }
     names = tuple(str(searcher.doc(address).get_first("name")) for _, address in hits)
     total = int(found.count or 0)  # type: ignore[attr-defined]  # missing in the engine's stubs
@@ -291,6 +289,27 @@ def _any_of(schema: tantivy.Schema, name: str, values: tuple[str, ...]) -> tanti
         grades = [int(value) for value in values if re.fullmatch("[0-4]", value)]
         return _should([tantivy.Query.term_query(schema, name, grade) for grade in grades])
     return _should([tantivy.Query.term_query(schema, name, value) for value in values[:MAX_TERMS]])
+
+
+def _meeting(schema: tantivy.Schema, condition: Condition) -> tantivy.Query:
+    """The engine's query for a condition; times are kept in whole seconds."""
+    match condition:
+        case Has(name, value):
+            return _any_of(schema, name, (value,))
+        case Modified(None, None):
+            return tantivy.Query.all_query()
+        case Modified(since, until):
+            first, last = (None if moment is None else int(moment.timestamp()) for moment in (since, until))
+            return tantivy.Query.range_query(
+                schema, "modified", tantivy.FieldType.Integer, lower_bound=first, upper_bound=last
+            )
+        case Not(inner):
+            everything = (tantivy.Occur.Must, tantivy.Query.all_query())
+            return tantivy.Query.boolean_query([everything, (tantivy.Occur.MustNot, _meeting(schema, inner))])
+        case All(several):
+            return _all_of([_meeting(schema, one) for one in several])
+        case AnyOf(several):
+            return _should([_meeting(schema, one) for one in several])
 
 
 def _should(queries: list[tantivy.Query]) -> tantivy.Query:
