@@ -28,8 +28,8 @@ from hutong.passes.appeal.correction import LevelChange
 from hutong.passes.exposure import actions as exposure_actions
 from hutong.passes.exposure.key import DAY_INTERVALS, ExposureKey, interval_number
 from hutong.passes.issuance import actions as pass_actions
+from hutong.passes.issuance import key_actions, renewal_actions
 from hutong.passes.issuance import queries as pass_queries
-from hutong.passes.issuance import renewal_actions
 from hutong.passes.level import actions as level_actions
 from hutong.passes.recognition.verdict import Answer
 from hutong.passes.recognition.verification import verify_pass
@@ -335,6 +335,10 @@ def test_an_emergency_without_data_ends_with_an_entry_too(new_node: NewNode, clo
     clock.now = SUNSET
     (done,) = end(node)
     assert (done.total, end(node)) == (0, ())
+    key = node.keys.pass_key_id
+    with pytest.raises(Refused, match="Every emergency is over"):
+        key_actions.rotate_pass_key(node, by=LI)
+    assert node.keys.pass_key_id == key
 
 
 def test_who_may_destroy(new_node: NewNode, clock: Clock) -> None:

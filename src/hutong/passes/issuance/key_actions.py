@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hutong.errors import Refused
 from hutong.node import Node
 from hutong.storage import inbox, schema
 from hutong.trust.authorisation import Actor, Resource
 
 from .. import powers
+from ..sunset.queries import declared
 from . import own_lists
 from .batch_actions import KEY_COMPROMISED
 
@@ -24,8 +26,13 @@ def rotate_pass_key(node: Node, *, by: Actor) -> str:
 
     The old certificate stays listed: passes that it signed verify until they end. Its private key is destroyed. Others
     learn of the new key from this node's trust bundle; announce it to whoever keeps the trust list, too.
+
+    Raises Refused: the policy, or all emergencies are over, so that no pass may be signed.
     """
     node.require(by, "rotate_keys", Resource("Key", "passes"))
+    emergencies = declared(node)
+    if emergencies and all(one.is_over(node.clock()) for one in emergencies):
+        raise Refused("Every emergency is over: no pass may be signed.", "Declare an emergency before a new key.")
     with inbox.one_at_a_time(node.settings.folder / LOCK):
         old = node.keys.pass_key_id
         prepared = node.key_folder.prepare_rotation(now=node.clock())
