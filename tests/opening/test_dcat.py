@@ -151,7 +151,7 @@ def test_every_property_in_json_ld_has_a_term_and_every_node_is_written_once():
     def walk(node: object) -> None:
         if isinstance(node, dict) and "@id" in node:
             ids.append(node["@id"])
-            assert set(node) <= {"@context", "@id", "@type", *TERMS}
+            assert set(node) <= {"@context", "@id", "@type", "@included", *TERMS}
             for key, value in node.items():
                 if key != "@context":
                     walk(value)
@@ -161,6 +161,7 @@ def test_every_property_in_json_ld_has_a_term_and_every_node_is_written_once():
 
     walk(document)
     assert len(ids) == len(set(ids)) > 50
+    assert [node["@id"] for node in document["@included"]] == ["urn:hutong:terms:Release"]
     assert compact("http://purl.org/dc/terms/title") == "dct:title"
 
 

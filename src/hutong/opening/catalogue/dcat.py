@@ -1,9 +1,11 @@
 """The catalogue in DCAT-AP 3 with HealthDCAT-AP terms, as Turtle and as compact JSON-LD.
 
 Sources: DCAT-AP 3.0.1 (https://semiceu.github.io/DCAT-AP/releases/3.0.1/), HealthDCAT-AP Release 5, DQV, SPDX, CSVW.
-A dataset is one ``dcat:Dataset``; its releases are ``dcat:Resource`` under ``dcat:hasVersion``, because harvesters
-make one record of every ``dcat:Dataset`` they meet. Every node has an IRI, so the same catalogue always gives the
-same bytes. Reading is in :mod:`hutong.opening.catalogue.dcat_reading`, offered here as ``parse_catalogue``.
+A dataset is one ``dcat:Dataset``. Its releases stand under ``dcat:hasVersion``, whose range is ``dcat:Dataset`` too,
+but harvesters make one record of everything that is called so. So a release is a ``hutong:Release``, which the document
+says to be a kind of ``dcat:Dataset``: shapes hold it to all that a dataset must say, and no harvester counts it.
+Every node has an IRI, so the same catalogue always gives the same bytes. Reading is in
+:mod:`hutong.opening.catalogue.dcat_reading`, offered here as ``parse_catalogue``.
 """
 
 from __future__ import annotations
@@ -130,13 +132,22 @@ def _dataset(graph: Graph, dataset: Dataset, catalogue: Catalogue) -> None:
     graph.a(me, "dcat:Dataset")
     graph.words(me, "dct:identifier", dataset.id)
     graph.text(me, "dct:title", dataset.title)
+    graph.link(me, "dct:isPartOf", catalogue_uri(node_url))
+    _place_in_catalogue(graph, catalogue_uri(node_url), node_id, node_url)
+    graph.named(me, "dcat:landingPage", dataset.landing_url, "foaf:Document")
+    _period(graph, me, dataset, me)
+    _content(graph, me, dataset, catalogue, me)
+    _releases(graph, me, dataset, catalogue)
+
+
+def _content(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, about: str) -> None:
+    """What holds for the dataset ``about`` and for each version of it alike, said of ``me``, which is one of them."""
+    node_url = dataset.origin.node_url if dataset.origin else catalogue.url
     graph.text(me, "dct:description", dataset.description)
     for en in dataset.keywords.en:
         graph.text(me, "dcat:keyword", Text(en))
     for zh in dataset.keywords.zh:
         graph.text(me, "dcat:keyword", Text("", zh))
-    graph.link(me, "dct:isPartOf", catalogue_uri(node_url))
-    _place_in_catalogue(graph, catalogue_uri(node_url), node_id, node_url)
     _publisher(graph, me, "dct:publisher", dataset.publisher, node_url)
     graph.link(me, "dct:rightsHolder", publisher_uri(dataset.publisher, node_url))
     for theme in dataset.themes:
@@ -145,24 +156,21 @@ def _dataset(graph: Graph, dataset: Dataset, catalogue: Catalogue) -> None:
         graph.named(me, "dct:conformsTo", standard, "dct:Standard")
     graph.named(me, "dct:accrualPeriodicity", dataset.frequency, "dct:Frequency")
     graph.named(me, "dct:license", dataset.files_licence, "dct:LicenseDocument")
-    graph.named(me, "dcat:landingPage", dataset.landing_url, "foaf:Document")
-    _coverage(graph, me, dataset)
-    _governance(graph, me, dataset, catalogue, node_url)
-    _releases(graph, me, dataset, catalogue.url)
-
-
-def _coverage(graph: Graph, me: str, dataset: Dataset) -> None:
     if territory := dataset.territory:
         graph.named(me, "dct:spatial", territory.uri, "dct:Location")
         graph.text(territory.uri, "skos:prefLabel", territory.name)
         graph.words(territory.uri, "dct:identifier", territory.code)
+    _governance(graph, me, dataset, catalogue, about)
+
+
+def _period(graph: Graph, me: str, dataset: Dataset, about: str) -> None:
     if period := dataset.temporal:
-        graph.named(me, "dct:temporal", part(me, "period"), "dct:PeriodOfTime")
-        graph.day(part(me, "period"), "dcat:startDate", period.start)
-        graph.day(part(me, "period"), "dcat:endDate", period.end)
+        graph.named(me, "dct:temporal", part(about, "period"), "dct:PeriodOfTime")
+        graph.day(part(about, "period"), "dcat:startDate", period.start)
+        graph.day(part(about, "period"), "dcat:endDate", period.end)
 
 
-def _governance(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, node_url: str) -> None:
+def _governance(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, about: str) -> None:
     """Who may have it, why it may be held, whom to ask; HealthDCAT-AP's terms for what is not public."""
     graph.named(me, "dct:accessRights", dataset.access_rights, "dct:RightsStatement")
     grade = f"{GRADE}{dataset.grade}"
@@ -173,21 +181,23 @@ def _governance(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, n
     for category in dataset.health_categories:
         graph.concept(me, "healthdcatap:healthCategory", category)
     if dataset.provenance:
-        graph.named(me, "dct:provenance", part(me, "provenance"), "dct:ProvenanceStatement")
-        graph.text(part(me, "provenance"), "rdfs:label", dataset.provenance)
+        graph.named(me, "dct:provenance", part(about, "provenance"), "dct:ProvenanceStatement")
+        graph.text(part(about, "provenance"), "rdfs:label", dataset.provenance)
     if dataset.contact:
-        graph.link(me, "dcat:contactPoint", part(me, "contact"))
-        _contact(graph, part(me, "contact"), dataset.contact)
+        graph.link(me, "dcat:contactPoint", part(about, "contact"))
+        _contact(graph, part(about, "contact"), dataset.contact)
     if dataset.purpose:
-        graph.named(me, "dpv:hasPurpose", part(me, "purpose"), "dpv:Purpose")
-        graph.words(part(me, "purpose"), "rdfs:label", dataset.purpose)
+        graph.named(me, "dpv:hasPurpose", part(about, "purpose"), "dpv:Purpose")
+        graph.words(part(about, "purpose"), "rdfs:label", dataset.purpose)
     if dataset.legal_basis:
-        _legislation(graph, me, dataset, me)
-        graph.link(me, "dpv:hasLegalBasis", dataset.legal_basis.uri or part(me, "legal-basis"))
+        _legislation(graph, me, dataset, about)
+        graph.link(me, "dpv:hasLegalBasis", dataset.legal_basis.uri or part(about, "legal-basis"))
     if dataset.grade >= 2:
         # The body that decides on access is the node's own authority; for a harvested dataset, its publisher.
-        decider = dataset.publisher if dataset.origin else catalogue.publisher
-        _publisher(graph, me, "healthdcatap:hdab", decider, node_url)
+        if dataset.origin:
+            _publisher(graph, me, "healthdcatap:hdab", dataset.publisher, dataset.origin.node_url)
+        else:
+            _publisher(graph, me, "healthdcatap:hdab", catalogue.publisher, catalogue.url)
 
 
 def _publisher(graph: Graph, subject: str, name: str, publisher: Publisher, node_url: str) -> None:
@@ -210,16 +220,22 @@ def _contact(graph: Graph, me: str, contact: Contact) -> None:
     graph.link(me, "vcard:hasURL", contact.url)
 
 
-def _releases(graph: Graph, dataset_me: str, dataset: Dataset, node_url: str) -> None:
+def _releases(graph: Graph, dataset_me: str, dataset: Dataset, catalogue: Catalogue) -> None:
+    node_url, current = catalogue.url, dataset.current
+    if dataset.releases:
+        graph.link(iri("hutong:Release"), "rdfs:subClassOf", iri("dcat:Dataset"))
     for release in dataset.releases:
         me = release_uri(dataset, release.version, node_url)
         graph.link(dataset_me, "dcat:hasVersion", me)
         _release(graph, me, dataset, release)
+        _content(graph, me, dataset, catalogue, dataset_me)
+        if release is current:  # what period an earlier one covers is not kept
+            _period(graph, me, dataset, dataset_me)
         graph.link(me, "dcat:isVersionOf", dataset_me)
         if release.supersedes:
             graph.link(me, "dcat:previousVersion", release_uri(dataset, release.supersedes, node_url))
             graph.words(release_uri(dataset, release.supersedes, node_url), "dcat:version", release.supersedes)
-    if current := dataset.current:
+    if current:
         me = release_uri(dataset, current.version, node_url)
         graph.link(dataset_me, "dcat:hasCurrentVersion", me)
         graph.words(dataset_me, "dcat:version", current.version)
@@ -234,8 +250,11 @@ def _releases(graph: Graph, dataset_me: str, dataset: Dataset, node_url: str) ->
 
 def _release(graph: Graph, me: str, dataset: Dataset, release: Release) -> None:
     about = me.rsplit("/release/", 1)[0]
-    graph.a(me, "dcat:Resource")
+    title, version = dataset.title, release.version
+    graph.a(me, "dcat:Resource", "hutong:Release")
     graph.words(me, "dct:identifier", release.id)
+    in_english = f"{title.en}, version {version}" if title.en else ""
+    graph.text(me, "dct:title", Text(in_english, f"{title.zh}（版本 {version}）" if title.zh else ""))
     graph.words(me, "dcat:version", release.version)
     graph.moment(me, "dct:issued", release.issued)
     graph.day(me, "dct:valid", release.as_of)

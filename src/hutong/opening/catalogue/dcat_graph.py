@@ -87,12 +87,18 @@ def to_turtle(graph: Graph) -> str:
 
 
 def to_json_ld(graph: Graph, root: str) -> bytes:
-    """The graph as one tree from ``root``: a node is written out where it is met first, and named elsewhere."""
+    """The graph as one tree from ``root``: a node is written out where it is met first, and named elsewhere.
+
+    What no property leads to, as what is said of a class, is included beside the tree.
+    """
     about: dict[str, dict[str, list[Value]]] = {}
     for triple in sorted(graph.triples, key=str):
         subject, name, target = graph.triples[triple]
         about.setdefault(subject, {}).setdefault(name, []).append(target)
-    document: dict[str, object] = {"@context": context(), **_json_node(root, about, set())}
+    written: set[str] = set()
+    document: dict[str, object] = {"@context": context(), **_json_node(root, about, written)}
+    if beside := [_json_node(subject, about, written) for subject in sorted(about) if subject not in written]:
+        document["@included"] = beside
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 

@@ -110,6 +110,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "dataset": ("dcat:dataset", "@id"),
     "primaryTopic": ("foaf:primaryTopic", "@id"),
     "record": ("dcat:record", "@id"),
+    "subClassOf": ("rdfs:subClassOf", "@id"),
 }
 
 
