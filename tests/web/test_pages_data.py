@@ -30,7 +30,7 @@ from hutong.web import released_figures
 from hutong.web.app import create_app
 from hutong.web.doors import get_session
 from hutong.web.findings import WeekCount, curve_finding
-from hutong.web.i18n import ENGLISH, translations
+from hutong.web.i18n import CHINESE, ENGLISH, translations
 from tests.conftest import NewNode
 from tests.web.test_look import CSS_BUDGET_BYTES, DASHBOARD_BUDGET_BYTES, FORM_BUDGET_BYTES
 from tests.web.world import World
@@ -440,8 +440,14 @@ def test_what_no_policy_decided_is_not_said_to_be_the_accounts(client: TestClien
     assert "Refused by" not in forged.text
 
 
-def test_a_latin_name_in_a_chinese_heading_has_its_space(client: TestClient) -> None:
-    assert re.search(r"(City|Dist\.) 受影响最重", text_of(client.get("/zh/").text))
+def test_areas_have_their_chinese_name_where_the_source_gives_one(client: TestClient) -> None:
+    assert re.search(r"[市县]受影响最重", text_of(client.get("/zh/").text))
+    assert "Tainan City" not in text_of(client.get("/zh/").text)
+
+
+def test_only_a_latin_name_in_a_chinese_heading_has_its_space() -> None:
+    words = translations(CHINESE)
+    assert [words.before_words(name) for name in ("Mill Dist.", "东区")] == ["Mill Dist. ", "东区"]
 
 
 def test_a_grade_is_called_one(client: TestClient) -> None:
@@ -466,7 +472,7 @@ def test_what_an_agreement_hands_out_is_under_no_licence_for_everyone(client: Te
 def test_names_that_no_source_gives_in_chinese_are_not_invented(client: TestClient) -> None:
     note = "来源未提供中文名称"
     assert note in client.get(f"/zh/datasets/{WEEKLY}").text
-    assert "it gives none in this language" not in client.get(f"/en/datasets/{WEEKLY}").text
+    assert "as it writes them" not in client.get(f"/en/datasets/{WEEKLY}").text
 
 
 def test_the_api_example_gives_the_rows_of_the_filters(client: TestClient) -> None:

@@ -106,7 +106,7 @@ def selected_curve(
 
 
 def names_note(known: Iterable[Area], language: Language) -> str:
-    """That names of areas are as the source writes them, where it gives none in the language of the page."""
+    """That areas without a name in the language of the page stand as the source writes them, where there are any."""
     without = [area for area in known if language.code == "zh" and not area.names["name_zh"]]
     return names_missing(language) if without else ""
 
@@ -114,7 +114,7 @@ def names_note(known: Iterable[Area], language: Language) -> str:
 def names_missing(language: Language) -> str:
     """The sentence that says so."""
     return translations(language).gettext(
-        "Names of areas are as the source writes them; it gives none in this language."
+        "Areas that the source gives no name in this language stand as it writes them."
     )
 
 
@@ -321,7 +321,7 @@ def _areas(
     sums = [area for area in counts.sums(level) if area.known][:MOST_BARS]
     if not sums:
         return None
-    labels = _labels([area.code for area in sums], counts, known, language)
+    labels = _labels([area.code for area in sums], counts, known, language, words)
     short = _told_apart({area.code: _name(area.code, counts, known, language) for area in sums})
     total, held = sum(area.known for area in sums), sum(area.withheld_weeks for area in sums)
     everything = sum(count or 0 for _, count in counts.country())
@@ -349,13 +349,17 @@ def _areas(
     )
 
 
-def _labels(codes: list[str], counts: ReleasedCounts, known: Mapping[str, Area], language: Language) -> dict[str, str]:
+def _labels(
+    codes: list[str], counts: ReleasedCounts, known: Mapping[str, Area], language: Language, words: Translations
+) -> dict[str, str]:
     """Names of areas; a second-level one with the area above it, since many share a name."""
     full = {}
     for code in codes:
         parent = counts.parents[code] if counts.levels.get(code) == "region2" else None
-        own = _name(code, counts, known, language)
-        full[code] = own if parent is None else f"{own}, {_name(parent, counts, known, language)}"
+        full[code] = _name(code, counts, known, language)
+        if parent is not None:
+            around = _name(parent, counts, known, language)
+            full[code] = words.gettext("%(area)s, %(around)s") % {"area": full[code], "around": around}
     return _told_apart(full)
 
 
