@@ -715,6 +715,15 @@ def test_demo_without_the_real_lists_says_how_to_get_them(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_lists_of_the_eu_are_imported_and_dropped(hutong: CommandLine, region: Region) -> None:
+    entries = [{"hash": "AAAAAAAAAAAAAAAAAAAAAA=="}]
+    batch = {"country": "XX", "kid": "AAAAAAAAAAA=", "hashType": "UCI", "entries": entries}
+    file = region.files.write("revoked.json", orjson.dumps(batch))
+    told = hutong.ok("trust", "import-revocations", file, "--node", region.node)
+    assert (told["keys"], told["hashes"], told["signatures_checked"]) == (1, 1, False)
+    assert hutong.ok("trust", "drop-revocations", "--node", region.node) == {"dropped": True}
+
+
 def test_every_command_takes_json_and_was_called(hutong: CommandLine, region: Region, partner: Path) -> None:
     """Runs last in this file: what the tests above called is what there is."""
     there = dict(commands(typer.main.get_command(door.app)))

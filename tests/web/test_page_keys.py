@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from hutong.governance import actions as governance
 from hutong.node import Node
+from hutong.passes.credential.dcc_revocation import RevocationLists
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import key_actions
+from hutong.passes.trust_bundle import eu_actions
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.composition import LeftOut
 from hutong.web.api.pass_keys import BundleLoad
@@ -20,6 +23,7 @@ from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE
 from tests.conftest import Clock
 from tests.passes import region
+from tests.passes.credential.test_dcc_revocation import OTHER, batch, write
 from tests.passes.region import LI, WANG
 
 PASSWORD = "a long enough phrase"
@@ -52,6 +56,22 @@ def test_who_sees_it(node: Node, door: TestClient) -> None:
         "auditor": 200,
         "authority": 200,
     }
+
+
+def test_lists_of_the_eu_are_told_and_that_they_are_old(
+    node: Node, door: TestClient, clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path, one=batch("UCI", OTHER))
+    lists = RevocationLists.load(tmp_path / "one")
+    eu_actions.import_revocations(node, by=node.operator, lists=lists, max_age_hours=1)
+    text = look(node, door, "auditor")[1]
+    assert "Revocation lists of the EU as of" in text
+    assert "too old" not in text
+    token = governance.create_token(node, by=node.operator, account_name="auditor", label="lists")
+    told = door.get("/api/passes/revocations", headers={"Authorization": f"Bearer {token}"}).json()
+    assert (told["eu_lists"]["hashes"], told["eu_lists"]["incomplete"]) == (1, 0)
+    clock.advance(hours=1, seconds=1)
+    assert "欧盟撤销清单过旧" in look(node, door, "auditor", "zh")[1]
 
 
 def test_before_anything_happened_it_says_what_would_be_here(node: Node, door: TestClient) -> None:

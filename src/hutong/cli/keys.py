@@ -45,15 +45,21 @@ def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
 def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
     """Passes that were revoked, by whom and by which rule, and what was done to keys; the newest first."""
     from hutong.passes.issuance import key_queries
+    from hutong.passes.trust_bundle import eu_queries
     from hutong.passes.trust_bundle import queries as bundle_queries
 
     with opened(node) as opened_node:
         found, acts = key_queries.revocations(opened_node), key_queries.key_acts(opened_node)
-        load = bundle_queries.bundle_load(opened_node)
+        load, of_the_eu = bundle_queries.bundle_load(opened_node), eu_queries.held_revocations(opened_node)
     bundle = asdict(load) | {"is_near": load.is_near}
     show(
         as_json,
-        {"revocations": [asdict(one) for one in found], "acts": [asdict(act) for act in acts], "bundle": bundle},
+        {
+            "revocations": [asdict(one) for one in found],
+            "acts": [asdict(act) for act in acts],
+            "bundle": bundle,
+            "eu_lists": asdict(of_the_eu) if of_the_eu else None,
+        },
         *(
             f"{one.at:%Y-%m-%d %H:%M}  {one.pass_id or 'no longer known'}  {one.rule}  {one.by} + {one.second}"
             for one in found
@@ -62,6 +68,14 @@ def revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
         f"Trust bundle: {load.lists:,} of at most {load.most_lists:,} status lists, {load.size_bytes:,} of at most "
         f"{load.most_bytes:,} bytes."
         + (" Soon verifiers can't take it." if load.is_near and not load.left_out else ""),
+        *(
+            [
+                f"Revocation lists of the EU as of {of_the_eu.as_of:%Y-%m-%d %H:%M}, for {of_the_eu.keys:,} keys, good "
+                f"until {of_the_eu.good_until:%Y-%m-%d %H:%M} UTC."
+            ]
+            if of_the_eu
+            else []
+        ),
         *(f"Left out of it, so that its passes are unknown: {one.party}. {one.what} {one.do}" for one in load.left_out),
     )
 

@@ -138,6 +138,14 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Party's rules taken over"),
         N_("Edition %(number)s of the rules of %(party)s was taken over."),
     ),
+    "dcc-revocations.imported": (
+        N_("EU revocation lists taken over"),
+        N_("Revocation lists of the EU as of %(as_of)s, for %(keys)s keys, are in the trust bundle."),
+    ),
+    "dcc-revocations.dropped": (
+        N_("EU revocation lists dropped"),
+        N_("The revocation lists of the EU were taken out of the trust bundle."),
+    ),
     "pass.issued": (N_("Pass issued"), N_("A pass was issued by the rulebook %(rulebook)s, version %(version)s.")),
     "exposure-code.issued": (
         N_("Exposure code issued"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,12 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Page
 
+from hutong.errors import BadInput
 from hutong.passes.credential import cose, hcert
 from hutong.passes.credential.certificates import key_id_of
+from hutong.passes.credential.dcc_revocation import RevocationLists, hashes_of
 from hutong.passes.documents import shipped_document
 from hutong.passes.recognition.eu_rules import EuRules, judge_certificate, read_eu_rules
 from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
+from hutong.passes.trust_bundle import eu_revocations
+from tests.passes.credential.test_dcc_revocation import batch, filter_of, list_of, partition, write
 from tests.passes.eu_rules_suite import suites
 from tests.passes.test_eu_rules import BAD, rule, section
 from tests.web.verifier import world
@@ -253,3 +258,108 @@ def test_an_eu_certificate_gets_the_answer_of_the_node(module_page: Page, site: 
         *("rules-not-in-force", "no-rule-for-scene", "kind-not-recognised", "IR-PE-0001"),
         *("VR-XA-0001", "VR-XA-0002", "VR-XA-0003", "GR-XA-0001"),
     }
+
+
+def vaccinated(number: int, now: datetime) -> dict[Any, Any]:
+    """A certificate body; its identifier's hash begins with FF and a high bit, where ``number`` is 0."""
+    found = (f"URN:UVCI:01:TW:{number}:{n}" for n in range(9999))
+    ci = next(one for one in found if number or hashlib.sha256(one.encode()).digest()[:2] >= b"\xff\x80")
+    content = {**ANYTHING, "v": [{**ANYTHING["v"][0], "ci": ci, "co": "XX"}]}
+    stamp = int(now.timestamp())
+    return {1: "TW", 4: stamp + 900_000, 6: stamp - 900_000, -260: {1: content}}
+
+
+def lists_about(texts: list[str], keys: dict[str, str], folder: Path) -> RevocationLists:
+    """Lists of every form: the first certificates are on one each, the others on none, or of keys with gaps."""
+    values = []  # of each: signature, identifier, and country with identifier (two)
+    for text in texts:
+        message = cose.parse(hcert.unpack(text))
+        content = hcert.read_claims(message.payload).contents[1]
+        values.append([one.value for one in hashes_of(message, "TW", content)])
+    short, bloom = list_of(values[3][1], b"\1" * 16), filter_of(values[4][1], values[4][0])
+    written = list_of(b"\0" + values[0][1][1:])
+    unknown = list_of(values[6][1], size=5)
+    kid = keys["tw"]
+    partitions = [
+        {**partition(one, kind=kind, x=value.hex()[0]), "kid": kid}
+        for one, kind, value in (
+            *((short, "VARHASHLIST", values[3][1]), (bloom, "BLOOMFILTER", values[4][1])),
+            (written, "VARHASHLIST", values[0][1]),
+        )
+    ]
+    documents = {
+        "a": batch("SIGNATURE", values[1][0], b"\2" * 16, b"\xff" * 16, kid=kid),
+        "b": batch("UCI", values[2][1], kid=kid),
+        "c": batch("COUNTRYCODEUCI", values[5][3], kid="UNKNOWN_KID", country="TW"),
+        "d": batch("UCI", values[7][3], values[8][0], kid=kid),  # hashes of another type revoke nothing
+        "e": batch("UCI", values[9][1], kid=keys["another"]),
+        "f": [*partitions, {**partition(unknown, kind="VARHASHLIST"), "kid": "UNKNOWN_KID"}],
+        "g": {"kid": keys["gap"], "mode": "POINT", "hashTypes": ["UCI"]},
+        **dict(zip("klmn", (short, bloom, written, unknown), strict=True)),
+    }
+    return RevocationLists.load(write(folder, **documents))
+
+
+def test_a_revoked_eu_certificate_is_refused_as_at_the_node(module_page: Page, site: Site, tmp_path: Path) -> None:
+    """By lists of every form in the bundle, whatever rules there are; and unknown where they are old or not whole."""
+    now = site.now.replace(microsecond=0)
+    gap_key = ec.generate_private_key(ec.SECP256R1())
+    gap = world.Region("tw", site.regions["tw"].signing, gap_key, world.certificate_of(gap_key, now))
+    parties = [region.entry(now) for region in site.regions.values()]
+    parties[0]["passes"].append(base64.b64encode(gap.certificate).decode())
+    texts = [signed_by(site.regions["tw"], vaccinated(number, now)) for number in range(10)]
+    texts += [signed_by(gap, vaccinated(10, now)), site.regions["tw"].issue(now)]
+    ids = {"tw": site.regions["tw"].certificate, "gap": gap.certificate, "another": b"another"}
+    kids = {name: base64.b64encode(key_id_of(one)).decode() for name, one in ids.items()}
+    lists = lists_about(texts[:10], kids, tmp_path)
+    parts = eu_revocations.write_parts(lists)
+    assert eu_revocations.write_parts(eu_revocations.read_parts(parts)) == parts
+    acceptance = shipped_document("scenes/dengue-three-levels", **world.period(now))
+    rules = {"eu_dcc": section(rule(Logic=True, **YEARS), scenes=["border"])}
+    revoked, accepted = ("refused", "revoked"), ("accepted", "VR-XA-0001")
+    fates: dict[tuple[int, bool], list[tuple[str, ...]]] = {
+        (1, True): [*[revoked] * 7, *[accepted] * 3, ("unknown", "no-status-list")],
+        (49, True): [*[revoked] * 7, *[("unknown", "status-list-too-old")] * 3, ("unknown", "no-status-list")],
+        (49, False): [*[revoked] * 7, *[("unknown", "kind-not-recognised")] * 4],
+    }
+    for (hours, has_rules), wanted in fates.items():
+        said = eu_revocations.write_section(now - timedelta(hours=hours), 48, parts)
+        signed = site.bundle(
+            parties=parties, acceptance=acceptance | (rules if has_rules else {}), dcc_revocations=said
+        )
+        trust = site.snapshot(signed)
+        answers = [verify_pass(text, trust=trust, scene="border", at=now) for text in texts]
+        told_ = [(str(one.answer), *(why.rule_id for why in one.reasons)) for one in answers]
+        assert told_[:-1] == wanted
+        cases = [{"text": text, "scene": "border", "at": now.timestamp() * 1000} for text in texts]
+        got = module_page.evaluate(VERIFY, {"signed": signed, "key": site.key, "cases": cases})
+        assert [(one[0], *(why["id"] for why in one[1])) for one in got] == told_
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_age_hours": 0},
+        {"max_age_hours": 169},
+        {"max_age_hours": "48"},
+        {"as_of": "yesterday"},
+        {"lists": ["AA"]},
+        {"lists": ["?"]},
+        {"lists": [base64.b64encode(cbor2.dumps({"key": b"k", "hashes": {}})).decode()]},
+    ],
+)
+def test_a_bundle_whose_eu_lists_are_no_lists_is_refused_on_both_sides(
+    module_page: Page, site: Site, wrong: dict[str, Any]
+) -> None:
+    said = {**eu_revocations.write_section(site.now, 48, []), **wrong}
+    signed = site.bundle(dcc_revocations=said)
+    with pytest.raises(BadInput):
+        site.snapshot(signed)
+    page_says = module_page.evaluate(
+        """async ({signed, key}) => {
+          const {readBundle} = await import('/static/verifier/bundle.js');
+          return readBundle(signed, key).then(() => 'read', (error) => error.code ?? String(error));
+        }""",
+        {"signed": signed, "key": site.key},
+    )
+    assert page_says == "bad-input"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,12 @@ class RevocationLists:
     """What the lists at hand hold, by the 8 bytes of a key id.
 
     Attributes:
-        listed: hashes by key id, or by country where a batch names no key.
+        listed: by key id, or by country where a batch names no key: by type the hashes, sorted, end to end.
         slices: Bloom filters and lists of shortened hashes by key id; under b"" those that may be of any key.
         incomplete: key ids of which a slice is missing or of another kind.
     """
 
-    listed: Mapping[bytes | str, frozenset[Hash]]
+    listed: Mapping[bytes | str, Mapping[str, bytes]]
     slices: Mapping[bytes, tuple[Slice, ...]]
     incomplete: frozenset[bytes]
 
@@ -119,10 +120,15 @@ class RevocationLists:
             else:
                 raise _refused(name)
         return cls(
-            {key: frozenset(found) for key, found in listed.items()},
+            {key: _packed(found) for key, found in listed.items()},
             {key: tuple(found) for key, found in slices.items()},
             frozenset(incomplete | (announced - slices.keys() - listed.keys())),
         )
+
+    @property
+    def hashes(self) -> int:
+        """How many whole hashes they hold."""
+        return sum(len(packed) for held in self.listed.values() for packed in held.values()) // HASH_BYTES
 
     def find(self, key_id: bytes | None, country: str | None, hashes: Sequence[Hash]) -> tuple[bool | None, str | None]:
         """Whether a certificate is listed, and what a reader should know of that.
@@ -135,8 +141,8 @@ class RevocationLists:
             True: listed. False: lists for its key are at hand, and it is on none of them. None: it can't be known.
         """
         key = _key_bytes(key_id)
-        exact = self.listed.get(key, frozenset()) | self.listed.get(country or "", frozenset())
-        if not exact.isdisjoint(hashes):
+        exact = [self.listed[one] for one in (key, country or "") if one in self.listed]
+        if any(_holds(held.get(item.type, b""), item.value) for held in exact for item in hashes):
             return True, None
         slices = (*self.slices.get(key, ()), *self.slices.get(_UNKNOWN, ()))
         holding = [one.held for one in slices for item in hashes if one.holds(item.value)]
@@ -145,6 +151,17 @@ class RevocationLists:
         if not self.incomplete.isdisjoint((key, _UNKNOWN)):
             return None, NOT_WHOLE
         return (False, None) if key in self.listed or key in self.slices else (None, ANOTHER_KEY)
+
+    def beside(self, other: RevocationLists) -> RevocationLists:
+        """These lists and the other ones: what is on either is listed, and whole is what is whole in both."""
+        listed = dict(self.listed)
+        for key, held in other.listed.items():
+            own = listed.get(key, {})
+            both = {Hash(kind, one) for packed in (own, held) for kind in packed for one in _unpacked(packed[kind])}
+            listed[key] = _packed(both) if own else held
+        keys = self.slices.keys() | other.slices.keys()
+        slices = {key: (*self.slices.get(key, ()), *other.slices.get(key, ())) for key in keys}
+        return RevocationLists(listed, slices, self.incomplete | other.incomplete)
 
 
 def hashes_of(message: Sign1, issuer: str | None, content: Mapping[str, Any]) -> tuple[Hash, ...]:
@@ -184,6 +201,22 @@ def _documents(path: Path) -> tuple[list[tuple[str, Any]], dict[str, bytes]]:
             else:
                 others[hashlib.sha256(content).hexdigest()] = content
     return entries, others
+
+
+def _packed(found: set[Hash]) -> dict[str, bytes]:
+    return {
+        kind: b"".join(sorted(one.value for one in found if one.type == kind)) for kind in {one.type for one in found}
+    }
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    return (packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES))
+
+
+def _holds(packed: bytes, value: bytes) -> bool:
+    count = len(packed) // HASH_BYTES
+    at = HASH_BYTES * bisect_left(range(count), value, key=lambda n: packed[HASH_BYTES * n : HASH_BYTES * (n + 1)])
+    return packed[at : at + HASH_BYTES] == value
 
 
 def _digest(data: bytes) -> bytes:

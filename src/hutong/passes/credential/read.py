@@ -181,7 +181,7 @@ def _read_hcert(
         warnings += _content_warnings(payload, reference) if kind == "eu-dcc" else ()
         if kind == "eu-dcc" and lists is not None and valid is not False:
             hashes = dcc_revocation.hashes_of(message, claims.issuer, payload)
-            revoked, told = lists.find(message.key_id, claims.issuer, hashes)
+            revoked, told = lists.find(_revoking_id(key, message), claims.issuer, hashes)
             warnings += (told,) if told else ()
     return ReadPass(
         kind=kind,
@@ -197,6 +197,11 @@ def _read_hcert(
         revoked=revoked,
         valid_from=claims.issued_at if claims.not_before is None and not claims.unreadable_times else _begin(claims),
     )
+
+
+def _revoking_id(key: VerificationKey | None, message: cose.Sign1) -> bytes | None:
+    """The key id as lists name it: that of the key that signed, of which the shortest form is the bytes themselves."""
+    return min(key.key_ids, key=len, default=message.key_id) if key is not None else message.key_id
 
 
 def _begin(claims: hcert.Claims) -> dt.datetime | None:

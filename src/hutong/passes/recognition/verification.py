@@ -173,8 +173,8 @@ def verify_pass(
         rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
         scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
         at: the time of verification, in UTC where it names no zone; a text is ISO 8601.
-        revocations: revocation lists of the EU DCC, or their file or folder. Without them nothing tells whether one of
-            those certificates was revoked, and none is refused for it; own passes have their lists in the bundle.
+        revocations: further revocation lists of the EU DCC, or their file or folder, beside those in the bundle.
+            Without either nothing tells whether such a certificate was revoked, and none is refused for it.
 
     Raises:
         BadInput, NotFound, Tampered, LimitExceeded, Unavailable: for unusable trust, rules, lists or time; never for
@@ -185,6 +185,8 @@ def verify_pass(
     acceptance = _acceptance(rules, snapshot)
     age_seconds = _seconds_between(snapshot.issued_at, at)
     lists = RevocationLists.load(revocations) if isinstance(revocations, Path) else revocations
+    if (carried := snapshot.eu_revocations) is not None:
+        lists = carried.lists if lists is None else carried.lists.beside(lists)
     try:
         read = read_pass(text, keys=snapshot.ring, revocations=lists, at=at)
     except HutongError as error:
@@ -254,6 +256,8 @@ def _decide_certificate(
     missing = _outdated(snapshot, issuer, at)
     if missing is None and NOT_WHOLE in read.warnings:
         missing = "no-status-list"
+    if missing is None and snapshot.eu_revocations is not None and snapshot.eu_revocations.is_too_old(at):
+        missing = "status-list-too-old"
     if missing is None and not acceptance.period.holds(at):
         return unknown("rules-not-in-force")[:2]
     if missing is not None or read.valid_from is None or read.issued_at is None or read.expires_at is None:

@@ -14,7 +14,7 @@ from hutong.storage import schema
 from hutong.trust.authorisation import Actor, Resource
 from hutong.trust.trust_list import Party
 
-from . import envelope
+from . import envelope, eu_queries
 from . import queries as bundle_queries
 from .asking import Asking
 from .following import PARTY_SECONDS, Followed, Pauses
@@ -144,10 +144,17 @@ def _fetch_news(node: Node, party_id: str, signed: str) -> str | Exception | Non
 def watch_bundle(node: Node, *, by: Actor) -> None:
     """Say it, while all is well yet, when this node's trust bundle comes near what its readers take.
 
-    Raises LimitExceeded from four fifths on, and Conflict when a followed party is left out of it.
+    Raises LimitExceeded from four fifths on, and Conflict when a followed party is left out of it, or when the EU's
+    revocation lists in it are too old.
     """
     node.require(by, "adopt_trust_list", Resource("Party", node.id))
     load = bundle_queries.bundle_load(node)
+    held = eu_queries.held_revocations(node)
+    if held is not None and node.clock() > held.good_until:
+        raise Conflict(
+            f"The EU's revocation lists are of {held.as_of:%Y-%m-%d %H:%M} UTC, too old: its certificates are unknown.",
+            "Fetch them and import them: hutong trust import-revocations",
+        )
     if load.left_out:
         first = ", ".join(one.party for one in load.left_out[:5])
         raise Conflict(

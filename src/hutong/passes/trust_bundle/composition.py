@@ -20,7 +20,7 @@ from . import envelope, trust_bundle
 from .trust_bundle import IssuerTrust, Part, read_party
 
 NEAR_SHARE = 0.8
-_NAME_BYTES = 67
+NAME_BYTES = 67
 """Of a list's name in JSON, with quotes and comma."""
 _TABLES = 4
 
@@ -168,7 +168,7 @@ def load_of(part: Part) -> Load:
     try:
         positions = sum(status_list.claimed_positions(base64.b64decode(text)) for text in part.lists)
         size_bytes = len(canonical_json(part.entry)) + _TABLES * (len(part.entry["id"].encode()) + 7)
-        size_bytes += sum(len(document) + 3 for document in documents) + _NAME_BYTES * len(part.lists)
+        size_bytes += sum(len(document) + 3 for document in documents) + NAME_BYTES * len(part.lists)
     except (TypeError, ValueError) as error:
         raise BadInput(f"The trust bundle lacks or misstates {error}.", "Fetch it again.") from error
     return Load(positions, len(part.lists), sum(len(text) + 1 for text in part.lists), signed_size(size_bytes))

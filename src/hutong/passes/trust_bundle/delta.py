@@ -16,7 +16,7 @@ from hutong.errors import BadInput, Conflict, LimitExceeded, Tampered
 from hutong.trust.signing import sign_document, verify_document
 
 from . import envelope
-from .envelope import LISTS, Payload, part_hash
+from .envelope import LISTS, Payload, eu_lists_of, part_hash, with_eu_lists
 
 KIND = "pass-bundle-delta"
 MAX_PARTS = 50_000
@@ -28,7 +28,7 @@ def parts_of(payload: Payload) -> dict[str, Any]:
     """All parts by their hash."""
     of_parties = [part for name in BY_PARTY for parts in payload.get(name, {}).values() for part in parts]
     rules = [] if payload["acceptance"] is None else [payload["acceptance"]]
-    return {part_hash(part): part for part in (*payload["parties"], *of_parties, *rules)}
+    return {part_hash(part): part for part in (*payload["parties"], *of_parties, *rules, *eu_lists_of(payload))}
 
 
 def make_delta(payload: Payload, *, since: int, held: Collection[str]) -> dict[str, Any]:
@@ -43,13 +43,14 @@ def make_delta(payload: Payload, *, since: int, held: Collection[str]) -> dict[s
             for name in BY_PARTY
         },
         "acceptance": None if acceptance is None else part_hash(acceptance),
+        **with_eu_lists(payload, [part_hash(one) for one in eu_lists_of(payload)]),
         "parts": {name: part for name, part in parts_of(payload).items() if name not in held},
     }
 
 
 def sign_delta(delta: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str) -> str:
     """The delta as a compact JWS, and behind it the status lists among its parts, as behind a bundle."""
-    names = {name for names in delta[LISTS].values() for name in names}
+    names = {name for names in (*delta[LISTS].values(), eu_lists_of(delta)) for name in names}
     attached = [part for name, part in delta["parts"].items() if name in names]
     signed = {**delta, "parts": {name: part for name, part in delta["parts"].items() if name not in names}}
     return envelope.join(sign_document(key, kid=kid, kind=KIND, payload=signed), attached)
@@ -77,6 +78,7 @@ def apply_delta(base: Payload, signed: str, *, issuer_key: Mapping[str, str]) ->
                 for name in BY_PARTY
             },
             "acceptance": None if acceptance is None else parts[acceptance],
+            **with_eu_lists(delta, [parts[name] for name in eu_lists_of(delta)]),
         }
     except KeyError as error:
         raise Conflict(f"The delta lacks {str(error)[:20]}.", "Fetch the whole bundle.") from error

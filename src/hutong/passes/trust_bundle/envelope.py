@@ -1,4 +1,4 @@
-"""How a bundle travels: the signed text, and after it the status lists that it names.
+"""How a bundle travels: the signed text, and after it the lists that it names: status lists, and those of the EU.
 
     <compact JWS>~<list>~<list>…
 
@@ -10,13 +10,14 @@ be compressed, and who holds a list already need not be sent it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hutong.errors import BadInput, Conflict, LimitExceeded
 from hutong.trust.signing import MAX_DOCUMENT_BYTES, canonical_json, read_unverified
 
 LISTS = "status_lists"
+EU_LISTS = "dcc_revocations"
 MAX_BUNDLE_BYTES = 32 * 2**20
 MAX_SIGNED_BYTES = MAX_DOCUMENT_BYTES
 """Of the signed text, without the lists: what every reader takes of a signed document, as it is sent."""
@@ -34,12 +35,25 @@ def part_hash(part: Any) -> str:
 
 def lists_of(payload: Payload) -> dict[str, str]:
     """The lists in a payload by their name."""
-    return {part_hash(one): one for _, lists in sorted(payload[LISTS].items()) for one in lists}
+    own = [one for _, lists in sorted(payload[LISTS].items()) for one in lists]
+    return {part_hash(one): one for one in (*own, *eu_lists_of(payload))}
+
+
+def eu_lists_of(payload: Payload) -> list[Any]:
+    """The revocation lists of EU certificates, or their names; none where the payload has none."""
+    return list((payload.get(EU_LISTS) or {}).get("lists", ()))
+
+
+def with_eu_lists(payload: Payload, lists: Sequence[Any]) -> dict[str, Any]:
+    """The member of a payload with these in place of its lists; nothing where it has none."""
+    section = payload.get(EU_LISTS)
+    return {} if section is None else {EU_LISTS: {**section, "lists": list(lists)}}
 
 
 def named(payload: Payload) -> dict[str, Any]:
     """The payload as it is signed: with the names of lists in place of the lists."""
-    return {**payload, LISTS: {party: [part_hash(one) for one in lists] for party, lists in payload[LISTS].items()}}
+    own = {party: [part_hash(one) for one in lists] for party, lists in payload[LISTS].items()}
+    return {**payload, LISTS: own, **with_eu_lists(payload, [part_hash(one) for one in eu_lists_of(payload)])}
 
 
 def join(signed: str, attached: Iterable[str]) -> str:
@@ -77,11 +91,12 @@ def fill(document: Payload, lists: Mapping[str, str]) -> dict[str, Any]:
     """
     try:
         found = {party: [lists[name] for name in names] for party, names in document[LISTS].items()}
+        of_the_eu = with_eu_lists(document, [lists[name] for name in eu_lists_of(document)])
     except KeyError as error:
         raise Conflict(f"The trust bundle lacks {str(error)[:20]}.", "Fetch the whole bundle.") from error
     except (TypeError, AttributeError) as error:
         raise BadInput("This is not a trust bundle.", "Fetch it again.") from error
-    return {**document, LISTS: found}
+    return {**document, LISTS: found, **of_the_eu}
 
 
 def read_unverified_bundle(text: str) -> dict[str, Any]:

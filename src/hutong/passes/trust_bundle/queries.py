@@ -24,8 +24,18 @@ from ..rulebook import queries as rulebook_queries
 from ..rulebook.queries import PublishedRulebook
 from ..sunset.queries import declared
 from . import delta as trust_delta
-from . import envelope
-from .composition import BundleLoad, Composition, LeftOut, Load, compose, party_entry, signed_size, with_keys_of
+from . import envelope, eu_queries
+from .composition import (
+    NAME_BYTES,
+    BundleLoad,
+    Composition,
+    LeftOut,
+    Load,
+    compose,
+    party_entry,
+    signed_size,
+    with_keys_of,
+)
 from .envelope import LISTS, Payload
 from .trust_bundle import (
     CROSSWALK_KIND,
@@ -168,6 +178,8 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
     }
     listed = {party.id: party_entry(party) for party in governance.current_parties(node)}
     own_new = _own_lists(node)
+    of_the_eu, eu_new = eu_queries.section(node)
+    eu_lists = of_the_eu["lists"] if of_the_eu else ()
     own = Part(
         entry=with_keys_of(listed.pop(node.id, None), _own_entry(node)),
         crosswalks=[_signed(node, CROSSWALK_KIND, one) for one in _crosswalks_in_force(node)],
@@ -176,7 +188,11 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
         lists=list(own_new),
     )
     adopted, unreadable = _adopted_parts(node, listed)
-    base = Load(signed_bytes=signed_size(len(canonical_json(head)) + _FRAME_BYTES))
+    base = Load(
+        lists=len(eu_lists),
+        lists_bytes=sum(len(part) + 1 for part in eu_lists),
+        signed_bytes=signed_size(len(canonical_json(head)) + _FRAME_BYTES + NAME_BYTES * len(eu_lists)),
+    )
     composed = compose(
         own,
         {party: Part(entry) for party, entry in listed.items()},
@@ -187,6 +203,7 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
     new_since = {envelope.part_hash(text): since for _, (part, since) in adopted.items() for text in part.lists} | {
         envelope.part_hash(text): since for text, since in own_new.items()
     }
+    new_since |= eu_new
     followed = {party: composed.parts[party] for party in composed.followed}
     payload = {
         **head,
@@ -195,6 +212,7 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
         "rulebooks": {party: list(part.rulebooks) for party, part in followed.items()},
         "ended": {party: list(part.ended) for party, part in followed.items()},
         LISTS: {party: list(part.lists) for party, part in followed.items()},
+        **({envelope.EU_LISTS: of_the_eu} if of_the_eu else {}),
     }
     return payload, new_since, composed
 
@@ -266,6 +284,8 @@ def _held(node: Node, payload: Payload, since: int) -> set[str]:
         parts += payload["rulebooks"].get(node.id, [])
     if payload["acceptance"] is not None and not _happened(node, "acceptance.published", since):
         parts.append(payload["acceptance"])
+    if not _happened(node, "dcc-revocations.imported", since):
+        parts += envelope.eu_lists_of(payload)
     adopted = node.log.entries(kind=_OTHERS, limit=_PAGE)
     if len(adopted) < _PAGE or adopted[-1].index < since:
         news = {entry.event["party"] for entry in adopted if entry.index >= since}

@@ -29,6 +29,7 @@ from ..documents import Document, Texts
 from ..recognition.crosswalk import Crosswalk, read_crosswalk
 from ..recognition.recognition import AcceptanceRules, read_acceptance
 from . import envelope
+from .eu_revocations import EuRevocations, read_section
 
 KIND = "pass-bundle"
 CROSSWALK_KIND = "crosswalk"
@@ -133,6 +134,7 @@ class TrustSnapshot:
         number: rises with every edition.
         max_age: counted from ``issued_at``; past it every answer is unknown.
         acceptance: the rules of the signer; None when it published none.
+        eu_revocations: the lists of revoked EU certificates that the signer imported; None when it has none.
     """
 
     issuer: str
@@ -143,6 +145,7 @@ class TrustSnapshot:
     issuers: Mapping[str, IssuerTrust]
     acceptance: AcceptanceRules | None
     acceptance_document: Document | None = field(default=None, repr=False)
+    eu_revocations: EuRevocations | None = field(default=None, repr=False)
 
     @cached_property
     def ring(self) -> KeyRing:
@@ -236,6 +239,7 @@ def snapshot_of(document: Mapping[str, Any], issuers: Mapping[str, IssuerTrust])
         issuers=issuers,
         acceptance=None if acceptance is None else read_acceptance(acceptance),
         acceptance_document=acceptance,
+        eu_revocations=read_section(document.get(envelope.EU_LISTS)),
     )
 
 

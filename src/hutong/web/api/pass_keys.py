@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from hutong.passes.issuance import key_queries
+from hutong.passes.trust_bundle import eu_queries
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Resource
 from hutong.web.doors import CurrentActor, CurrentNode, problems
@@ -79,6 +80,17 @@ class BundleLoad(BaseModel):
     is_near: bool = Field(description="Somebody should act before verifiers can't take it any more")
 
 
+class EuLists(BaseModel):
+    """The EU's revocation lists in the trust bundle."""
+
+    as_of: datetime = Field(description="When they were taken from where they are published")
+    good_until: datetime = Field(description="Past it, EU certificates that are on none of them are unknown")
+    keys: int
+    hashes: int
+    slices: int
+    incomplete: int = Field(description="Keys of which a slice is missing")
+
+
 class Revocations(BaseModel):
     """The newest revocations of single passes, and how many passes the node knows of."""
 
@@ -86,6 +98,7 @@ class Revocations(BaseModel):
     valid: int = Field(description="Passes that can be shown now")
     revoked: int = Field(description="Passes that were revoked before their end, which is still to come")
     bundle: BundleLoad
+    eu_lists: EuLists | None = Field(description="None where none were imported")
 
 
 @router.get("/api/passes/keys", responses=problems(401, 403, 422))
@@ -104,4 +117,6 @@ def get_revocations(node: CurrentNode, actor: CurrentActor) -> Revocations:
     found = [Revocation(**asdict(one)) for one in key_queries.revocations(node)]
     load = bundle_queries.bundle_load(node)
     bundle = BundleLoad(**asdict(load), is_near=load.is_near)
-    return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked, bundle=bundle)
+    held = eu_queries.held_revocations(node)
+    eu_lists = EuLists(**asdict(held)) if held is not None else None
+    return Revocations(revocations=found, valid=counts.valid, revoked=counts.revoked, bundle=bundle, eu_lists=eu_lists)

@@ -13,6 +13,7 @@ from hutong.errors import BadInput, HutongError, NotSignedIn, Refused
 from hutong.node import Node
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import key_queries
+from hutong.passes.trust_bundle import eu_queries
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.trust.authorisation import Actor, Resource
 from hutong.web.doors import CurrentNode
@@ -129,6 +130,8 @@ def _keys_page(
         most=key_queries.MOST,
         counts=key_queries.pass_counts(node),
         load=bundle_queries.bundle_load(node),
+        eu_lists=eu_queries.held_revocations(node),
+        now=node.clock(),
         rules=[(_ground(rule, words), n) for rule, n in _by_rule(found)],
         rule_text=lambda rule: _ground(rule, words),
         revoked=next((one for one in found if one.pass_id == revoked), None),

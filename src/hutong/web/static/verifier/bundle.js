@@ -8,6 +8,7 @@ import { isObject } from "./certlogic-format.js";
 import { instantOf } from "./datetimes.js";
 import { splitBundle } from "./envelope.js";
 import { badInput, limitExceeded } from "./errors.js";
+import { readRevocations } from "./eu-revocations.js";
 import { readEuRules } from "./eu-rules.js";
 import { parseAcceptance, parseCrosswalk } from "./recognition.js";
 import { verifyDocument } from "./signed-document.js";
@@ -62,6 +63,7 @@ async function parse(document, lists) {
     issuers,
     acceptance: document.acceptance === null ? null : parseAcceptance(document.acceptance),
     euRules: readEuRules(document.acceptance?.eu_dcc),
+    revocations: readRevocations(document.dcc_revocations, lists),
     ring: new KeyRing([...issuers.values()].flatMap((issuer) => [...issuer.ring.keys, ...issuer.lost.keys])),
   };
 }

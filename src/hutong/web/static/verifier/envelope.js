@@ -1,4 +1,4 @@
-/** How a bundle travels: a compact JWS and, each behind a "~", the status lists that it names by their hash. */
+/** How a bundle travels: a compact JWS and, each behind a "~", the lists that it names by their hash. */
 
 import { decodeBase64url, encodeUtf8, hex, sha256 } from "./bytes.js";
 import { isObject } from "./certlogic-format.js";
@@ -24,8 +24,9 @@ const nameOf = async (list) => hex(await sha256(encodeUtf8(JSON.stringify(list))
 export async function completeBundle(text, held) {
   const sent = await splitBundle(text);
   const known = new Map([...(await splitBundle(held)).lists, ...sent.lists]);
-  const { status_lists: named } = parseObject(decodeBase64url(sent.signed.split(".")[1] ?? "", "the pass-bundle"));
+  const document = parseObject(decodeBase64url(sent.signed.split(".")[1] ?? "", "the pass-bundle"));
+  const { status_lists: named, dcc_revocations: ofEu } = document;
   if (!isObject(named)) throw badInput("The trust bundle is not well formed.");
-  const lists = Object.values(named).flat().map((name) => known.get(name));
+  const lists = [...Object.values(named), ofEu?.lists ?? []].flat().map((name) => known.get(name));
   return lists.includes(undefined) ? null : [sent.signed, ...lists].join("~");
 }

@@ -4,6 +4,7 @@ import * as base45 from "./base45.js";
 import * as cbor from "./cbor.js";
 import * as cose from "./cose.js";
 import { badInput, limitExceeded } from "./errors.js";
+import { isListed } from "./eu-revocations.js";
 import { inflate } from "./inflate.js";
 import * as levelPass from "./level-pass.js";
 
@@ -31,12 +32,12 @@ const OTHERS = [
 
 /**
  * Read a code's text and check its signature; nothing is decided.
- * @param {string} text @param {import("./certificates.js").KeyRing} ring
+ * @param {string} text @param {import("./certificates.js").KeyRing} ring @param {?object} [lists] of readRevocations
  * @returns {Promise<{kind: string, valid: ?boolean, key: ?object, issuer: ?string, issuedAt: ?number,
- *   expiresAt: ?number, own: ?object, facts: object, content: ?object}>} times in milliseconds since 1970; `content` is
- *   that of an EU certificate, as JSON
+ *   expiresAt: ?number, own: ?object, facts: object, content: ?object, revoked: ?boolean}>} times in milliseconds since
+ *   1970; `content` is that of an EU certificate, as JSON, and `revoked` null where its lists are not whole
  */
-export async function readPass(text, ring) {
+export async function readPass(text, ring, lists = null) {
   if (text.length > MAX_TEXT) throw limitExceeded("The text is longer than any pass.");
   const shown = text.replace(/^[ \t\r\n\uFEFF]+|[ \t\r\n\uFEFF]+$/g, "");
   if (!shown.startsWith(PREFIX)) return readOther(shown);
@@ -49,6 +50,7 @@ export async function readPass(text, ring) {
   if (!isOwn && disclosures.length) throw badInput("Only a pass of Hutong carries disclosed facts.");
   const own = isOwn ? levelPass.parse(claims) : null;
   const kind = isOwn ? "hutong" : foreignKind(claims);
+  const content = kind === EU_DCC ? cbor.toJson(unwrapped(claims.contents.get(FOREIGN[0][0]))) : null;
   return {
     kind,
     valid,
@@ -59,7 +61,8 @@ export async function readPass(text, ring) {
     validFrom: claims.validFrom,
     own,
     facts: isOwn ? await levelPass.readFacts(own, disclosures) : {},
-    content: kind === EU_DCC ? cbor.toJson(unwrapped(claims.contents.get(FOREIGN[0][0]))) : null,
+    content,
+    revoked: content && valid && lists ? await isListed(lists, message, key.keyId, claims.issuer, content) : false,
   };
 }
 

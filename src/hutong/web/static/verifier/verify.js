@@ -27,7 +27,7 @@ export async function verifyPass(text, trust, scene, at) {
   if (trust === null) return answer(base, "unknown", "no-list");
   let read = null;
   try {
-    read = await readPass(text, trust.ring);
+    read = await readPass(text, trust.ring, trust.revocations);
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     return answer(base, "unknown", "not-understood");
@@ -35,6 +35,7 @@ export async function verifyPass(text, trust, scene, at) {
   const { kind, issuer, issuedAt, expiresAt, own, valid } = read;
   const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
   if (known.isSigned) known.facts = read.facts;
+  if (read.revoked) return answer(known, "refused", "revoked");
   if (kind === EU_DCC && trust.euRules !== null) return { ...known, ...certificateAnswer(read, trust, scene, at) };
   const refused = whyRefused(read, trust, at);
   if (refused === "emergency-ended") {
@@ -51,17 +52,24 @@ export async function verifyPass(text, trust, scene, at) {
   return { ...known, ...verdict, meaning, issuerName: party.name };
 }
 
-/** The answer to an EU certificate for which there are rules; the bundle holds no revocations of these. */
+/** The answer to an EU certificate for which there are rules, and that is on no list of revoked ones. */
 function certificateAnswer(read, trust, scene, at) {
   if (read.valid === false) return answer({}, "refused", "signature-invalid");
   if (read.key === null) return unknown("no-key");
   const party = trust.issuers.get(read.key.issuer);
   const refused = whyCertificateRefused(read, party, at);
   if (refused) return answer({}, "refused", refused);
-  const missing = outdated(trust, party, at) ?? (trust.acceptance.holds(at) ? null : "rules-not-in-force");
+  const missing = outdated(trust, party, at) ?? unlisted(read, trust, at);
   if (missing) return unknown(missing);
   if (read.validFrom === null || read.expiresAt === null) return unknown("no-times");
   return { ...judgeCertificate(read, trust.euRules, party.country, scene, at), issuerName: party.name };
+}
+
+/** Why it is not known whether an EU certificate is revoked, or what that would be worth. */
+function unlisted({ revoked }, { revocations, acceptance }, at) {
+  if (revoked === null) return "no-status-list";
+  if (at > revocations?.goodUntil) return "status-list-too-old";
+  return acceptance.holds(at) ? null : "rules-not-in-force";
 }
 
 /** Why an EU certificate that a key of this party signed is certainly not valid; it cannot outlive its key. */
