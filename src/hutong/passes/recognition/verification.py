@@ -90,7 +90,10 @@ _SENTENCES: Mapping[str, Texts] = {
         "en": "The pass has expired. Until its emergency ends its holder can get a new one.",
         "zh": "此凭证已过期。突发事件结束前，持有人可重新领取。",
     },
-    "certificate-expired": {"en": "The certificate has expired.", "zh": "此证书已过期。"},
+    "certificate-expired": {
+        "en": "The certificate has expired. Its holder can ask who issued it for a new one.",
+        "zh": "此证书已过期，持有人可向签发方申请换发。",
+    },
     "emergency-ended": {
         "en": "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
         "zh": "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
@@ -226,8 +229,8 @@ def _decide(
     """Answer, reasons, place on the common scale, revocation list; the last two are None where it needs no rules."""
     if read.revoked and read.signature_valid:
         return Answer.REFUSED, _reasons("revoked"), None, None
-    if read.kind == EU_DCC and acceptance is not None and acceptance.eu_dcc is not None:
-        return *_decide_certificate(read, snapshot, acceptance, scene, at), None, None
+    if read.kind == EU_DCC and (found := _decide_certificate(read, snapshot, acceptance, scene, at)):
+        return *found, None, None
     if refused := _refused(read, snapshot, at):
         return Answer.REFUSED, _reasons(refused, read, snapshot), None, None
     if missing := _missing(read, snapshot, at):
@@ -241,18 +244,20 @@ def _decide(
 
 
 def _decide_certificate(
-    read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules, scene: str, at: datetime
-) -> tuple[Answer, tuple[Reason, ...]]:
-    """Answer and reasons to an EU certificate for which there are rules, and that is on no list of revoked ones."""
-    key, rules = read.key, acceptance.eu_dcc
-    assert rules is not None
-    if read.signature_valid is False:
-        return Answer.REFUSED, _reasons("signature-invalid")
-    if key is None:
-        return Answer.UNKNOWN, _reasons("no-key")
-    issuer = snapshot.issuers[key.issuer or ""]
-    if refused := _certificate_refused(read, key, issuer, at):
+    read: ReadPass, snapshot: TrustSnapshot, acceptance: AcceptanceRules | None, scene: str, at: datetime
+) -> tuple[Answer, tuple[Reason, ...]] | None:
+    """Answer and reasons to an EU certificate that is on no list of revoked ones.
+
+    Refused whatever rules there are, where it is certain that it is not valid; None where nothing but rules could say.
+    """
+    key, rules = read.key, acceptance.eu_dcc if acceptance is not None else None
+    issuer = snapshot.issuers[key.issuer or ""] if key is not None else None
+    if key is not None and issuer is not None and (refused := _certificate_refused(read, key, issuer, at)):
         return Answer.REFUSED, _reasons(refused)
+    if read.signature_valid is False or acceptance is None or rules is None:
+        return None
+    if issuer is None:
+        return Answer.UNKNOWN, _reasons("no-key")
     missing = _outdated(snapshot, issuer, at)
     if missing is None and NOT_WHOLE in read.warnings:
         missing = "no-status-list"

@@ -36,7 +36,8 @@ export async function verifyPass(text, trust, scene, at) {
   const known = { ...base, kind, issuer, issuedAt, expiresAt, level: own?.level ?? null, isSigned: valid === true };
   if (known.isSigned) known.facts = read.facts;
   if (read.revoked) return answer(known, "refused", "revoked");
-  if (kind === EU_DCC && trust.euRules !== null) return { ...known, ...certificateAnswer(read, trust, scene, at) };
+  const certain = kind === EU_DCC ? certificateAnswer(read, trust, scene, at) : null;
+  if (certain) return { ...known, ...certain };
   const refused = whyRefused(read, trust, at);
   if (refused === "emergency-ended") {
     return { ...known, answer: "refused", reasons: [{ id: refused, texts: ended(endOf(own, trust)) }] };
@@ -52,13 +53,13 @@ export async function verifyPass(text, trust, scene, at) {
   return { ...known, ...verdict, meaning, issuerName: party.name };
 }
 
-/** The answer to an EU certificate for which there are rules, and that is on no list of revoked ones. */
+/** The answer to an EU certificate that is on no list; null where nothing but rules that are not here could say. */
 function certificateAnswer(read, trust, scene, at) {
-  if (read.valid === false) return answer({}, "refused", "signature-invalid");
-  if (read.key === null) return unknown("no-key");
-  const party = trust.issuers.get(read.key.issuer);
-  const refused = whyCertificateRefused(read, party, at);
+  const party = trust.issuers.get(read.key?.issuer);
+  const refused = party && whyCertificateRefused(read, party, at);
   if (refused) return answer({}, "refused", refused);
+  if (read.valid === false || trust.euRules === null) return null;
+  if (read.key === null) return unknown("no-key");
   const missing = outdated(trust, party, at) ?? unlisted(read, trust, at);
   if (missing) return unknown(missing);
   if (read.validFrom === null || read.expiresAt === null) return unknown("no-times");

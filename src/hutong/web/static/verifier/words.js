@@ -49,7 +49,10 @@ export const REASONS = {
     en: "The key that signed this pass was compromised. Its holder can get a new pass from the issuer.",
     zh: "签发此凭证的密钥已泄露，持有人可向签发方重新领取。",
   },
-  "certificate-expired": { en: "The certificate has expired.", zh: "此证书已过期。" },
+  "certificate-expired": {
+    en: "The certificate has expired. Its holder can ask who issued it for a new one.",
+    zh: "此证书已过期，持有人可向签发方申请换发。",
+  },
   "emergency-ended": {
     en: "The emergency that this pass rests on ended on {day}. Passes of it are valid no more.",
     zh: "此凭证所依据的突发事件已于{day}结束，相关凭证均不再有效。",
