@@ -185,7 +185,8 @@ def open_node(
 ) -> Node:
     """Open the node in ``path`` (or in ``HUTONG_NODE``).
 
-    Raises ``NotFound`` when there is none, ``Conflict`` when its records are of another version.
+    Raises ``NotFound`` when there is none, ``Conflict`` when its records are of another version, ``Unavailable`` when
+    they are gone.
     """
     node = _wire(load_settings(node_folder(path)), clock=clock, random=random)
     node.records.require_current()
@@ -227,10 +228,12 @@ def init_node(
 def upgrade_node(path: str | Path | None = None) -> str:
     """Bring the records of the node in ``path`` to this version of the software; their version then.
 
-    Raises ``NotFound`` when there is no node, ``Conflict`` when its records are of a newer version.
+    Raises ``NotFound`` when there is no node, ``Unavailable`` when its records are gone, ``Conflict`` when they are of
+    a newer version.
     """
     records = Records(load_settings(node_folder(path)).database_url)
     try:
+        records.require_kept()
         records.migrate()
     finally:
         records.close()

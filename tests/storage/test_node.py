@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from hutong import node as node_module
 from hutong.errors import Conflict, NotFound, Unavailable
-from hutong.node import Node, init_node, open_node
+from hutong.node import Node, init_node, open_node, upgrade_node
 from hutong.storage import inbox, schema
 from tests.conftest import NewNode
 
@@ -266,3 +266,19 @@ def test_records_of_another_version_say_what_to_do(new_node: NewNode, records: s
         node.records.require_current()
     with pytest.raises(Conflict, match="newer software"):
         node.records.migrate()
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+def test_records_that_are_gone_are_not_made_again(new_node: NewNode, content: bytes | None) -> None:
+    node = new_node()
+    node.close()
+    folder = node.settings.folder
+    (kept,) = folder.glob("*.sqlite")
+    for path in folder.glob(f"{kept.name}*"):
+        path.unlink()
+    if content is not None:
+        kept.write_bytes(content)
+    for act in (open_node, upgrade_node):
+        with pytest.raises(Unavailable, match="missing, or empty"):
+            act(folder)
+    assert kept.exists() == (content is not None)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from hutong.errors import HutongError
+from hutong.storage.schema import log_head
 from hutong.web import i18n
 from hutong.web.app import create_app
 from hutong.web.doors import SESSION_COOKIE, error_page
@@ -308,3 +309,13 @@ def test_the_api_stays_english_and_says_so(client: TestClient) -> None:
     assert answer.status_code == 404
     assert answer.headers["content-language"] == "en"
     assert answer.json()["title"] == "There is no dataset nowhere."
+
+
+def test_pages_of_a_damaged_log_say_so(new_node: NewNode) -> None:
+    node = new_node()
+    with node.records.writing() as connection:
+        connection.execute(log_head.delete())
+    with TestClient(create_app(node)) as client:
+        answer = client.get("/zh/")
+    assert answer.status_code == 422
+    assert "已签名的检查点被改动或已丢失。" in main_text(answer.text)

@@ -28,12 +28,13 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Recompute the whole log and compare it with its signed checkpoint."""
+    from hutong.governance import queries
     from hutong.trust.log.checkpoint import open_checkpoint
     from hutong.trust.log.merkle import verify_consistency
 
     with opened(node) as opened_node:
         with progress("Recomputing the log", quiet=as_json, unit="entries") as tell:
-            found = opened_node.log.check(tell)
+            found = opened_node.log.check(tell, witnesses=queries.witness_keys(opened_node))
         grown_from = None
         if checkpoint is not None:
             message = read_bytes(checkpoint, "checkpoint", max_bytes=2**20)

@@ -141,7 +141,7 @@ def witness_and_check(demo: Demo) -> None:
             signed, failed = _ask_others(node, [other for other in demo.nodes if other != name])
             begun = time.monotonic()
             with demo.report.bar(f"{name} log", unit="entries") as progress:
-                checkpoint = node.log.check(progress)
+                checkpoint = node.log.check(progress, witnesses=queries.witness_keys(node))
             proved = checkpoint.size // 2
             node.log.prove(proved).verify(node.log.key)
             # Who signed an earlier tree is no witness of this one.

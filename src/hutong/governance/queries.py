@@ -97,12 +97,18 @@ def witnesses(node: Node) -> list[Witness]:
     """
     others = [party for party in current_parties(node) if party.id != node.id and node.clock() < party.valid_until]
     others.sort(key=lambda party: hashlib.sha256(f"{node.id} {party.id}".encode()).digest())
-    cosigned = node.log.cosigned()
+    chosen = sorted(others[:MOST_WITNESSES], key=lambda party: party.id)
+    cosigned = node.log.cosigned(map(cosigner_key, chosen))
     found = []
-    for party in sorted(others[:MOST_WITNESSES], key=lambda party: party.id):
+    for party in chosen:
         newest = cosigned.get(cosigner_key(party).name)
         found.append(Witness(party, newest.size, newest.at) if newest else Witness(party, 0, None))
     return found
+
+
+def witness_keys(node: Node) -> list[VerifierKey]:
+    """Keys with which the witnesses of this node's log cosign it."""
+    return [cosigner_key(known.party) for known in witnesses(node)]
 
 
 def cosigner_key(party: Party) -> VerifierKey:

@@ -165,13 +165,25 @@ class Records:
                 ) from error
             connection.commit()
 
+    def require_kept(self) -> None:
+        """Refuse where there are no records: they are made once, with the node. ``Unavailable``; nothing is made."""
+        database = self.engine.url.database
+        missing = self.is_sqlite and database is not None and not Path(database).exists()
+        if not missing:
+            with self.reading() as connection:
+                missing = not sa.inspect(connection).has_table("alembic_version")
+        if missing:
+            raise Unavailable(
+                "The records of this node are missing, or empty.",
+                "Restore them from a backup; a node that was never used may be deleted and created again.",
+            )
+
     def require_current(self) -> None:
-        """Refuse to work on a database of another version."""
+        """Refuse to work without records, or on those of another version."""
         from hutong.storage.schema import REVISION
 
+        self.require_kept()
         with self.reading() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                raise Conflict("The records database is empty.", "Create the node with: hutong init")
             found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if found != REVISION:
             raise Conflict(

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hutong.errors import Tampered
 from hutong.node import Node
-from hutong.storage.schema import log_entry, log_node
+from hutong.storage.schema import log_cosignature, log_entry, log_head, log_node
 from hutong.trust.log import journal
 from hutong.trust.log.journal import Event
+from hutong.trust.log.note import COSIGNATURE_V1, SigningKey, parse_note
 from tests.conftest import NewNode
 
 SIZE, PART = 40, 7
-TABLES = (log_entry, log_node)
+TABLES = (log_entry, log_node, log_head, log_cosignature)
 
 
 @pytest.fixture
@@ -49,7 +51,8 @@ def changed(node: Node, *changes: Any) -> Iterator[None]:
     with node.records.writing() as connection:
         for table, rows in kept:
             connection.execute(table.delete())
-            connection.execute(table.insert(), rows)
+            if rows:
+                connection.execute(table.insert(), rows)
 
 
 def test_the_first_fault_is_named(node: Node) -> None:
@@ -67,6 +70,8 @@ def test_the_first_fault_is_named(node: Node) -> None:
         "Entry 20 of the log is missing": (lost, entry(21, data=b"no JSON")),
         "Entry 31 of the log was altered": (log_node.update().where(stored(5, 0)).values(hash=b""),),
         "The signed checkpoint is not of these": (log_entry.delete().where(log_entry.c.idx >= SIZE - 1),),
+        "The signed checkpoint is not of these entries": (log_head.update().values(root=bytes(32)),),
+        "The signed checkpoint was altered, or is missing": (log_head.delete(), lost),
     }
     for what, changes in faults.items():
         with changed(node, *changes), pytest.raises(Tampered, match=what):
@@ -74,3 +79,47 @@ def test_the_first_fault_is_named(node: Node) -> None:
     told: list[tuple[int, int]] = []
     assert node.log.check(lambda done, of: told.append((done, of))).size == SIZE
     assert told == [(done, SIZE) for done in range(PART, SIZE, PART)]
+
+
+def test_a_proof_from_damaged_records_is_told_as_that(node: Node) -> None:
+    """And a served page too: a row that is gone is no defect of the program."""
+    for change in (log_node.delete(), log_head.delete()):
+        with changed(node, change), pytest.raises(Tampered):
+            node.log.prove(3)
+    with changed(node, log_head.delete()):
+        for ask in (node.log.size, node.log.checkpoint, lambda: node.log.tile("tile/0/000")):
+            with pytest.raises(Tampered):
+                ask()
+        with node.records.writing() as connection, pytest.raises(Tampered):
+            node.log.append(connection, [Event("test.made", "tester", node.clock(), {})])
+
+
+def test_a_cosignature_that_does_not_fit_is_none(node: Node) -> None:
+    witness, other = (
+        SigningKey(f"{name}.example/witness", Ed25519PrivateKey.generate(), COSIGNATURE_V1) for name in ("one", "two")
+    )
+    keys = [witness.verifier, other.verifier]
+    text = parse_note(node.log.checkpoint()).text
+    with node.records.writing() as connection:
+        for signer in (witness, other):
+            line = signer.cosign(text, 1_900_000_000).line().encode()
+            node.log.add_cosignature(
+                connection, message=node.log.checkpoint(), answer=line, witness=signer.verifier, at=node.clock()
+            )
+    assert {name: one.size for name, one in node.log.cosigned(keys).items()} == {key.name: SIZE for key in keys}
+    assert node.log.check(witnesses=keys).size == SIZE
+    good = node.log.checkpoint()
+    of_one = log_cosignature.update().where(log_cosignature.c.witness == witness.verifier.name)
+    for spoiled in ("x", "", other.cosign(text, 1).line(), witness.cosign(text.replace("40", "41"), 1).line()):
+        with changed(node, of_one.values(line=spoiled)):
+            assert [*node.log.cosigned(keys)] == [other.verifier.name]
+            assert parse_note(node.log.checkpoint()).text == text
+            with pytest.raises(Tampered, match="The cosignature by one"):
+                node.log.check(witnesses=keys)
+    with changed(node, of_one.values(size=SIZE + 1)):
+        assert [*node.log.cosigned(keys)] == [other.verifier.name]
+    # What was signed with a key that is not in the list any more is no sign of tampering.
+    replaced = SigningKey(witness.name, Ed25519PrivateKey.generate(), COSIGNATURE_V1).verifier
+    assert node.log.cosigned([replaced]) == {}
+    assert node.log.check(witnesses=[replaced]).size == SIZE
+    assert node.log.checkpoint() == good

@@ -303,7 +303,7 @@ def test_a_cosignature_of_a_checkpoint_that_is_none_of_this_log_is_not_kept(node
     good = COSIGNER.cosign(head(9).text, NOW).line().encode()
     with node.records.writing() as connection, pytest.raises(HutongError):
         keep_cosignature(node, connection, message, good)
-    assert node.log.cosigned() == {}
+    assert node.log.cosigned([COSIGNER.verifier]) == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"many", b"-1\n", b"1e3\n", b"9" * 5000, b"\xff", b"999999\n"])

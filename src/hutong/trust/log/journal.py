@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from hutong.storage.schema import log_cosignature, log_entry, log_head, log_node
 from hutong.trust.log import merkle, tiles
 from hutong.trust.log.checkpoint import Checkpoint, cosignatures_of, open_checkpoint, sign_checkpoint
 from hutong.trust.log.merkle import Frontier, NodeReader, leaf_hash
-from hutong.trust.log.note import SigningKey, VerifierKey
+from hutong.trust.log.note import NoteSignature, SigningKey, VerifierKey, parse_signature_line
 from hutong.trust.signing import canonical_json
 
 MAX_ENTRY_BYTES = 60_000
@@ -96,6 +96,14 @@ class Cosigned(NamedTuple):
     at: datetime
 
 
+class _Head(NamedTuple):
+    """Where the log ends, as the records have it: size, root and the signed checkpoint."""
+
+    size: int
+    root: bytes
+    note: str
+
+
 class Log:
     """The log of one node."""
 
@@ -111,12 +119,12 @@ class Log:
     def start(self, connection: sa.Connection) -> None:
         """Sign the empty log of a new node."""
         empty = Frontier()
-        connection.execute(log_head.insert().values(id=1, **self._head(empty)))
+        connection.execute(log_head.insert().values(id=1, **self._signed(empty)))
 
     def append(self, connection: sa.Connection, events: Sequence[Event]) -> int:
         """Append events in the caller's transaction and sign the new root; returns the index of the first."""
         # FOR UPDATE: on PostgreSQL two writers must not append to the same size; SQLite has one writer anyhow.
-        size = connection.execute(sa.select(log_head.c.size).where(log_head.c.id == 1).with_for_update()).scalar_one()
+        size = _head(connection, locked=True).size
         frontier = merkle.frontier_at(size, _reader(connection))
         encoded = [event.encode() for event in events]
         appended = merkle.append(frontier, [leaf_hash(data) for data in encoded])
@@ -131,10 +139,10 @@ class Log:
             log_node.insert(),
             [{"level": level, "idx": place, "hash": digest} for level, place, digest in appended.nodes],
         )
-        connection.execute(log_head.update().where(log_head.c.id == 1).values(**self._head(appended.frontier)))
-        return int(size)
+        connection.execute(log_head.update().where(log_head.c.id == 1).values(**self._signed(appended.frontier)))
+        return size
 
-    def _head(self, frontier: Frontier) -> dict[str, Any]:
+    def _signed(self, frontier: Frontier) -> dict[str, Any]:
         checkpoint = Checkpoint(self.key.name, frontier.size, frontier.root)
         note = sign_checkpoint(checkpoint, self._signer).decode()
         return {"size": frontier.size, "root": frontier.root, "note": note}
@@ -146,7 +154,7 @@ class Log:
 
     def size(self) -> int:
         with self._records.reading() as connection:
-            return int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            return _head(connection).size
 
     def entry(self, index: int) -> Entry:
         with self._records.reading() as connection:
@@ -194,14 +202,14 @@ class Log:
         """Proof that the entry is in the tree of the newest checkpoint."""
         with self._records.reading() as connection:
             entry = _entry(connection, index)
-            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            size = _head(connection).size
             hashes = merkle.inclusion_proof(index, size, _reader(connection))
             return InclusionProof(index, size, entry.data, hashes, _checkpoint(connection))
 
     def prove_consistency(self, old_size: int) -> tuple[tuple[bytes, ...], bytes]:
         """Proof that the newest tree continues the one of ``old_size`` entries, and the newest checkpoint."""
         with self._records.reading() as connection:
-            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            size = _head(connection).size
             if not 0 <= old_size <= size:
                 raise BadInput(f"The log has {size} entries, not {old_size}.", "Ask for a size that it had.")
             proof = merkle.consistency_proof(old_size, size, _reader(connection)) if old_size else ()
@@ -211,7 +219,7 @@ class Log:
         """Content of a tile or entry bundle (C2SP tlog-tiles); ``NotFound`` when the log is not that large."""
         tile = tiles.parse_tile_path(path)
         with self._records.reading() as connection:
-            size = int(connection.execute(sa.select(log_head.c.size)).scalar_one())
+            size = _head(connection).size
             if not tiles.is_served(tile, size):
                 raise NotFound(f"The log has no {path}.", f"It has {size} entries.")
             if tile.level is None:
@@ -238,25 +246,36 @@ class Log:
         )
         return checkpoint.size
 
-    def cosigned(self) -> dict[str, Cosigned]:
-        """The newest checkpoint that each witness cosigned, by the witness's name."""
-        query = sa.select(log_cosignature.c.witness, log_cosignature.c.size, log_cosignature.c.at)
+    def cosigned(self, witnesses: Iterable[VerifierKey]) -> dict[str, Cosigned]:
+        """The newest checkpoint that each of these cosigned, by name. A line that does not verify does not count."""
+        keys = {key.name: key for key in witnesses}
+        query = sa.select(log_cosignature).where(log_cosignature.c.witness.in_(keys)).order_by(log_cosignature.c.size)
         with self._records.reading() as connection:
-            rows = connection.execute(query.order_by(log_cosignature.c.size)).all()
-        return {row.witness: Cosigned(row.size, row.at) for row in rows}
+            rows = connection.execute(query).all()
+            fitting = [row for row in rows if self._fits(connection, row, keys[row.witness])]
+        return {row.witness: Cosigned(row.size, row.at) for row in fitting}
 
-    def check(self, progress: Callable[[int, int], None] | None = None) -> Checkpoint:
+    def _fits(self, connection: sa.Connection, row: Any, witness: VerifierKey) -> bool:
+        """Whether a stored line is this witness's cosignature of the tree of that size."""
+        signature = _cosignature(row.line)
+        if signature is None or row.size > _head(connection).size:
+            return False
+        root = merkle.root_at(row.size, _reader(connection))
+        return witness.verifies(Checkpoint(self.key.name, row.size, root).text, signature)
+
+    def check(
+        self, progress: Callable[[int, int], None] | None = None, *, witnesses: Iterable[VerifierKey] = ()
+    ) -> Checkpoint:
         """Recompute the whole tree from the entries and compare it with the signed checkpoint and every stored node.
 
+        Cosignatures by ``witnesses`` must fit the trees that they are kept for; of others only the form is known.
         ``progress`` is told now and then how many entries are done, of how many.
 
         Raises Tampered at the first difference, naming it.
         """
         frontier = Frontier()
         with self._records.reading() as connection:
-            note, expected = connection.execute(sa.select(log_head.c.note, log_head.c.size)).one()
-            if not isinstance(note, str):
-                raise Tampered("The signed checkpoint was altered.", "Restore the records.")
+            head = _head(connection)
             rows = connection.execute(
                 sa.select(log_entry.c.idx, log_entry.c.kind, log_entry.c.at, log_entry.c.data)
                 .order_by(log_entry.c.idx)
@@ -265,11 +284,37 @@ class Log:
             for chunk in rows.partitions():
                 frontier = _recompute(connection, frontier, chunk)
                 if progress is not None and frontier.size % CHUNK == 0:
-                    progress(frontier.size, expected)
-        checkpoint = open_checkpoint(note.encode(), [self.key], self.key.name).checkpoint
-        if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root) or expected != frontier.size:
-            raise Tampered("The signed checkpoint is not of these entries.", "Restore the records.")
+                    progress(frontier.size, head.size)
+            checkpoint = open_checkpoint(head.note.encode(), [self.key], self.key.name).checkpoint
+            if not (checkpoint.size, checkpoint.root) == (frontier.size, frontier.root) == (head.size, head.root):
+                raise Tampered("The signed checkpoint is not of these entries.", "Restore the records.")
+            self._require_cosignatures(connection, witnesses)
         return checkpoint
+
+    def _require_cosignatures(self, connection: sa.Connection, witnesses: Iterable[VerifierKey]) -> None:
+        keys = {(key.name, key.key_id): key for key in witnesses}
+        for row in connection.execute(sa.select(log_cosignature).order_by(log_cosignature.c.size)).all():
+            signature = _cosignature(row.line)
+            key = keys.get((row.witness, signature.key_id)) if signature else None
+            if signature is None or signature.name != row.witness or (key and not self._fits(connection, row, key)):
+                raise Tampered(f"The cosignature by {row.witness} was altered.", "Ask again: hutong log witness.")
+
+
+def _head(connection: sa.Connection, *, locked: bool = False) -> _Head:
+    """Raises Tampered where it is missing or of another form. ``locked``: until the transaction ends."""
+    query = sa.select(log_head.c.size, log_head.c.root, log_head.c.note).where(log_head.c.id == 1)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
+    if row is None or tuple(map(type, row)) != (int, bytes, str):
+        raise Tampered("The signed checkpoint was altered, or is missing.", "Restore the records.")
+    return _Head(*row)
+
+
+def _cosignature(line: object) -> NoteSignature | None:
+    """A stored cosignature line; None where it is none any more."""
+    try:
+        return parse_signature_line(line.removesuffix("\n")) if isinstance(line, str) else None
+    except BadInput:
+        return None
 
 
 def _event(data: bytes, index: int) -> dict[str, Any]:
@@ -329,7 +374,10 @@ def _reader(connection: sa.Connection) -> NodeReader:
     )
 
     def read(level: int, index: int) -> bytes:
-        return bytes(connection.execute(query, {"level": level, "index": index}).scalar_one())
+        found = connection.execute(query, {"level": level, "index": index}).scalar()
+        if not isinstance(found, bytes):
+            raise Tampered(f"A hash of the log is missing (level {level}, {index}).", "Restore the records.")
+        return found
 
     return read
 
@@ -342,8 +390,9 @@ def _entry(connection: sa.Connection, index: int) -> Entry:
 
 
 def _checkpoint(connection: sa.Connection) -> bytes:
-    size, note = connection.execute(sa.select(log_head.c.size, log_head.c.note)).one()
+    head = _head(connection)
     lines = connection.execute(
-        sa.select(log_cosignature.c.line).where(log_cosignature.c.size == size).order_by(log_cosignature.c.witness)
-    )
-    return (str(note) + "".join(lines.scalars())).encode()
+        sa.select(log_cosignature.c.line).where(log_cosignature.c.size == head.size).order_by(log_cosignature.c.witness)
+    ).scalars()
+    # A line that is none any more would keep everyone from reading the checkpoint.
+    return (head.note + "".join(line for line in lines if _cosignature(line) is not None)).encode()

@@ -12,7 +12,7 @@ from fastapi import Depends, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hutong import __version__
-from hutong.errors import NotSignedIn, Refused, Unavailable
+from hutong.errors import HutongError, NotSignedIn, Refused
 from hutong.governance import queries
 from hutong.governance.account import Session
 from hutong.node import Node
@@ -92,7 +92,7 @@ def error_text(request: Request, *, status: int, code: str, what: str, do: str, 
             context |= _refusal(refused, language, is_visitor=is_visitor)
             context["way_in"] = [sign_in] if is_visitor else []
         return _text(request, language, "error.html", context)
-    except Unavailable:
+    except HutongError:
         # The frame is of the records, too: without them the page says what is wrong and nothing else.
         return render("error.html", language, path=request.url.path, **context)
 
