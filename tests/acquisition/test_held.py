@@ -29,6 +29,7 @@ from hutong.storage import inbox, schema
 from hutong.storage.lake import Lake
 from hutong.trust.authorisation import ROLES, Actor
 from tests.conftest import Clock, NewNode
+from tests.within import within
 
 STEWARD = Actor("chen", "account", frozenset({"steward"}), "tw")
 ORDER, RANGE = "notification-before-onset", "out-of-range"
@@ -453,6 +454,7 @@ def test_two_who_decide_at_once(node: Node, take: Callable[..., Receipt], monkey
         ("5, 7，9;11、2", {2, 5, 7, 9, 11}),
         ("10-12 3", {3, 10, 11, 12}),
         ("10 – 12", {10, 11, 12}),
+        ("\t10  \n-\u3000 12 \n", {10, 11, 12}),
     ],
 )
 def test_row_numbers_as_people_write_them(text: str, rows: set[int] | None) -> None:
@@ -465,6 +467,11 @@ def test_what_is_no_row_number(text: str) -> None:
         parse_rows(text)
     with pytest.raises(LimitExceeded):
         parse_rows("1-999999999")
+
+
+def test_row_numbers_far_apart_are_read_at_once() -> None:
+    with within():
+        assert parse_rows("5" + " " * 1_000_000 + "7") == frozenset({5, 7})
 
 
 @settings(max_examples=60, deadline=None)

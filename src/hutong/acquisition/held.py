@@ -30,7 +30,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = ("released", "discarded")
 MOST_CHOSEN_ROWS: Final = 1000
 LONGEST_REASON: Final = 2000
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
-_DASH = re.compile(r"\s*[-–]\s*")
+_DASH = re.compile(r" ?[-–] ?")
 _BETWEEN = re.compile(r"[\s,，、;]+")
 
 
@@ -109,7 +109,7 @@ def checked_rows(rows: Collection[int]) -> frozenset[int]:
 
 def parse_rows(text: str) -> frozenset[int] | None:
     """Row numbers as a person writes them: ``5, 7, 10-12``; None for blank text, which means all."""
-    parts = [part for part in _BETWEEN.split(_DASH.sub("-", text)) if part]
+    parts = [part for part in _BETWEEN.split(_DASH.sub("-", " ".join(text.split()))) if part]
     if not parts:
         return None
     found: set[int] = set()

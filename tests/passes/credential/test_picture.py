@@ -14,6 +14,7 @@ from PIL import Image
 
 from hutong.errors import BadInput, LimitExceeded
 from hutong.passes.credential import picture
+from tests.within import within
 
 TEXT = "HC1:" + "6BFOXN*TS0BI$ZD.P9UOL97O4-2HH77HRM3DSPTLRR+%3" * 5
 
@@ -86,6 +87,29 @@ def test_an_svg_is_read_without_leaving_its_field_or_resolving_anything() -> Non
     for data in (BOMB + SVG, SVG.replace(b"M4 4.5", b"M999 -99.5")):
         with pytest.raises(BadInput):
             picture.read(data)
+
+
+PROLOGUE = b'<?xml version="1.0"?>\n<!-- a pass -->\r\n<!---->\t'
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b" \n", PROLOGUE, b"\xef\xbb\xbf\n" + PROLOGUE])
+def test_an_svg_may_have_a_declaration_and_comments_before_it(before: bytes) -> None:
+    assert picture.is_picture(before + SVG)
+    assert not picture.is_picture(before + b"<svgs/>")
+    assert not picture.is_picture(before + TEXT.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(part * 100_000 for part in (b"<!---->", b"<!--", b"<!-- -->\n", b"<?xml?>", b"<?xml ", b" ", b"-->", b"?>")),
+        b"<!--" + b"-" * 1_000_000,
+        b"<!---->" * 3 + b"<!--" + b"->" * 500_000,
+    ],
+)
+def test_what_only_begins_like_an_svg_is_told_at_once(data: bytes) -> None:
+    with within():
+        assert not picture.is_picture(data)
 
 
 def test_a_text_that_is_too_long() -> None:

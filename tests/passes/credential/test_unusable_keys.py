@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, LimitExceeded
 from hutong.passes.credential import cose, hcert
 from hutong.passes.credential.keys import KeyRing, write_jwk
 from hutong.passes.credential.read import read_pass
 from tests.passes.credential.test_containers import BEGIN, CLAIMS, DER, END, JWK, KEY, KEY_ID, pem
+from tests.within import within
 
 TEXT = hcert.pack(cose.Signer(KEY, KEY_ID).sign(cbor2.dumps(CLAIMS)))
 OKP = {"kty": "OKP", "crv": "Ed25519", "kid": "ed-1", "x": "AA"}
@@ -106,3 +107,11 @@ def test_keys_without_an_id_are_tried_up_to_a_bound_that_is_told() -> None:
     found = read_pass(TEXT, keys=bare)
     assert found.signature_valid is None
     assert any("65 keys have no id, more than 64" in warning for warning in found.warnings)
+
+
+def test_many_beginnings_without_an_end_are_told_at_once() -> None:
+    begin = "-----BEGIN CERTIFICATE-----"
+    with within(), pytest.raises(LimitExceeded):
+        KeyRing.of([begin * 100_000])
+    ring = KeyRing.of([begin * 1000 + pem(DER)])
+    assert read_pass(TEXT, keys=ring).signature_valid is True

@@ -445,6 +445,7 @@ def test_bombs_nesting_and_headers_that_must_be_understood_are_unknown(module_pa
         bomb,
         hcert.PREFIX + "0" * 70_000,
         "HC1:" + "A" * 300_000,
+        "HC1:" + " " * 250_000 + "A",
         _signed(b"\x81" * 400 + b"\x01", site),
         _signed(b"\x9f" * 400, site),
         _signed(b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", site),

@@ -23,7 +23,9 @@ from hutong.errors import BadInput, LimitExceeded
 
 MAX_CERTIFICATE_BYTES = 16_384
 KEY_ID_BYTES = 8
-_PEM = re.compile(r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----(.*?)-----END (?:CERTIFICATE|PUBLIC KEY)-----", re.DOTALL)
+_PEM = re.compile(
+    r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----([^-]*(?:-(?!----)[^-]*)*)-----END (?:CERTIFICATE|PUBLIC KEY)-----"
+)
 PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 _INTEGER, _OCTETS, _OID, _UTC_TIME, _TIME, _SEQUENCE = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30

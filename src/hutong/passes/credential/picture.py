@@ -21,9 +21,9 @@ MAX_PIXELS = 40_000_000
 QUIET_MODULES = 4
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _BEGINNINGS = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
-_SVG_BEGINNING = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s{0,100}(?:<\?xml[^>]{0,200}>\s{0,100}|<!--.{0,1000}?-->\s{0,100}){0,4}<svg\b", re.DOTALL
-)
+_SVG_TAG = re.compile(rb"<svg\b")
+_BEFORE_SVG = ((b"<?xml", b"?>"), (b"<!--", b"-->"))
+_MAX_BEFORE_SVG, _MAX_BEFORE_SVG_BYTES = 5, 4096
 _SVG = re.compile(
     rb"\s*(?:<\?xml[^<>]{0,200}>\s*)?<svg [^<>]{0,300}viewBox=\"0 0 (\d{1,5}) (\d{1,5})\"[^<>]{0,300}>"
     rb"(?:<title>[^<>]{0,2000}</title>)?"
@@ -36,7 +36,7 @@ _MAX_SIDE = 177 + 2 * QUIET_MODULES
 
 def is_picture(data: bytes) -> bool:
     """Whether the bytes begin as those of a picture that may be read: PNG, JPEG, GIF, WebP or SVG."""
-    return _BEGINNINGS.match(data) is not None or _SVG_BEGINNING.match(data) is not None
+    return _BEGINNINGS.match(data) is not None or _begins_as_svg(data)
 
 
 def read(data: bytes) -> str:
@@ -50,7 +50,7 @@ def read(data: bytes) -> str:
 
     if len(data) > MAX_PICTURE_BYTES:
         raise LimitExceeded("The picture is larger than 20 MB.", "Take a smaller picture of the code alone.")
-    grey = _modules_of_svg(data) if _SVG_BEGINNING.match(data) else _pixels(data)
+    grey = _modules_of_svg(data) if _begins_as_svg(data) else _pixels(data)
     wanted = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Aztec])
     found = zxingcpp.read_barcodes(grey, formats=wanted)
     texts = list(dict.fromkeys(barcode.text for barcode in found if barcode.valid))
@@ -58,6 +58,17 @@ def read(data: bytes) -> str:
     if not passes:
         raise BadInput("There is no readable QR code in the picture.", "Take the picture again, nearer and flat.")
     return "\n".join(passes)
+
+
+def _begins_as_svg(data: bytes) -> bool:
+    """Whether an ``svg`` element begins after at most four declarations and comments, within the first 4 KiB."""
+    left = data[:_MAX_BEFORE_SVG_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for _ in range(_MAX_BEFORE_SVG):
+        end = next((end for begin, end in _BEFORE_SVG if left.startswith(begin)), None)
+        if end is None:
+            return _SVG_TAG.match(left) is not None
+        left = left.partition(end)[2].lstrip()
+    return False
 
 
 def _modules_of_svg(data: bytes) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ import * as levelPass from "./level-pass.js";
 
 const PREFIX = "HC1:";
 const MAX_TEXT = 262_144;
+const EDGES = " \t\r\n\uFEFF";
 const MAX_CONTAINER = 65_536;
 const ISSUER = 1;
 const TIMES = { expiresAt: 4, notBefore: 5, issuedAt: 6 };
@@ -30,6 +31,14 @@ const OTHERS = [
   [/^B64:[\w+/=]{20,}$/, "divoc"],
 ];
 
+/** Without white space around it; a pattern for its end would look at each run of spaces again and again. */
+function trimmed(text) {
+  let [start, end] = [0, text.length];
+  while (EDGES.includes(text[start])) start += 1;
+  while (end > start && EDGES.includes(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
 /**
  * Read a code's text and check its signature; nothing is decided.
  * @param {string} text @param {import("./certificates.js").KeyRing} ring @param {?object} [lists] of readRevocations
@@ -39,7 +48,7 @@ const OTHERS = [
  */
 export async function readPass(text, ring, lists = null) {
   if (text.length > MAX_TEXT) throw limitExceeded("The text is longer than any pass.");
-  const shown = text.replace(/^[ \t\r\n\uFEFF]+|[ \t\r\n\uFEFF]+$/g, "");
+  const shown = trimmed(text);
   if (!shown.startsWith(PREFIX)) return readOther(shown);
   const [container, ...disclosures] = shown.split("~");
   if (container.length > MAX_CONTAINER) throw limitExceeded("The code is longer than any certificate.");
