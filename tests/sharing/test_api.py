@@ -151,7 +151,7 @@ def test_no_answer_outside_the_description(described: Described) -> None:
     for operation in operations:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             called += _call(operation, mode, described)
-    assert len(operations) == 17
+    assert len(operations) == 18
     assert called > 300
 
 

@@ -45,6 +45,7 @@ def test_the_jobs_and_their_periods() -> None:
         "trust-list": 60,
         "witnesses": 60,
         "party-bundles": 15,
+        "revocations": 300,
         "bundle-size": 600,
         "exposure-batches": 300,
         "exposure-destruction": 300,

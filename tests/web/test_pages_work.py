@@ -288,6 +288,7 @@ def test_from_the_question_to_the_revocation(changing: World, records: str) -> N
     assert "could use “" in over
     assert "may use “" not in over
     assert "The agreement was revoked" in over
+    assert "node was not told yet" not in over  # an account here reads it here
     assert "asked for; nobody confirms it here" in partner.page(here)
     listed = authority.page("/en/requests")
     assert re.search(r'class="when">revoked \d', listed)

@@ -35,6 +35,7 @@ NOT_OVER_HTTP = {
 }
 NOT_ON_THE_COMMAND_LINE = {
     "answer_witness_request": "another node asks for it",
+    "hear_revocation": "another node tells it",
     "exchange_code": "a phone does it",
     "upload_keys": "a phone does it",
     "file_request": "a partner's own act; the operator asks other nodes with `hutong request`",

@@ -1,7 +1,7 @@
 """What a person, a job or another party can do in sharing: one function each. This file is the entry to all of them.
 
 Here stands the provider's side: file, decide, withdraw, revoke, deliver. The asking side is in ``actions_recipient``,
-harvesting in ``actions_harvest``.
+telling of revocations in ``actions_revocation``, harvesting in ``actions_harvest``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hutong.sharing.actions_recipient import (
     request_columns,
     request_data,
 )
+from hutong.sharing.actions_revocation import Told, hear_revocation, tell_revocations
 from hutong.sharing.agreement import Agreement, KeptAgreement, make_agreement, read_agreement, sign_agreement
 from hutong.sharing.delivery import (
     Delivery,
@@ -51,15 +52,18 @@ if TYPE_CHECKING:
 __all__ = [
     "Delivered",
     "Received",
+    "Told",
     "decide_request",
     "deliver",
     "file_request",
     "follow_request",
     "harvest",
+    "hear_revocation",
     "join_series",
     "receive",
     "request_data",
     "revoke_agreement",
+    "tell_revocations",
     "withdraw_request",
 ]
 

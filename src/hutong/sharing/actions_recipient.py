@@ -51,7 +51,7 @@ def request_data(
 ) -> Request:
     """Ask another party for data in this node's name, and keep a copy of the request as the provider filed it."""
     node.require(by, "request_data", Resource("Party", provider))
-    party = _provider(node, provider)
+    party = listed_party(node, provider)
     asked: dict[str, Any] = {
         "dataset_id": dataset_id,
         "version": version,
@@ -87,7 +87,7 @@ def follow_request(node: Node, *, by: Actor, request_id: str) -> Request:
     known = queries.request(node, request_id)
     if known.provider == node.id:
         return known
-    party = _provider(node, known.provider)
+    party = listed_party(node, known.provider)
     told = _request_of(_answer(node.peers.get(f"{party.url}{PATH}/requests/{known.id}", audience=party.id)), party)
     if told.id != known.id or told.party != node.id:
         raise Tampered("The provider told of another request.", "Ask the provider what happened.")
@@ -101,7 +101,7 @@ def follow_request(node: Node, *, by: Actor, request_id: str) -> Request:
         agreed = _agreement(node, by=by, party=party, agreement_id=told.agreement_id)
         revoked = told_revocation(_ask_agreement(node, party, agreed.id), agreed, now=node.clock())
         if revoked:
-            _keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
+            keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
     return told
 
 
@@ -114,7 +114,7 @@ def receive(
     note says; then nothing is kept but that the agreement was revoked, where that is the reason.
     """
     node.require(by, "fetch_delivery", Resource("Party", provider))
-    party = _provider(node, provider)
+    party = listed_party(node, provider)
     agreed = _agreement(node, by=by, party=party, agreement_id=agreement_id)
     query = urlencode({"format": format_, "purpose": purpose or agreed.purpose})
     try:
@@ -125,7 +125,7 @@ def receive(
         if REVOKED in refusal.policies:
             _learn_revocation(node, by=by, party=party, agreed=agreed)
         raise
-    _require_success(reply)
+    require_success(reply)
     note = reply.headers.get(HEADER.lower(), "")
     delivery = check_received(note, reply.body, key=party.signing, agreement_id=agreed.id, format_=format_)
     if delivery.dataset_id != agreed.dataset_id:
@@ -193,10 +193,10 @@ def _learn_revocation(node: Node, *, by: Actor, party: Party, agreed: Agreement)
     except HutongError:
         revoked = Revocation(now)  # that it was is known by the refusal
     if revoked:
-        _keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
+        keep_revocation(node, by=by, agreed=agreed, revoked=revoked)
 
 
-def _keep_revocation(node: Node, *, by: Actor, agreed: Agreement, revoked: Revocation) -> None:
+def keep_revocation(node: Node, *, by: Actor, agreed: Agreement, revoked: Revocation) -> None:
     """Note at the agreement that its provider revoked it; what is noted already stays."""
     with node.change(by) as change:
         if queries.load_agreement(change.connection, agreed.id).revoked_at is not None:
@@ -214,7 +214,8 @@ def _keep_revocation(node: Node, *, by: Actor, agreed: Agreement, revoked: Revoc
         )
 
 
-def _provider(node: Node, party_id: str) -> Party:
+def listed_party(node: Node, party_id: str) -> Party:
+    """Another party of the trust list. ``BadInput`` for this node itself, ``NotFound`` when it is not listed."""
     if party_id == node.id:
         raise BadInput("That is this node itself.", "Ask another party, or read the data here.")
     return trust_list(node).party(party_id, at=node.clock())
@@ -257,11 +258,11 @@ def agreement_columns(agreed: Agreement, signed: str) -> dict[str, Any]:
 
 
 def _answer(reply: Reply) -> dict[str, Any]:
-    _require_success(reply)
+    require_success(reply)
     return reply.json()
 
 
-def _require_success(reply: Reply) -> None:
+def require_success(reply: Reply) -> None:
     """Raise what the other node answered with 409 or 422; other errors were raised by the client."""
     if reply.status in (409, 422):
         problem = reply.json()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hutong.errors import BadInput, Conflict
+from hutong.errors import BadInput, Conflict, Tampered
 from hutong.sharing.demand import PURPOSES, PurposeCode, Request, check_days, check_text
 from hutong.trust.signing import sign_document, verify_document
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 KIND = "agreement"
+REVOCATION_KIND = "revocation"
 PROFILE = "urn:hutong:odrl:1"
 MEDIA_TYPE = "application/ld+json"
 REVOKED = "agreement-was-revoked"
@@ -139,6 +140,8 @@ class KeptAgreement:
     signed: str
     revoked_at: datetime | None = None
     revoked_because: str = ""
+    revocation_told_at: datetime | None = None
+    """When the recipient's node was told, at the provider."""
 
     def state(self, now: datetime) -> Literal["in-force", "revoked", "ended"]:
         """Whether it is in force at that time."""
@@ -172,6 +175,32 @@ def told_revocation(document: Mapping[str, Any], agreed: Agreement, *, now: date
         raise BadInput("The provider misstates when the agreement was revoked.", "Ask the provider what happened.")
     check_text(str(because), "reason", least=0)
     return Revocation(at.astimezone(UTC), str(because))
+
+
+def sign_revocation(kept: KeptAgreement, *, key: Ed25519PrivateKey, kid: str) -> str:
+    """What the provider tells the recipient of a revoked agreement: a compact JWS."""
+    assert kept.revoked_at is not None, "only what was revoked is told"
+    told = {
+        "agreement": kept.agreement.id,
+        "provider": kept.agreement.provider,
+        "recipient": kept.agreement.recipient,
+        "revoked_at": kept.revoked_at.isoformat(),
+        "revoked_because": kept.revoked_because,
+    }
+    return sign_document(key, kid=kid, kind=REVOCATION_KIND, payload=told)
+
+
+def read_revocation(signed: str, *, key: Mapping[str, str], provider: str, recipient: str) -> Mapping[str, Any]:
+    """What a provider told of an agreement that it gave this recipient, if its ``key`` (a public JWK) signed it.
+
+    Raises ``Tampered`` when the signature does not fit or it is between others, ``BadInput`` when it is none.
+    """
+    told = verify_document(signed, key=key, kind=REVOCATION_KIND)
+    if (told.get("provider"), told.get("recipient")) != (provider, recipient):
+        raise Tampered("The revocation is of an agreement between others.", "Ask the provider what happened.")
+    if not isinstance(told.get("agreement"), str) or told.get("revoked_at") is None:
+        raise BadInput("The revocation does not say of what, or when.", "Ask the provider what happened.")
+    return told
 
 
 def make_agreement(request: Request, *, agreement_id: str, target: str, agreed_at: datetime, days: int) -> Agreement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ from hutong.trust.signing import read_unverified
 if TYPE_CHECKING:
     from hutong.sharing.joint_series import JointCount, JointSeries
 
+TOLD_FOR = timedelta(days=30)
+"""So long after a revocation a recipient that does not answer is told of it again."""
 MOST = 500
 MOST_COUNTS = 200_000
 
@@ -110,7 +112,33 @@ def load_agreement(connection: sa.Connection, agreement_id: str) -> KeptAgreemen
 def _kept(row: sa.Row[tuple[object, ...]]) -> KeptAgreement:
     # The signature was checked when the document was taken in; the provider checks its own before each delivery.
     _, document = read_unverified(row.signed)
-    return KeptAgreement(parse_agreement(document), row.signed, row.revoked_at, row.revoked_because or "")
+    because = row.revoked_because or ""
+    return KeptAgreement(parse_agreement(document), row.signed, row.revoked_at, because, row.revocation_told_at)
+
+
+def untold_revocations(node: Node, *, limit: int = MOST) -> list[KeptAgreement]:
+    """Agreements that this node revoked lately and whose recipient, another node, was not told; the newest first."""
+    query = sa.select(schema.agreement).where(*_untold(node))
+    with node.records.reading() as connection:
+        rows = connection.execute(query.order_by(schema.agreement.c.revoked_at.desc()).limit(min(limit, MOST)))
+        return [_kept(row) for row in rows]
+
+
+def newest_untold_revocation(node: Node) -> datetime | None:
+    """When the newest of ``untold_revocations`` was revoked."""
+    query = sa.select(sa.func.max(schema.agreement.c.revoked_at)).where(*_untold(node))
+    with node.records.reading() as connection:
+        return connection.execute(query).scalar()
+
+
+def _untold(node: Node) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = schema.agreement.c
+    return (
+        columns.provider == node.id,
+        columns.revoked_at >= node.clock() - TOLD_FOR,
+        columns.revocation_told_at.is_(None),
+        sa.not_(columns.recipient.startswith("account:")),  # an account reads it on this node
+    )
 
 
 def deliveries(node: Node, *, agreement_ids: Iterable[str] | None = None, limit: int = MOST) -> list[Delivery]:

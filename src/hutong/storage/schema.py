@@ -33,7 +33,7 @@ from hutong.storage.schema_sharing import harvested_dataset as harvested_dataset
 from hutong.storage.schema_sharing import refused_delivery as refused_delivery
 from hutong.storage.schema_sharing import request as request
 
-REVISION = "0005"
+REVISION = "0006"
 _REVOKED = sa.text("revoked_at IS NOT NULL")
 
 # --- trust: the log -------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ agreement = Table(
     Column("expires_at", Instant, nullable=False),
     Column("revoked_at", Instant),
     Column("revoked_because", Text),
+    Column("revocation_told_at", Instant),
 )
 delivery = Table(
     "delivery",

@@ -88,10 +88,17 @@ class Peers:
         return self._send("GET", url, audience=audience, headers={"Accept": accept}, seconds=seconds)
 
     def post(
-        self, url: str, content: bytes, *, audience: str | None = None, media_type: str = "application/json"
+        self,
+        url: str,
+        content: bytes,
+        *,
+        audience: str | None = None,
+        media_type: str = "application/json",
+        seconds: float | None = None,
     ) -> Reply:
         """POST; like ``get``."""
-        return self._send("POST", url, audience=audience, headers={"Content-Type": media_type}, content=content)
+        headers = {"Content-Type": media_type}
+        return self._send("POST", url, audience=audience, headers=headers, content=content, seconds=seconds)
 
     def _send(
         self,

@@ -31,6 +31,8 @@ from hutong.passes.level import queries as level_queries
 from hutong.passes.sunset import actions as sunset_actions
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import following
+from hutong.sharing import actions as sharing_actions
+from hutong.sharing import queries as sharing
 from hutong.storage import inbox
 from hutong.trust.authorisation import Actor
 
@@ -108,6 +110,16 @@ def _watch_bundle(node: Node, by: Actor) -> None:
     bundle_actions.watch_bundle(node, by=by)
 
 
+def _untold_revocation(node: Node) -> Hashable:
+    return sharing.newest_untold_revocation(node)
+
+
+def _tell_revocations(node: Node, by: Actor) -> None:
+    # One that is down is no failure of the job: the others are told, and it is asked again at the next period.
+    for party, why in sharing_actions.tell_revocations(node, by=by).failed.items():
+        _logger.warning("%s could not be told of a revocation: %s", party, why)
+
+
 def _keep_witnesses(node: Node, by: Actor) -> None:
     governance_actions.keep_witnesses(node, by=by)
 
@@ -122,6 +134,7 @@ JOBS: Final = (
     Job("trust-list", 60.0, _keep_trust_list),
     Job("witnesses", 60.0, _keep_witnesses),
     Job("party-bundles", following.PERIOD.total_seconds(), _keep_party_bundles),
+    Job("revocations", 300.0, _tell_revocations, _untold_revocation),
     Job("bundle-size", 600.0, _watch_bundle),
     Job("exposure-batches", 300.0, _publish_exposure),
     Job("exposure-destruction", 300.0, _destroy_exposure),

@@ -90,6 +90,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Agreement revoked"),
         N_("The agreement with %(recipient)s on %(dataset)s was revoked."),
     ),
+    "agreement.revocation-told": (
+        N_("Recipient told of the revocation"),
+        N_("The node of %(recipient)s was told that the agreement on %(dataset)s was revoked."),
+    ),
     "agreement.revocation-kept": (
         N_("Agreement revoked by its provider"),
         N_("The agreement of %(provider)s on %(dataset)s was revoked on %(revoked)s: its use ends here."),

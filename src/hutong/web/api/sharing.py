@@ -24,6 +24,7 @@ from hutong.web.api.sharing_models import (
     HarvestedDataset,
     HarvestOrder,
     HarvestReport,
+    HeardRevocation,
     JoinOrder,
     JointCount,
     JointSeries,
@@ -35,6 +36,7 @@ from hutong.web.api.sharing_models import (
     Revocation,
     SentDemand,
     Task,
+    ToldRevocation,
     WantedCounts,
 )
 from hutong.web.doors import CurrentActor, CurrentNode, problems
@@ -117,6 +119,12 @@ def get_agreement(node: CurrentNode, actor: CurrentActor, agreement_id: Agreemen
 def revoke_agreement(node: CurrentNode, actor: CurrentActor, agreement_id: AgreementId, given: Revocation) -> Agreement:
     """End an agreement now."""
     return _agreement(node, actions.revoke_agreement(node, by=actor, agreement_id=agreement_id, because=given.because))
+
+
+@router.post("/revocations", responses=problems(401, 403, 404, 413, 422))
+def hear_revocation(node: CurrentNode, actor: CurrentActor, given: ToldRevocation) -> HeardRevocation:
+    """Tell this node, as the party that gave it an agreement, that it was revoked."""
+    return HeardRevocation(kept=actions.hear_revocation(node, by=actor, signed=given.signed))
 
 
 @router.get(
@@ -251,6 +259,7 @@ def _agreement(node: CurrentNode, kept: KeptAgreement) -> Agreement:
         state=kept.state(node.clock()),
         revoked_at=kept.revoked_at,
         revoked_because=kept.revoked_because,
+        revocation_told_at=kept.revocation_told_at,
         odrl=kept.agreement.document(),
         signed=kept.signed,
     )

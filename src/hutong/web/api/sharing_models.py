@@ -132,12 +132,25 @@ class Agreement(BaseModel):
     state: Literal["in-force", "revoked", "ended"]
     revoked_at: datetime | None
     revoked_because: str
+    revocation_told_at: datetime | None = Field(description="When the recipient's node was told, at the provider's")
     odrl: dict[str, Any]
     signed: str
 
 
 class Revocation(BaseModel):
     because: Reason
+
+
+class ToldRevocation(BaseModel):
+    """That the calling party revoked an agreement, signed by it (compact JWS)."""
+
+    signed: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+class HeardRevocation(BaseModel):
+    """Whether this node has the agreement, and keeps its revocation."""
+
+    kept: bool
 
 
 class ReceiveOrder(BaseModel):

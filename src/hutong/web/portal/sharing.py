@@ -351,6 +351,7 @@ def _page_of_agreement(
         ],
         because=because,
         error=error,
+        ours=ours,
         may_revoke=ours and revoking and kept.revoked_at is None,
         may_receive=in_force and (agreed.recipient == asking_party(actor) if ours else fetching),
     )
