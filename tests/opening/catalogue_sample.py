@@ -62,6 +62,7 @@ def release(
         risk="Highest probability of re-identification 0.1 (k = 10).",
         suppression="Cells under 5 are withheld, with a second cell where a margin would give them back.",
         as_of=issued.date(),
+        temporal=Period(date(1998, 1, 2), date(2024, 12, 31)),
         distributions=tuple(files),
     )
 

@@ -66,6 +66,11 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), m
 TEXTS = st.one_of(st.builds(Text, WORDS, st.one_of(st.just(""), WORDS)), st.builds(Text, st.just(""), WORDS))
 SLUGS = st.from_regex(r"[a-z0-9]{2,8}(?:[-_][a-z0-9]{1,8}){0,3}", fullmatch=True)
 DAYS = st.dates(date(1900, 1, 1), date(2100, 1, 1))
+PERIODS = st.one_of(
+    st.none(),
+    st.tuples(DAYS, DAYS).map(lambda days: Period(*sorted(days))),
+    st.sampled_from([Period(date(2015, 6, 7), None), Period(None, None)]),
+)
 URIS = st.builds("https://uri.example/{}".format, SLUGS)
 
 
@@ -86,11 +91,11 @@ def datasets(draw):
             quality=draw(st.none() | st.builds(Quality, WORDS, st.floats(0, 1))),
             risk=draw(WORDS),
             as_of=draw(DAYS),
+            temporal=draw(PERIODS),
             distributions=draw(st.sampled_from([(), base.releases[0].distributions])),
         )
         for place, version in enumerate(versions)
     )
-    start, end = sorted([draw(DAYS), draw(DAYS)])
     grade = draw(st.integers(0, 4))
     return replace(
         base,
@@ -101,7 +106,7 @@ def datasets(draw):
         access_rights=ACCESS_RIGHTS[grade],
         keywords=Keywords(tuple(draw(st.lists(WORDS, max_size=5))), tuple(draw(st.lists(WORDS, max_size=5)))),
         themes=tuple(draw(st.lists(URIS, max_size=4))),
-        temporal=draw(st.sampled_from([None, Period(start, end), Period(start, None), Period(None, None)])),
+        temporal=draw(PERIODS),
         provenance=draw(st.one_of(st.none(), TEXTS)),
         releases=releases,
     )

@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
+import sqlalchemy as sa
 from pyarrow import parquet
 
 from hutong.acquisition import actions as acquisition
@@ -20,6 +21,7 @@ from hutong.opening import actions, queries
 from hutong.opening.catalogue.catalogue import Text
 from hutong.opening.publication import parse_publication
 from hutong.opening.release import DRAFT, as_format, drafted, release_folder
+from hutong.storage import schema
 from tests.kept import Kept
 from tests.opening import catalogue_sample
 from tests.web import world
@@ -136,6 +138,23 @@ def test_two_versions_of_counts_give_no_withheld_count_back(kept: Kept, tmp_path
     coarser = replace(weekly, threshold=20)
     assert queries.superseded(node, weekly) and queries.superseded(node, coarser) is None
     assert actions.publish(node, by=me, publication=coarser).version == "3"
+    node.close()
+
+
+def test_the_days_of_cases_that_older_records_kept_are_told_no_more(kept: Kept) -> None:
+    """They stood with the dataset; now the period is that of each release, read off its file where it was not kept."""
+    node = world.again(kept).node
+    told = {known.id: known.temporal for known in queries.datasets(node)}
+    with node.records.writing() as connection:
+        for table in (schema.dataset, schema.release):
+            for row in connection.execute(sa.select(table)).mappings().all():
+                old = {name: value for name, value in row["body"].items() if name != "temporal"}
+                if table is schema.dataset:
+                    old["temporal"] = {"start": "2015-07-13", "end": "2015-10-20"}
+                key = table.c.id == row["id"] if table is schema.dataset else table.c.dataset == row["dataset"]
+                connection.execute(table.update().where(key).values(body=old))
+    assert {known.id: known.temporal for known in queries.datasets(node)} == told
+    assert queries.dataset(node, "tw-dengue-weekly").temporal == told["tw-dengue-weekly"] is not None
     node.close()
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import ckanapi  # type: ignore[import-untyped]
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 
 from hutong.opening import queries
+from hutong.opening.catalogue.catalogue import Period
 from hutong.opening.catalogue.dcat import parse_catalogue
 from hutong.web.app import create_app
 from tests.web import world as worlds
 from tests.web.world import World
 
 NAMES = ["tw-dengue-records", "tw-dengue-weekly"]
+QUARTER = Period(date(2015, 7, 1), date(2015, 9, 30))
 
 
 @pytest.mark.parametrize("get_only", [True, False])
@@ -102,11 +106,38 @@ def test_a_published_release_describes_its_columns(client: TestClient, world: Wo
         assert [hit["name"] for hit in hits] == ["tw-dengue-weekly"]
 
 
-def test_a_release_from_before_columns_were_kept_has_them_from_its_file(world: World) -> None:
+def test_a_release_from_before_columns_and_periods_were_kept_has_them_from_its_file(world: World) -> None:
     body = queries.document(queries.release(world.node, "tw-dengue-weekly"))
-    old = [{**file, "columns": []} for file in body["distributions"]]
-    now = queries.with_columns(world.node, queries.read_release({**body, "distributions": old}))
-    assert queries.document(now) == body
+    old = {name: value for name, value in body.items() if name != "temporal"}
+    old["distributions"] = [{**file, "columns": []} for file in body["distributions"]]
+    assert queries.document(queries.whole_release(world.node, old)) == body
+
+
+def test_the_catalogue_tells_the_days_of_the_first_and_last_case_no_closer_than_the_releases(
+    client: TestClient, world: World
+) -> None:
+    weekly, records = (
+        parquet.read_table(queries.release_file(world.node, queries.release(world.node, name), "parquet"))
+        for name in ("tw-dengue-weekly", "tw-dengue-records")
+    )
+    first, last = (end(weekly["period_start"].to_pylist()) for end in (min, max))
+    assert records["true_from"].unique().to_pylist() == ["2015-Q3"], "generalised, and those of October left out"
+    parsed = parse_catalogue(client.get("/catalogue.jsonld").content, "application/ld+json")
+    told = {dataset.id: (dataset.temporal, dataset.current and dataset.current.temporal) for dataset in parsed}
+    weeks = Period(first, last + timedelta(days=6))
+    assert (first.isoweekday(), weeks.end and weeks.end.isoweekday()) == (7, 6), "from Sunday to Saturday"
+    assert told == {"tw-dengue-weekly": (weeks, weeks), "tw-dengue-records": (QUARTER, QUARTER)}
+    extras = client.get("/api/3/action/package_show", params={"id": "tw-dengue-records"}).json()["result"]["extras"]
+    assert {entry["value"] for entry in extras if entry["key"].startswith("temporal")} == {"2015-07-01", "2015-09-30"}
+    cases = world.node.engine.table("case")
+    days = {
+        str(day) for day in world.node.engine.to_arrow(cases.select("true_from").distinct())["true_from"].to_pylist()
+    }
+    raw = {min(days), max(days)}
+    for path in ("/catalogue.ttl", "/en/datasets/tw-dengue-weekly", "/en/datasets/tw-dengue-records", "/en/catalogue"):
+        page = client.get(path)
+        assert page.status_code == 200
+        assert not {day for day in raw if day in page.text}
 
 
 def test_one_dataset_in_each_form(client: TestClient) -> None:

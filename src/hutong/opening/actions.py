@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ from hutong.storage.inbox import one_at_a_time
 from hutong.trust.authorisation import Actor, Resource
 
 from . import queries
-from .catalogue.catalogue import Column, Dataset, Distribution, LegalBasis, Period, Publisher, Quality, Release, Text
+from .catalogue.catalogue import Column, Dataset, Distribution, LegalBasis, Publisher, Quality, Release, Text
 from .columns import described
+from .period import period_of
 from .publication import Publication
 from .release import File, content_sha256, drafted
 from .territory import territory_of
@@ -37,7 +38,6 @@ class Prepared:
 
     table: pa.Table
     as_of: date
-    temporal: Period | None = None
     risk: str = ""
     suppression: str = ""
     facts: tuple[tuple[str, int | float | str], ...] = ()
@@ -105,6 +105,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
             risk=prepared.risk,
             suppression=prepared.suppression,
             as_of=prepared.as_of,
+            temporal=period_of(prepared.table),
             distributions=tuple(_distribution(node, publication, version, file, columns) for file in draft.files),
         )
         _save(node, change, publication, prepared, release)
@@ -123,21 +124,16 @@ def prepare(node: Node, publication: Publication) -> Prepared:
     """What a publication would publish now of the facts that are in the lake."""
     facts = node.engine.table("case")
     cases = facts.filter(facts.source_id == publication.source)
-    spread = node.engine.to_arrow(
-        cases.aggregate(
-            first=cases.true_from.min(), last=cases.true_from.max(), known=cases.known_at.max(), n=cases.count()
-        )
-    ).to_pylist()[0]
-    if not spread["n"]:
+    found = node.engine.to_arrow(cases.aggregate(known=cases.known_at.max(), n=cases.count())).to_pylist()[0]
+    if not found["n"]:
         raise BadInput(f"Nothing was accepted from {publication.source}.", "Acquire a file first.")
     listed = acquisition.areas(node, publication.source)
     if listed is None:
         raise BadInput(f"The areas of {publication.source} are not known.", "Acquire its areas first.")
     areas = node.engine.to_arrow(listed)
-    as_of = spread["known"].date()
+    as_of = found["known"].date()
     finish = _prepare_counts if publication.kind == "weekly-counts" else _prepare_records
-    prepared = finish(node, publication, cases, areas, as_of)
-    return replace(prepared, temporal=Period(spread["first"], spread["last"]))
+    return finish(node, publication, cases, areas, as_of)
 
 
 def _prepare_counts(node: Node, publication: Publication, cases: ir.Table, areas: pa.Table, as_of: date) -> Prepared:
@@ -233,7 +229,7 @@ def _distribution(
 
 
 def _save(node: Node, change: Change, publication: Publication, prepared: Prepared, release: Release) -> None:
-    described = _describe(node, publication, prepared)
+    described = _describe(node, publication)
     body = queries.document(described) | {"publication": msgspec.to_builtins(publication)}
     known = change.execute(sa.select(schema.dataset.c.id).where(schema.dataset.c.id == publication.dataset)).scalar()
     if known is None:
@@ -268,7 +264,7 @@ def _save(node: Node, change: Change, publication: Publication, prepared: Prepar
     )
 
 
-def _describe(node: Node, publication: Publication, prepared: Prepared) -> Dataset:
+def _describe(node: Node, publication: Publication) -> Dataset:
     emergency = governance.emergency_in_force(node, node.clock().date())
     basis = LegalBasis(title=emergency.legal_basis["en"]) if emergency else None
     return Dataset(
@@ -280,7 +276,6 @@ def _describe(node: Node, publication: Publication, prepared: Prepared) -> Datas
         themes=publication.themes,
         keywords=publication.keywords,
         territory=territory_of(node.settings.territory),
-        temporal=prepared.temporal,
         licence=publication.licence,
         frequency=publication.frequency,
         conforms_to=(STANDARD_URI.format(version=node.standard.version),),

@@ -16,8 +16,10 @@ from hutong.errors import NotFound, Tampered, Unavailable
 from hutong.node import Node
 from hutong.storage import schema
 
-from .catalogue.catalogue import Dataset, Release
+from .catalogue.catalogue import Column, Dataset, Period, Release
 from .columns import described
+from .period import COLUMNS as WHEN
+from .period import period_of
 from .publication import Publication, publication_text, rebuilt_text
 from .release import FORMATS, file_name, release_folder
 from .selection import listed_areas
@@ -45,33 +47,43 @@ def read_release(body: Any) -> Release:
 
 
 def datasets(node: Node) -> list[Dataset]:
-    """The node's own datasets with their releases, by id; each release has its columns."""
+    """The node's own datasets with their releases, by id; each release has its columns and its period."""
     with node.records.reading() as connection:
         bodies = connection.execute(sa.select(schema.dataset.c.body).order_by(schema.dataset.c.id)).scalars().all()
         releases = connection.execute(
             sa.select(schema.release.c.dataset, schema.release.c.body).order_by(schema.release.c.version)
         ).all()
-    return [
-        replace(
-            read_dataset(body),
-            releases=tuple(with_columns(node, read_release(r.body)) for r in releases if r.dataset == body["id"]),
-        )
-        for body in bodies
-    ]
+    return [_with_releases(node, body, [r.body for r in releases if r.dataset == body["id"]]) for body in bodies]
 
 
-def with_columns(node: Node, release_: Release) -> Release:
-    """The release; one that was published before columns were kept has them from its file, if that can be read."""
-    if all(file.columns for file in release_.distributions):
-        return release_
+def _with_releases(node: Node, body: Any, releases: Sequence[Any]) -> Dataset:
+    """The dataset as kept with its releases; the period that it tells is that of its newest one, and no other."""
+    found = replace(read_dataset(body), releases=tuple(whole_release(node, release) for release in releases))
+    return replace(found, temporal=found.current.temporal if found.current else None)
+
+
+def whole_release(node: Node, body: Any) -> Release:
+    """The release; what was not kept yet when it was published (columns, period) is read off its file, if it can be."""
+    found = read_release(body)
+    if all(file.columns for file in found.distributions) and "temporal" in body:
+        return found
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        columns = described(pq.read_schema(release_file(node, release_, "parquet")), node.standard)
+        path = release_file(node, found, "parquet")
+        columns, temporal = node.memory.store("read-off-releases", most=1_000).get(path, lambda: _read_off(node, path))
     except (OSError, pa.ArrowException, Tampered, Unavailable):
-        return release_
-    return replace(release_, distributions=tuple(replace(file, columns=columns) for file in release_.distributions))
+        return found
+    files = tuple(file if file.columns else replace(file, columns=columns) for file in found.distributions)
+    return replace(found, distributions=files, temporal=temporal)
+
+
+def _read_off(node: Node, path: Path) -> tuple[tuple[Column, ...], Period | None]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema_ = file.schema_arrow
+        return described(schema_, node.standard), period_of(file.read([n for n in WHEN if n in schema_.names]))
 
 
 def dataset(node: Node, dataset_id: str) -> Dataset:
@@ -89,7 +101,7 @@ def dataset(node: Node, dataset_id: str) -> Dataset:
         )
     if body is None:
         raise NotFound(f"There is no dataset {dataset_id}.", "Search the catalogue.")
-    return replace(read_dataset(body), releases=tuple(read_release(release) for release in releases))
+    return _with_releases(node, body, releases)
 
 
 def last_publication(node: Node, dataset_id: str) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from hutong.opening.catalogue.search import SearchIndex
 
 CHANGING = ("release.published", "catalogue.harvested", "catalogue.vanished")
-FORM = 2
-"""Raised when a newer edition of the program tells more of the same datasets: then documents and index are new."""
+FORM = 3
+"""Raised when a newer edition of the program tells otherwise of the same datasets: then documents and index are new."""
 MOST_KEPT_DOCUMENTS = 200
 
 DESCRIPTION = Text(

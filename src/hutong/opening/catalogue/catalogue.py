@@ -209,8 +209,9 @@ class Distribution:
 class Release:
     """A frozen version of a dataset.
 
-    ``issued`` carries its time zone; ``as_of`` is the day as known on which the data are stated; ``supersedes`` is
-    the version that this one replaces. ``rows`` and ``issued`` are None only where a foreign origin does not say.
+    ``issued`` carries its time zone; ``as_of`` is the day as known on which the data are stated, ``temporal`` the days
+    that they tell of; ``supersedes`` is the version that this one replaces. ``rows`` and ``issued`` are None only where
+    a foreign origin does not say.
     ``risk`` and ``suppression`` are sentences: the measured risk, and the rule by which cells were withheld.
     """
 
@@ -225,6 +226,7 @@ class Release:
     risk: str = ""
     suppression: str = ""
     as_of: date | None = None
+    temporal: Period | None = None
     distributions: tuple[Distribution, ...] = ()
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from .catalogue import (
     Contact,
     Dataset,
     Distribution,
+    Period,
     Publisher,
     Release,
     Text,
@@ -135,7 +136,7 @@ def _dataset(graph: Graph, dataset: Dataset, catalogue: Catalogue) -> None:
     graph.link(me, "dct:isPartOf", catalogue_uri(node_url))
     _place_in_catalogue(graph, catalogue_uri(node_url), node_id, node_url)
     graph.named(me, "dcat:landingPage", dataset.landing_url, "foaf:Document")
-    _period(graph, me, dataset, me)
+    _period(graph, me, dataset.temporal)
     _content(graph, me, dataset, catalogue, me)
     _releases(graph, me, dataset, catalogue)
 
@@ -163,11 +164,11 @@ def _content(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, abou
     _governance(graph, me, dataset, catalogue, about)
 
 
-def _period(graph: Graph, me: str, dataset: Dataset, about: str) -> None:
-    if period := dataset.temporal:
-        graph.named(me, "dct:temporal", part(about, "period"), "dct:PeriodOfTime")
-        graph.day(part(about, "period"), "dcat:startDate", period.start)
-        graph.day(part(about, "period"), "dcat:endDate", period.end)
+def _period(graph: Graph, me: str, period: Period | None) -> None:
+    if period:
+        graph.named(me, "dct:temporal", part(me, "period"), "dct:PeriodOfTime")
+        graph.day(part(me, "period"), "dcat:startDate", period.start)
+        graph.day(part(me, "period"), "dcat:endDate", period.end)
 
 
 def _governance(graph: Graph, me: str, dataset: Dataset, catalogue: Catalogue, about: str) -> None:
@@ -229,8 +230,7 @@ def _releases(graph: Graph, dataset_me: str, dataset: Dataset, catalogue: Catalo
         graph.link(dataset_me, "dcat:hasVersion", me)
         _release(graph, me, dataset, release)
         _content(graph, me, dataset, catalogue, dataset_me)
-        if release is current:  # what period an earlier one covers is not kept
-            _period(graph, me, dataset, dataset_me)
+        _period(graph, me, release.temporal)
         graph.link(me, "dcat:isVersionOf", dataset_me)
         if release.supersedes:
             graph.link(me, "dcat:previousVersion", release_uri(dataset, release.supersedes, node_url))

@@ -27,13 +27,12 @@ from .catalogue import (
     Keywords,
     LegalBasis,
     Origin,
-    Period,
     Publisher,
     Territory,
     Text,
 )
 from .dcat_graph import part
-from .dcat_releases import read_releases
+from .dcat_releases import read_period, read_releases
 from .dcat_source import Node, Source, load, slug
 from .dcat_terms import COUNTRY, GRADE
 
@@ -104,7 +103,7 @@ def _dataset(source: Source, me: Node, asked: _Home | None) -> Dataset:
         keywords=Keywords((*keywords[0], *keywords[2]), tuple(keywords[1])),
         health_categories=_uris(source, me, "healthdcatap:healthCategory"),
         territory=_territory(source, me),
-        temporal=_period(source, me),
+        temporal=read_period(source, me),
         licence=_licence(source, me),
         frequency=next(iter(_uris(source, me, "dct:accrualPeriodicity")), ""),
         conforms_to=_uris(source, me, "dct:conformsTo"),
@@ -181,14 +180,6 @@ def _territory(source: Source, me: Node) -> Territory | None:
         told = source.text(place, "skos:prefLabel", "rdfs:label", most=TITLE_CHARACTERS)
         return Territory(code, told or Text(code or place.value), place.value)
     return None
-
-
-def _period(source: Source, me: Node) -> Period | None:
-    node = source.node(me, "dct:temporal")
-    if node is None:
-        return None
-    start, end = source.day(node, "dcat:startDate"), source.day(node, "dcat:endDate")
-    return None if start and end and start > end else Period(start, end)
 
 
 def _licence(source: Source, me: Node) -> str:

@@ -14,6 +14,7 @@ from .catalogue import (
     VERSION,
     Column,
     Distribution,
+    Period,
     Quality,
     Release,
     Text,
@@ -60,8 +61,18 @@ def _release(source: Source, node: Node, dataset_id: str) -> Release:
         risk=source.words(node, "hutong:risk"),
         suppression=source.words(node, "hutong:suppression"),
         as_of=source.day(node, "dct:valid"),
+        temporal=read_period(source, node),
         distributions=tuple(file for file in files if file is not None),
     )
+
+
+def read_period(source: Source, me: Node) -> Period | None:
+    """The period that a dataset or a release covers; None where it says none, or one that ends before it starts."""
+    node = source.node(me, "dct:temporal")
+    if node is None:
+        return None
+    start, end = source.day(node, "dcat:startDate"), source.day(node, "dcat:endDate")
+    return None if start and end and start > end else Period(start, end)
 
 
 def _version(words: str) -> str:
