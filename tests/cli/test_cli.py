@@ -23,6 +23,7 @@ from hutong.passes import documents as hutong_documents
 from hutong.passes.documents import shipped_document
 from tests import databases
 from tests.databases import Server
+from tests.passes.credential.test_dsc_list import gateway, made
 from tests.passes.credential.test_read_bad_input import BAD_TEXTS, BOMBS
 from tests.web import world
 
@@ -722,6 +723,11 @@ def test_lists_of_the_eu_are_imported_and_dropped(hutong: CommandLine, region: R
     told = hutong.ok("trust", "import-revocations", file, "--node", region.node)
     assert (told["keys"], told["hashes"], told["signatures_checked"]) == (1, 1, False)
     assert hutong.ok("trust", "drop-revocations", "--node", region.node) == {"dropped": True}
+    keys = region.files.write("signers.json", orjson.dumps([gateway(made("signer", by="authority"))]))
+    assert hutong.ok("trust", "import-keys", keys, "--node", region.node)["by_country"] == {"XA": 1}
+    assert hutong.ok("keys", "list", "--node", region.node)["eu_signers"]["by_country"] == {"XA": 1}
+    assert "Keys of EU signers: 1 of 1 countries" in hutong("keys", "list", "--node", region.node).out
+    assert hutong.ok("trust", "drop-keys", "--node", region.node) == {"dropped": True}
 
 
 def test_every_command_takes_json_and_was_called(hutong: CommandLine, region: Region, partner: Path) -> None:

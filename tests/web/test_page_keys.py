@@ -7,11 +7,13 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 
 from hutong.governance import actions as governance
 from hutong.node import Node
+from hutong.passes.credential import dsc_list
 from hutong.passes.credential.dcc_revocation import RevocationLists
 from hutong.passes.issuance import actions as pass_actions
 from hutong.passes.issuance import key_actions
@@ -24,6 +26,7 @@ from hutong.web.doors import SESSION_COOKIE
 from tests.conftest import Clock
 from tests.passes import region
 from tests.passes.credential.test_dcc_revocation import OTHER, batch, write
+from tests.passes.credential.test_dsc_list import gateway, made
 from tests.passes.region import LI, WANG
 
 PASSWORD = "a long enough phrase"
@@ -72,6 +75,13 @@ def test_lists_of_the_eu_are_told_and_that_they_are_old(
     assert (told["eu_lists"]["hashes"], told["eu_lists"]["incomplete"]) == (1, 0)
     clock.advance(hours=1, seconds=1)
     assert "欧盟撤销清单过旧" in look(node, door, "auditor", "zh")[1]
+    signers = dsc_list.read([orjson.dumps([gateway(made("signer", by="authority"))])]).signers
+    eu_actions.import_keys(node, by=node.operator, signers=signers, days=1)
+    assert "1 imported keys of 1 countries sign EU certificates." in look(node, door, "auditor")[1]
+    told = door.get("/api/passes/keys", headers={"Authorization": f"Bearer {token}"}).json()
+    assert told["eu_signers"]["by_country"] == {"XA": 1}
+    clock.advance(days=1)
+    assert "已导入的欧盟签发方密钥已过期" in look(node, door, "auditor", "zh")[1]
 
 
 def test_before_anything_happened_it_says_what_would_be_here(node: Node, door: TestClient) -> None:

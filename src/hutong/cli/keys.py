@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, show
+
+if TYPE_CHECKING:
+    from hutong.passes.trust_bundle.eu_queries import HeldKeys
 
 keys = typer.Typer(name="keys", help="See, replace and end the keys that sign passes.", no_args_is_help=True)
 ANNOUNCE = "Announce it: send the output of 'hutong trust describe' to whoever keeps the trust list."
@@ -20,9 +23,11 @@ def add_to(app: typer.Typer) -> None:
 
 @keys.command("list")
 def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
-    """The pass keys that are listed: in use, retired, compromised."""
+    """The pass keys that are listed: in use, retired, compromised; and the imported keys of EU signers."""
+    from hutong.passes.trust_bundle import eu_queries
+
     with opened(node) as opened_node:
-        known = opened_node.keys.pass_keys
+        known, signers = opened_node.keys.pass_keys, eu_queries.held_keys(opened_node)
     show(
         as_json,
         {
@@ -35,10 +40,19 @@ def list_keys(node: NodeOption = None, as_json: JsonOption = False) -> None:
                     "changed_at": one.changed_at.isoformat() if one.changed_at else None,
                 }
                 for one in known
-            ]
+            ],
+            "eu_signers": asdict(signers) if signers else None,
         },
         *(f"{one.key_id}  {one.state:<11}  {one.begins_at:%Y-%m-%d} to {one.ends_at:%Y-%m-%d}" for one in known),
+        *_signers_line(signers),
     )
+
+
+def _signers_line(held: HeldKeys | None) -> list[str]:
+    if held is None:
+        return []
+    until = f"{held.valid_until:%Y-%m-%d}"
+    return [f"Keys of EU signers: {held.keys:,} of {len(held.by_country)} countries, until {until}"]
 
 
 @keys.command("revocations")

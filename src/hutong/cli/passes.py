@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hutong.cli import pass_batches, trust_bundles  # noqa: F401 - it adds its commands to hutong trust
+from hutong.cli import eu_lists, pass_batches, trust_bundles  # noqa: F401 - they add their commands to hutong trust
 from hutong.cli.pass_batches import FactOption
 from hutong.cli.terminal import JsonOption, NodeOption, SecondOption, opened, read_bytes, require_place, show
 from hutong.errors import BadInput

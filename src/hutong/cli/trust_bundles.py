@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,52 +121,6 @@ def adopt(
         {"party": party, "number": found.number, "crosswalks": walks},
         f"Took over edition {found.number} of {party}: {', '.join(walks) or 'no crosswalk'}.",
     )
-
-
-@trust.command("import-revocations")
-def import_revocations(
-    lists: Annotated[Path, typer.Argument(help="File or folder, as hutong pass read --revocations takes it.")],
-    as_of: Annotated[str, typer.Option(help="When they were fetched (ISO 8601); now without it.")] = "",
-    max_age_hours: Annotated[
-        int, typer.Option(help="Older than this, EU certificates on none of them are unknown; at most 168.")
-    ] = 48,
-    node: NodeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Put the EU's revocation lists into this node's trust bundle, in the place of those that are held.
-
-    Their signatures are not checked: partitions have none; check those of batches before, with openssl cms.
-    """
-    from hutong.passes.credential.dcc_revocation import RevocationLists
-    from hutong.passes.moment import moment
-    from hutong.passes.trust_bundle import eu_actions
-
-    read = RevocationLists.load(lists)
-    with opened(node) as opened_node:
-        held = eu_actions.import_revocations(
-            opened_node,
-            by=opened_node.operator,
-            lists=read,
-            as_of=moment(as_of) if as_of else None,
-            max_age_hours=max_age_hours,
-        )
-    show(
-        as_json,
-        {**asdict(held), "signatures_checked": False},
-        f"Took over {held.hashes:,} hashes and {held.slices:,} slices for {held.keys:,} keys, good until "
-        f"{held.good_until:%Y-%m-%d %H:%M} UTC. Their signatures were not checked.",
-        *([f"Of {held.incomplete:,} keys a slice is missing: their certificates are unknown."] * bool(held.incomplete)),
-    )
-
-
-@trust.command("drop-revocations")
-def drop_revocations(node: NodeOption = None, as_json: JsonOption = False) -> None:
-    """Take the EU's revocation lists out of this node's trust bundle; no EU certificate is refused by them any more."""
-    from hutong.passes.trust_bundle import eu_actions
-
-    with opened(node) as opened_node:
-        eu_actions.drop_revocations(opened_node, by=opened_node.operator)
-    show(as_json, {"dropped": True}, "The EU's revocation lists are not in the trust bundle any more.")
 
 
 @trust.command("recognition")

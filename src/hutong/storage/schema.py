@@ -26,6 +26,7 @@ from hutong.storage.records import Bytes, Instant
 from hutong.storage.schema_exposure import exposure_batch as exposure_batch
 from hutong.storage.schema_exposure import exposure_key as exposure_key
 from hutong.storage.schema_exposure import verification_code as verification_code
+from hutong.storage.schema_foreign import eu_key_party as eu_key_party
 from hutong.storage.schema_foreign import eu_revocation as eu_revocation
 from hutong.storage.schema_sharing import agreement as agreement
 from hutong.storage.schema_sharing import delivery as delivery
@@ -33,7 +34,7 @@ from hutong.storage.schema_sharing import harvested_dataset as harvested_dataset
 from hutong.storage.schema_sharing import refused_delivery as refused_delivery
 from hutong.storage.schema_sharing import request as request
 
-REVISION = "0006"
+REVISION = "0007"
 _REVOKED = sa.text("revoked_at IS NOT NULL")
 
 # --- trust: the log -------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, String, Table, Text
+from sqlalchemy import JSON, Column, Integer, String, Table, Text
 
 from hutong.storage.metadata import metadata
 from hutong.storage.records import Instant
@@ -15,4 +15,12 @@ eu_revocation = Table(  # lists of revoked EU certificates: a part for each key,
     Column("since", Instant, nullable=False),
     Column("as_of", Instant, nullable=False),
     Column("max_age_hours", Integer, nullable=False),
+)
+eu_key_party = Table(  # signers of EU certificates by country, as the trust bundle names them
+    "eu_key_party",
+    metadata,
+    Column("party", String(60), primary_key=True),
+    Column("entry", JSON, nullable=False),
+    Column("imported_at", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False),
 )

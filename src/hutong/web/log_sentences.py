@@ -150,6 +150,14 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("EU revocation lists dropped"),
         N_("The revocation lists of the EU were taken out of the trust bundle."),
     ),
+    "dcc-keys.imported": (
+        N_("Keys of EU signers taken over"),
+        N_("%(keys)s keys of %(countries)s countries that sign EU certificates are trusted until %(valid_until)s."),
+    ),
+    "dcc-keys.dropped": (
+        N_("Keys of EU signers dropped"),
+        N_("The imported keys that sign EU certificates are trusted no more."),
+    ),
     "pass.issued": (N_("Pass issued"), N_("A pass was issued by the rulebook %(rulebook)s, version %(version)s.")),
     "exposure-code.issued": (
         N_("Exposure code issued"),

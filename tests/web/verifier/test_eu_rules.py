@@ -194,6 +194,7 @@ FATES: list[tuple[str, ...]] = [
     *(("accepted", *ALL), ("accepted", "GR-XA-0001")),
     *(("refused", "GR-XA-0001", "IR-PE-0001"), ("refused", "GR-XA-0001")),
     *[("unknown", "no-key")] * 2,
+    *(("accepted", *ALL), ("refused", "key-not-for-kind")),
     ("refused", "signature-invalid"),
 ]
 """What ``texts_of`` are worth at the border now."""
@@ -214,6 +215,13 @@ def test_an_eu_certificate_gets_the_answer_of_the_node(module_page: Page, site: 
     signers |= {"tw": site.regions["tw"], "pe": site.regions["pe"], "stranger": world.make_region("tw", now)}
     parties = [region.entry(now) for region in site.regions.values()]
     parties[0]["passes"] += [base64.b64encode(ders[name]).decode() for name in ("vaccinations", "tests")]
+    bare = world.make_region("tw", now)  # its key is known without a certificate
+    spki = bare.key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    named = [base64.b64encode(one).decode() for one in (key_id_of(bare.certificate), spki)]
+    signers["bare"] = bare
+    parties[0]["bare_keys"] = [[*named, "rv"]]
     parties[0]["compromised"] = [base64.b64encode(ders["lost"]).decode()]
     parties[1]["valid_until"] = (now + timedelta(hours=3)).isoformat()
     full = {"if": [{"var": "payload.v.0"}, {"===": [{"var": "payload.v.0.dn"}, {"var": "payload.v.0.sd"}]}, True]}

@@ -63,7 +63,7 @@ class VerificationKey:
     _verifies: str | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        fitting = _fitting_algorithm(self.public_key)
+        fitting = fitting_algorithm(self.public_key)
         object.__setattr__(self, "_verifies", fitting if self.algorithm in (None, fitting) else None)
 
     def verifies(self, algorithm: str, signature: bytes, message: bytes) -> bool:
@@ -83,7 +83,7 @@ class VerificationKey:
         return True
 
 
-def _fitting_algorithm(key: PublicKey) -> str | None:
+def fitting_algorithm(key: PublicKey) -> str | None:
     """The algorithm of COSE and JOSE in which a key may verify here; None for another curve or too short a modulus."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "ES256" if key.curve.name == "secp256r1" else None

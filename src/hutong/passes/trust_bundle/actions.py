@@ -145,11 +145,16 @@ def watch_bundle(node: Node, *, by: Actor) -> None:
     """Say it, while all is well yet, when this node's trust bundle comes near what its readers take.
 
     Raises LimitExceeded from four fifths on, and Conflict when a followed party is left out of it, or when the EU's
-    revocation lists in it are too old.
+    revocation lists or keys in it are too old.
     """
     node.require(by, "adopt_trust_list", Resource("Party", node.id))
     load = bundle_queries.bundle_load(node)
-    held = eu_queries.held_revocations(node)
+    keys, held = eu_queries.held_keys(node), eu_queries.held_revocations(node)
+    if keys is not None and node.clock() >= keys.valid_until:
+        raise Conflict(
+            f"The keys of EU signers were to be trusted until {keys.valid_until:%Y-%m-%d %H:%M} UTC.",
+            "Fetch their list again and import it: hutong trust import-keys",
+        )
     if held is not None and node.clock() > held.good_until:
         raise Conflict(
             f"The EU's revocation lists are of {held.as_of:%Y-%m-%d %H:%M} UTC, too old: its certificates are unknown.",

@@ -1,4 +1,4 @@
-"""The EU's revocation lists that a node holds."""
+"""What a node holds of the EU's lists: revocations, and the keys of signers."""
 
 from __future__ import annotations
 
@@ -41,6 +41,36 @@ def section(node: Node) -> tuple[dict[str, Any] | None, dict[str, datetime]]:
         return None, {}
     said = eu_revocations.write_section(rows[0].as_of, rows[0].max_age_hours, [row.part for row in rows])
     return said, {row.name: row.since for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKeys:
+    """Signers of EU certificates that are held: how many by country, and until when they are trusted."""
+
+    by_country: dict[str, int]
+    valid_until: datetime
+
+    @property
+    def keys(self) -> int:
+        """How many there are."""
+        return sum(self.by_country.values())
+
+
+def key_parties(node: Node) -> dict[str, dict[str, Any]]:
+    """Entries of the bundle for the countries whose signers are held, by party id."""
+    table = schema.eu_key_party
+    with node.records.reading() as connection:
+        rows = connection.execute(sa.select(table.c.party, table.c.entry).order_by(table.c.party))
+        return {row.party: row.entry for row in rows}
+
+
+def held_keys(node: Node) -> HeldKeys | None:
+    """The signers in short; None where none are held."""
+    entries = key_parties(node)
+    if not entries:
+        return None
+    counted = {one["territory"]: len(one["passes"]) + len(one.get("bare_keys", ())) for one in entries.values()}
+    return HeldKeys(counted, min(datetime.fromisoformat(one["valid_until"]) for one in entries.values()))
 
 
 def held_revocations(node: Node) -> HeldRevocations | None:

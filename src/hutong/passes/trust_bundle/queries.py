@@ -53,7 +53,10 @@ from .trust_bundle import (
 BUNDLE_HOURS = 24
 NEXT_BUNDLE_MINUTES = 60
 SLOT_MINUTES = 5
-_PARTIES = ("trust-list.published", "trust-list.adopted", "pass-key.rotated", "pass-key.compromised")
+_PARTIES = (
+    *("trust-list.published", "trust-list.adopted", "pass-key.rotated", "pass-key.compromised"),
+    *("dcc-keys.imported", "dcc-keys.dropped"),
+)
 _OTHERS = "party-bundle.adopted"
 _PAGE = 50
 ENDS_TOLD = timedelta(days=30)
@@ -176,7 +179,8 @@ def _draft(node: Node) -> tuple[dict[str, Any], dict[str, datetime], Composition
         "max_age_hours": BUNDLE_HOURS,
         "acceptance": rules[-1] if rules else None,
     }
-    listed = {party.id: party_entry(party) for party in governance.current_parties(node)}
+    listed = eu_queries.key_parties(node)
+    listed |= {party.id: party_entry(party) for party in governance.current_parties(node)}
     own_new = _own_lists(node)
     of_the_eu, eu_new = eu_queries.section(node)
     eu_lists = of_the_eu["lists"] if of_the_eu else ()

@@ -29,6 +29,7 @@ from ..documents import Document, Texts
 from ..recognition.crosswalk import Crosswalk, read_crosswalk
 from ..recognition.recognition import AcceptanceRules, read_acceptance
 from . import envelope
+from .eu_keys import read_bare_key
 from .eu_revocations import EuRevocations, read_section
 
 KIND = "pass-bundle"
@@ -250,8 +251,11 @@ def _issuer(part: Part, room: int) -> IssuerTrust:
     if max(len(part.crosswalks), len(part.rulebooks), len(part.ended)) > MAX_ITEMS:
         raise LimitExceeded(f"A party has more than {MAX_ITEMS} documents of one kind.", "Ask it for fewer.")
     keys, compromised = (
-        KeyRing.of([replace(key, issuer=entry["id"]) for key in KeyRing.of(certificates).keys])
-        for certificates in (entry["passes"], entry.get("compromised", []))
+        KeyRing.of([replace(key, issuer=entry["id"]) for key in (*KeyRing.of(certificates).keys, *bare)])
+        for certificates, bare in (
+            (entry["passes"], [read_bare_key(one) for one in entry.get("bare_keys", [])]),
+            (entry.get("compromised", []), ()),
+        )
     )
     documents = [verify_document(item, key=entry["signing"], kind=CROSSWALK_KIND) for item in part.crosswalks]
     return IssuerTrust(

@@ -39,11 +39,19 @@ class KeyAct(BaseModel):
     entry: int = Field(description="Its place in the log")
 
 
+class EuSigners(BaseModel):
+    """Imported keys that sign EU certificates."""
+
+    by_country: dict[str, int] = Field(description="How many keys, by ISO 3166-1 code")
+    valid_until: datetime = Field(description="Past it, what they signed is unknown")
+
+
 class PassKeys(BaseModel):
     """The keys of this node's passes. A pass signed by a retired key verifies until it ends."""
 
     keys: list[KeyState]
     acts: list[KeyAct] = Field(description="The newest first")
+    eu_signers: EuSigners | None = Field(description="None where none were imported")
 
 
 class Revocation(BaseModel):
@@ -106,7 +114,11 @@ def get_pass_keys(node: CurrentNode, actor: CurrentActor) -> PassKeys:
     """Which keys sign passes and until when, and what was done to them by whom."""
     node.require(actor, "read_keys", Resource("Node", node.id))
     keys = [KeyState(**{name: getattr(one, name) for name in KeyState.model_fields}) for one in node.keys.pass_keys]
-    return PassKeys(keys=keys, acts=[KeyAct(**asdict(act)) for act in key_queries.key_acts(node)])
+    held = eu_queries.held_keys(node)
+    eu_signers = EuSigners(**asdict(held)) if held is not None else None
+    return PassKeys(
+        keys=keys, acts=[KeyAct(**asdict(act)) for act in key_queries.key_acts(node)], eu_signers=eu_signers
+    )
 
 
 @router.get("/api/passes/revocations", responses=problems(401, 403, 422))

@@ -130,6 +130,7 @@ def _keys_page(
         most=key_queries.MOST,
         counts=key_queries.pass_counts(node),
         load=bundle_queries.bundle_load(node),
+        eu_signers=eu_queries.held_keys(node),
         eu_lists=eu_queries.held_revocations(node),
         now=node.clock(),
         rules=[(_ground(rule, words), n) for rule, n in _by_rule(found)],

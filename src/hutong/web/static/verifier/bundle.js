@@ -3,7 +3,7 @@
  * rules of its signer. It is numbered, says when the next one is due, and past its greatest age nothing follows from it.
  */
 
-import { KeyRing, readCertificate } from "./certificates.js";
+import { KeyRing, readBareKey, readCertificate } from "./certificates.js";
 import { isObject } from "./certlogic-format.js";
 import { instantOf } from "./datetimes.js";
 import { splitBundle } from "./envelope.js";
@@ -36,7 +36,7 @@ export async function readBundle(text, issuerKey) {
   try {
     return await parse(document, lists);
   } catch (error) {
-    if (error instanceof TypeError) throw badInput("The trust bundle is not well formed.");
+    if (error instanceof TypeError || error instanceof RangeError) throw badInput("The trust bundle is not well formed.");
     throw error;
   }
 }
@@ -81,10 +81,11 @@ function editionTime(text) {
 
 async function readIssuer(entry, crosswalks, lists, ended, room) {
   if (Math.max(crosswalks.length, ended.length) > MAX_ITEMS || lists.length > MAX_LISTS) throw limitExceeded("A party has too many documents.");
-  const ringOf = async (texts) => new KeyRing(await Promise.all(texts.map((text) => readCertificate(text, entry.id))));
-  const ring = await ringOf(entry.passes);
+  const keysOf = (texts) => Promise.all(texts.map((text) => readCertificate(text, entry.id)));
+  const bare = (entry.bare_keys ?? []).map((key) => readBareKey(key, entry.id));
+  const ring = new KeyRing([...(await keysOf(entry.passes)), ...bare]);
   // Keys that somebody else may have: they refuse passes, and sign no status list.
-  const lost = await ringOf(entry.compromised ?? []);
+  const lost = new KeyRing(await keysOf(entry.compromised ?? []));
   const statusLists = await readStatusLists(lists, ring, entry.id, room);
   const documents = await Promise.all(crosswalks.map((walk) => verifyDocument(walk, entry.signing, "crosswalk")));
   const ends = await Promise.all(ended.map((end) => verifyDocument(end, entry.signing, "emergency-ended")));

@@ -95,6 +95,14 @@ export async function readCertificate(text, issuer = null) {
   }
 }
 
+/** A key that came without a certificate: its id, its SubjectPublicKeyInfo, and the types that it may sign, "" for all. */
+export function readBareKey([name, text, usage], issuer) {
+  const spki = decodeBase64(text, "a key");
+  const kind = kindOf(spki, element(spki, 0));
+  const keyId = hex(decodeBase64(name, "a key id"));
+  return new VerificationKey({ keyId, spki, kind, notBefore: -Infinity, notAfter: Infinity, usage: usage ? [...usage] : null, issuer });
+}
+
 /** Tag, first byte, first content byte and end of the element at `start` (X.690, definite lengths). */
 function element(bytes, start) {
   const first = bytes[start + 1];

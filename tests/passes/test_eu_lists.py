@@ -1,25 +1,34 @@
-"""The EU's revocation lists at a node: imported, in its bundle and the deltas of it, and gone when they are dropped."""
+"""The EU's lists at a node: imported, in its bundle and the deltas of it, and gone when they are dropped."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hutong.errors import BadInput, Conflict, HutongError, LimitExceeded, NotFound, Refused
 from hutong.node import Node
+from hutong.passes.credential import cbor, cose, dsc_list, hcert
+from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.dcc_revocation import RevocationLists
+from hutong.passes.documents import shipped_document
+from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import delta as trust_delta
-from hutong.passes.trust_bundle import envelope, eu_actions, eu_queries, eu_revocations
+from hutong.passes.trust_bundle import envelope, eu_actions, eu_keys, eu_queries, eu_revocations
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.trust_bundle import open_bundle, read_bundle
 from tests.cli.conftest import CommandLine
 from tests.conftest import Clock
+from tests.passes import region as regions
 from tests.passes.credential.test_dcc_revocation import HASHES, OTHER, TEXT, batch, list_of, partition, write
+from tests.passes.credential.test_dsc_list import gateway, made
 from tests.passes.region import LI
+from tests.passes.test_eu_rules import rule, section
 
 ANOTHER = "YW5vdGhlciE="
 
@@ -137,6 +146,63 @@ def test_lists_given_beside_those_in_the_bundle_count_too(folder: Path, tmp_path
     assert len(both.incomplete) == 1
 
 
+def test_imported_signers_are_parties_of_the_bundle_until_their_end(node: Node, clock: Clock) -> None:
+    dsc, other = made("signer", by="authority"), made("other", "XB")
+    signers = dsc_list.read([orjson.dumps([gateway(dsc), gateway(other, country="XB")])]).signers
+    signers += dsc_list.read(
+        [orjson.dumps({dsc.kid: [{"subjectPk": other.spki, "keyUsage": ["t"]}]})], country="XA"
+    ).signers
+    before = bundle_queries.pass_payload(node)
+    held = eu_actions.import_keys(node, by=LI, signers=signers)
+    assert (held.by_country, held.valid_until) == ({"XA": 2, "XB": 1}, clock() + timedelta(days=30))
+    payload = bundle_queries.pass_payload(node)
+    signed = bundle_queries.bundle_delta(node, before["number"])
+    assert trust_delta.apply_delta(before, signed, issuer_key=node.keys.public["signing"]) == payload
+    text = certificate_of(dsc.key, key_id_of(dsc.der), clock())
+    trust = bundle_queries.trust_snapshot(node)
+    assert set(trust.issuers) == {"tw", "eu-dcc-xa", "eu-dcc-xb"}
+    rules = shipped_document("scenes/dengue-three-levels", valid_from=regions.FROM, valid_to=regions.TO)
+    rules |= {"eu_dcc": section(rule(Logic=True, ValidTo="2150-01-01T00:00:00Z"), scenes=["border"])}
+
+    def ask() -> tuple[str, str]:
+        snapshot = bundle_queries.trust_snapshot(node)
+        found = verify_pass(text, trust=snapshot, rules=rules, scene="border", at=clock())
+        return str(found.answer), found.reasons[0].rule_id
+
+    assert ask() == ("accepted", "VR-XA-0001")
+    clock.advance(days=30)
+    assert ask() == ("refused", "certificate-expired")  # its key's certificate is over, too
+    with pytest.raises(Conflict, match="to be trusted until"):
+        bundle_actions.watch_bundle(node, by=LI)
+    eu_actions.drop_keys(node, by=LI)
+    bundle_actions.watch_bundle(node, by=LI)
+    assert ask() == ("unknown", "no-key")
+    with pytest.raises(NotFound):
+        eu_actions.drop_keys(node, by=LI)
+
+
+def test_keys_that_are_too_many_or_trusted_too_long_are_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    signers = dsc_list.read([orjson.dumps([gateway(made("signer", by="authority"))])]).signers
+    for days in (0, 367):
+        with pytest.raises(BadInput):
+            eu_actions.import_keys(node, by=LI, signers=signers, days=days)
+    with pytest.raises(BadInput):
+        eu_actions.import_keys(node, by=LI, signers=())
+    with pytest.raises(Refused):
+        eu_actions.import_keys(node, by=replace(LI, roles=frozenset({"resident"})), signers=signers)
+    monkeypatch.setattr(eu_keys, "MAX_CHARACTERS", 100)
+    with pytest.raises(LimitExceeded):
+        eu_actions.import_keys(node, by=LI, signers=signers)
+    assert eu_queries.held_keys(node) is None
+
+
+def certificate_of(key: ec.EllipticCurvePrivateKey, key_id: bytes, now: datetime) -> str:
+    content = {"ver": "1.3.0", "v": [{"dn": 1, "sd": 1}]}
+    stamp = int(now.timestamp())
+    body = {1: "XA", 4: stamp + 90 * 86_400, 6: stamp, -260: {1: content}}
+    return hcert.pack(cose.Signer(key, key_id).sign(cbor.dumps(body)))
+
+
 def test_the_commands(node: Node, folder: Path) -> None:
     hutong = CommandLine()
     place = node.settings.folder
@@ -150,6 +216,19 @@ def test_the_commands(node: Node, folder: Path) -> None:
     hutong.ok("trust", "export", trust, *at)
     assert hutong.ok("pass", "verify", TEXT, "--scene", "border", "--trust", trust)["answer"] == "unknown"
     assert hutong.ok("trust", "drop-revocations", *at)["dropped"] is True
+    dsc, authority = made("signer", by="authority"), folder.parent / "authority.der"
+    authority.write_bytes(made("authority").der)
+    keys = folder.parent / "keys.json"
+    keys.write_bytes(orjson.dumps([gateway(dsc), gateway(dsc, kid="AAAA")]))
+    told = hutong.ok("trust", "import-keys", keys, "--authority", authority, *at)
+    assert (told["by_country"], told["chained"], told["list_signature_checked"]) == ({"XA": 1}, 1, False)
+    assert (len(told["not_checked"]), told["skipped"][0]["key"]) == (2, "AAAA")
+    said = hutong("trust", "import-keys", keys, *at).out
+    assert "Trusts 1 keys of 1 countries until" in said
+    assert said.count("Not checked: ") == 3
+    assert hutong("trust", "import-keys", keys, "--country", "X1", *at, "--json").code == BadInput.exit_code
+    assert hutong("trust", "import-keys", keys, "--signer", authority, *at, "--json").code == BadInput.exit_code
+    assert hutong.ok("trust", "drop-keys", *at)["dropped"] is True
     refused = hutong("trust", "drop-revocations", *at, "--json")
     assert refused.code == NotFound.exit_code
     assert issubclass(NotFound, HutongError)
