@@ -14,10 +14,14 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from hutong.errors import BadInput
 from hutong.passes.credential import cbor, cose, dcc, gdhcn, hcert, shc
+from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.keys import KeyRing, write_jwk
 from hutong.passes.credential.read import read_pass
 from tests.exceptions import exceptions
@@ -161,6 +165,104 @@ def test_trust_document_finds_the_key_of_a_pass() -> None:
     answer = read_pass(text, keys=read.ring())
     assert (answer.kind, answer.signature_valid, answer.payload) == ("who-dvc", True, {"n": "A"})
     assert answer.key is not None and answer.key.issuer == "XXA"
+
+
+def certified(name: str, *, is_authority: bool | None, by: Any = None) -> tuple[Any, str, bytes]:
+    """A key, its certificate (base64), and the key id of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(5).not_valid_before(now).not_valid_after(now + dt.timedelta(days=99))
+    if is_authority is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    der = builder.sign(by or key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return key, base64.b64encode(der).decode(), key_id_of(der)
+
+
+PATH = "did:web:trust.example:v2:trustlist"
+
+
+def listed(place: str, made: tuple[Any, str, bytes], *chain: str, **members: str) -> dict[str, Any]:
+    key, certificate, key_id = made
+    jwk = {**write_jwk(key.public_key(), key_id), "x5c": [certificate, *chain]}
+    fragment = quote(base64.b64encode(key_id).decode(), safe="")
+    return {"id": f"{place}#{fragment}", "type": "JsonWebKey2020", "publicKeyJwk": jwk, **members}
+
+
+def signed_with(made: tuple[Any, str, bytes]) -> str:
+    payload = cbor.dumps({1: "XX", 4: 2_000_000_000, -260: {1: {"ver": "1.3.0"}}})
+    return hcert.pack(cose.Signer(made[0], made[2]).sign(payload))
+
+
+@pytest.mark.parametrize(
+    ("place", "members", "is_authority", "usage", "verifies"),
+    [
+        (f"{PATH}:DCC:XXA:DSC", {}, False, "DSC", True),
+        (f"{PATH}:DCC:XXA:DSC", {}, None, "DSC", True),
+        (f"{PATH}:DCC:XXA:dsc", {}, False, "DSC", True),
+        (f"{PATH}:DCC:XXA:SCA", {}, True, "SCA", None),
+        (f"{PATH}:DCC:XXA:SCA", {}, False, "SCA", None),
+        (f"{PATH}:DCC:XXA:UP", {}, False, "UP", None),
+        (f"{PATH}:DCC:XXA:TLS", {}, False, "TLS", None),
+        (f"{PATH}:DCC:XXA:DSC", {}, True, "SCA", None),
+        (f"{PATH}:DCC:XXA:SCA", {"keyusage": "DSC"}, False, "DSC", True),
+        (f"{PATH}:DCC:XXA:DSC", {"keyusage": "SCA"}, False, "SCA", None),
+        (f"{PATH}:DCC:XXA:-", {}, False, "DSC", True),
+        (f"{PATH}:DCC:XXA:-", {}, True, "SCA", None),
+        ("did:web:trust.example:trustlist:xxa", {}, False, "DSC", True),
+        ("did:web:trust.example:trustlist:xxa", {}, True, "SCA", None),
+    ],
+)
+def test_only_document_signers_verify_certificates(
+    place: str, members: dict[str, str], is_authority: bool | None, usage: str, verifies: bool | None
+) -> None:
+    """By what the list says of a key, and never with the key of an authority, whatever the list says."""
+    made = certified("key", is_authority=is_authority)
+    document = trust_document(listed(place, made, **members))
+    read = gdhcn.load(document)
+    assert [each.usage for each in read.keys] == [usage]
+    assert len(read.ring().keys) == bool(verifies)
+    assert read_pass(signed_with(made), keys=[document]).signature_valid is verifies
+
+
+def test_the_authority_behind_a_signer_verifies_nothing() -> None:
+    """Lists of 2024 have it beside the signer's certificate, in one chain."""
+    authority = certified("authority", is_authority=True)
+    signer = certified("signer", is_authority=False, by=authority[0])
+    document = trust_document(listed(f"{PATH}:DCC:XXA:DSC", signer, authority[1]))
+    assert read_pass(signed_with(signer), keys=[document]).signature_valid is True
+    assert read_pass(signed_with(authority), keys=[document]).signature_valid is None
+    for made, valid in ((signer, True), (authority, None)):
+        whole = trust_document(
+            listed(f"{PATH}:DCC:XXA:DSC", signer, authority[1]), listed(f"{PATH}:DCC:XXA:SCA", authority)
+        )
+        assert read_pass(signed_with(made), keys=[whole]).signature_valid is valid
+
+
+def test_a_participant_that_is_not_named_is_nobody() -> None:
+    made = certified("key", is_authority=False)
+    document = trust_document(listed(f"{PATH}:-:-:DSC", made))
+    found = read_pass(signed_with(made), keys=[document])
+    assert found.key is not None
+    assert (found.signature_valid, found.key.issuer) == (True, None)
+
+
+def test_that_a_proof_is_not_checked_is_told_once() -> None:
+    made = certified("key", is_authority=False)
+    proof = {"type": "JsonWebSignature2020", "verificationMethod": "did:web:signer.example", "jws": "eyJ9..MEQ"}
+    one = {**trust_document(listed(f"{PATH}:DCC:XXA:DSC", made)), "proof": proof}
+    other = {**trust_document(), "id": f"{PATH}:DCC", "proof": [proof]}
+    warnings = read_pass(signed_with(made), keys=[one, other]).warnings
+    about = [warning for warning in warnings if "proof" in warning]
+    assert about == [
+        "The proofs of the trust lists are not checked (JsonWebSignature2020 by did:web:signer.example): they sign"
+        " canonical RDF, which needs the JSON-LD contexts that the lists name."
+    ]
+    for odd in (7, [], {}, {"type": 7}):
+        notes = KeyRing.of([{**one, "proof": odd}]).notes
+        assert len(notes) == isinstance(odd, dict)
+    assert KeyRing.of([trust_document(listed(f"{PATH}:DCC:XXA:DSC", made))]).notes == ()
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"id": 1}', b'{"id": "x", "verificationMethod": {}}'])

@@ -28,9 +28,10 @@ _PEM = re.compile(
 )
 PRIVATE_PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
-_INTEGER, _OCTETS, _OID, _UTC_TIME, _TIME, _SEQUENCE = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30
+_BOOLEAN, _INTEGER, _OCTETS, _OID, _UTC_TIME, _TIME, _SEQUENCE = 0x01, 0x02, 0x04, 0x06, 0x17, 0x18, 0x30
 _EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
 _ALTERNATIVE_NAME = bytes.fromhex("551d11")
+_BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 _ADDRESS = 0x86  # context tag 6 of GeneralName: a URI
 _COUNTRY = bytes.fromhex("550406")
 # 1.3.6.1.4.1.1847.2021.1.{1 test, 2 vaccination, 3 recovery}; early issuers wrote 1.3.6.1.4.1.0.1847.2021.1.x.
@@ -51,6 +52,7 @@ class Certificate:
         usage: of "v", "t", "r" those that the extended key usage names; None when it names no purpose at all.
         country: ISO 3166-1 alpha-2 of the subject, if stated.
         addresses: URIs of the subject alternative name (RFC 5280, 4.2.1.6).
+        is_authority: whether it is of an authority that signs certificates, and no passes (RFC 5280, 4.2.1.9).
     """
 
     der: bytes
@@ -61,6 +63,7 @@ class Certificate:
     not_before: dt.datetime
     not_after: dt.datetime
     addresses: tuple[str, ...] = ()
+    is_authority: bool = False
 
     def may_sign(self, kinds: frozenset[str]) -> bool:
         """Whether the usage covers every certificate type in ``kinds``."""
@@ -174,6 +177,7 @@ def _parse(der: bytes) -> Certificate:
         key_id=key_id_of(der),
         usage=_usage(der, extensions) if extensions else None,
         addresses=_addresses(der, extensions) if extensions else (),
+        is_authority=_is_authority(der, extensions) if extensions else False,
         country=_country(der, subject),
         not_before=not_before,
         not_after=not_after,
@@ -215,6 +219,14 @@ def _usage(der: bytes, extensions: tuple[int, int, int, int]) -> frozenset[str] 
     if not purposes:  # an empty list restricts nothing; a list of other purposes excludes passes
         return None
     return frozenset(_TYPES[purpose] for purpose in purposes if purpose in _TYPES)
+
+
+def _is_authority(der: bytes, extensions: tuple[int, int, int, int]) -> bool:
+    try:
+        fields = list(_extension(der, extensions, _BASIC_CONSTRAINTS))
+    except (ValueError, IndexError, StopIteration):
+        return False  # nothing that can be read says so
+    return any(tag == _BOOLEAN and any(der[begin:end]) for tag, _, begin, end in fields)
 
 
 def _addresses(der: bytes, extensions: tuple[int, int, int, int]) -> tuple[str, ...]:

@@ -6,8 +6,15 @@ A document lists verification methods (W3C DID Core 1.0, 5.2); each id tells par
 
 or, since 2025, members ``domain``, ``participant`` and ``keyusage`` of the method. A list *by reference*
 (``trustlist-ref``, GDHCN trust lists 2.0.0) names further documents instead of keys. Nothing is fetched: what was
-handed over together, such as the files of a folder, answers a reference by its id; what is missing is told. The proof
-of a document is the fetcher's part.
+handed over together, such as the files of a folder, answers a reference by its id; what is missing is told.
+
+Lists hold the keys of signing authorities (SCA), of uploads (UP) and of connections (TLS) beside those of document
+signers (DSC), and only the last may verify a certificate. Lists of version 1 name no usage: of these, a key whose
+certificate is an authority's is one. So is one that a list calls a signer.
+
+A proof (JsonWebSignature2020) is told and not checked. It signs SHA-256 of its own options and of the document, each
+as canonical RDF, for which the JSON-LD contexts that the document names would have to be at hand and applied: no
+bytes of the document as it was fetched are signed. What proves a list is the connection over which it was fetched.
 """
 
 from __future__ import annotations
@@ -23,13 +30,18 @@ import orjson
 
 from hutong.errors import BadInput, LimitExceeded
 
+from .certificates import read_certificate
 from .keys import KeyRing, VerificationKey, certified_ids, read_hexadecimal, read_jwk
 
 MAX_BYTES = 50_000_000
 MAX_METHODS = 100_000
+SIGNER, AUTHORITY = "DSC", "SCA"
 _MARK = "trustlist"
+_ANY = ("", "-")
+"""What stands in an id in the place of a domain, participant or usage that is not named."""
 _NAMED = 5
 """How many ids a sentence about a list names."""
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,7 @@ class TrustDocument:
         references: ids of further documents, or of methods in them, that it names.
         skipped: ids of methods whose key cannot be used, with the reason.
         ids: its own, and those of the methods that it describes: what a reference may name.
+        proof: type and key of its proof; None where it has none.
     """
 
     did: str
@@ -59,10 +72,11 @@ class TrustDocument:
     references: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     ids: frozenset[str]
+    proof: str | None = None
 
-    def ring(self, *, usage: str = "DSC") -> KeyRing:
-        """Keys that may sign certificates, ready for reading passes."""
-        return KeyRing.of([trusted.key for trusted in self.keys if trusted.usage == usage])
+    def ring(self) -> KeyRing:
+        """Keys that may sign certificates, ready for reading passes; never an authority's."""
+        return KeyRing.of([trusted.key for trusted in self.keys if trusted.usage == SIGNER])
 
 
 def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
@@ -80,7 +94,7 @@ def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
         except orjson.JSONDecodeError:
             raise _refused() from None
     methods = document.get("verificationMethod", []) if isinstance(document, Mapping) else None
-    did = document.get("id") if isinstance(document, Mapping) else None
+    did, proof = (document.get("id"), document.get("proof")) if isinstance(document, Mapping) else (None, None)
     if not isinstance(methods, list) or not isinstance(did, str):
         raise _refused()
     if len(methods) > MAX_METHODS:
@@ -101,11 +115,11 @@ def load(document: bytes | str | Mapping[str, Any]) -> TrustDocument:
                 keys.append(_read_method(name, method))
             except BadInput as error:
                 skipped.append((name, error.what))
-    return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped), frozenset(ids))
+    return TrustDocument(did, tuple(keys), tuple(references), tuple(skipped), frozenset(ids), _read_proof(proof))
 
 
 def tell(documents: Sequence[TrustDocument]) -> tuple[str, ...]:
-    """What the lists hold that can't be used: keys, and references to what none of them is or describes."""
+    """What the lists hold that can't be used, references to what none of them is or describes, and unchecked proofs."""
     at_hand = frozenset().union(*(document.ids for document in documents))
     told = []
     for document in documents:
@@ -118,6 +132,11 @@ def tell(documents: Sequence[TrustDocument]) -> tuple[str, ...]:
         if document.skipped:
             named = some_of([f"{name or 'one without an id'} ({why.rstrip('.')})" for name, why in document.skipped])
             told.append(f"{len(document.skipped)} of the trust list {document.did} can't be used: {named}.")
+    if proofs := sorted({document.proof for document in documents if document.proof is not None}):
+        told.append(
+            f"The proofs of the trust lists are not checked ({some_of(proofs)}): they sign canonical RDF, which needs"
+            " the JSON-LD contexts that the lists name."
+        )
     return tuple(told)
 
 
@@ -139,7 +158,8 @@ def _read_method(name: str, method: Mapping[str, Any]) -> TrustedKey:
     domain, participant, usage = (
         one if isinstance(one, str) and one else other for one, other in zip(stated, _read_path(path), strict=True)
     )
-    key = read_jwk(jwk, issuer=participant or None)
+    key = read_jwk(jwk, issuer=participant if participant not in _ANY else None)
+    usage = _usage(usage.upper(), jwk)
     ids = set(key.key_ids)
     for text in (unquote(fragment), jwk.get("kid")):
         for key_id in _decode_key_id(text):
@@ -155,7 +175,28 @@ def _read_path(path: str) -> tuple[str, str, str]:
     if len(after) >= 3:
         return after[0], after[1], after[2]
     participant, usage = [*after, "", ""][:2]
-    return "-", participant, usage or "DSC"
+    return "-", participant, usage
+
+
+def _usage(stated: str, jwk: Mapping[str, Any]) -> str:
+    """What a key is for: as stated, but that of an authority's certificate is an authority's, whatever is stated."""
+    chain = jwk.get("x5c")
+    if stated in (*_ANY, SIGNER) and isinstance(chain, list) and chain and isinstance(chain[0], str):
+        try:
+            if read_certificate(chain[0]).is_authority:
+                return AUTHORITY
+        except (BadInput, LimitExceeded):
+            pass  # read_jwk took the key without it
+    return SIGNER if stated in _ANY else stated
+
+
+def _read_proof(proof: Any) -> str | None:
+    """Type and key of a proof, or of the first of several."""
+    first = proof[0] if isinstance(proof, list) and proof else proof
+    if not isinstance(first, Mapping):
+        return None
+    named = [first.get(member) for member in ("type", "verificationMethod")]
+    return " by ".join(one[:_LONGEST] for one in named if isinstance(one, str)) or "of no known type"
 
 
 def _decode_key_id(text: object) -> set[bytes]:
