@@ -312,6 +312,7 @@ def issued(hutong: CommandLine, region: Region) -> Pass:
     node.close()
     assessed = hutong.ok("risk", "assess", "--as-of", today, "--node", node_folder)
     assert sum(assessed["areas"].values()) > 0
+    assert assessed["rule"] == "dengue-risk-area"
     decided = hutong.ok("levels", "decide", "dengue-3", "--as-of", today, "--node", node_folder)
     assert decided["persons"] == 5 == sum(decided["levels"].values())
     assert hutong.ok("levels", "update", "dengue-3", "--node", node_folder)["rulebook"] == "dengue-3"

@@ -12,7 +12,7 @@ import yaml
 from hutong.errors import BadInput, LimitExceeded, NotFound, Refused
 from hutong.insight import queries
 from hutong.insight.actions import assess_risk_areas
-from hutong.insight.risk_area import parse_rule, read_rule, shipped_rule
+from hutong.insight.risk_area import fitting_rule, parse_rule, read_rule, shipped_rule
 from hutong.node import Node
 from tests.conftest import Clock, NewNode
 from tests.passes.region import AS_OF, BUSY, LI, QUIET, SOME, STEWARD, declare, fill_lake
@@ -128,3 +128,32 @@ def test_who_may_not_or_not_now_is_refused(region: Node, clock: Clock, new_node:
 def test_areas_of_another_level_are_said_to_be_missing(region: Node) -> None:
     with pytest.raises(BadInput, match="lists no area"):
         assess_risk_areas(region, by=LI, rule=parse_rule(document(area_level="village")), as_of=AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("listed", "rule"),
+    [
+        ({"country", "region1", "region2", "village"}, "dengue-risk-area"),
+        ({"country", "region1"}, "dengue-risk-area-region1"),
+        ({"country"}, "dengue-risk-area-country"),
+    ],
+)
+def test_the_rule_of_the_finest_listed_areas_is_chosen(listed: set[str], rule: str) -> None:
+    chosen = fitting_rule(listed)
+    assert chosen.id == rule and chosen.area_level in listed
+    assert [level.from_cases for level in chosen.levels] == [level.from_cases for level in shipped_rule().levels]
+
+
+def test_where_no_shipped_rule_fits_that_is_said(region: Node, new_node: NewNode) -> None:
+    with pytest.raises(BadInput, match="areas of level region3, village") as refused:
+        fitting_rule({"village", "region3"})
+    assert "area_level" in refused.value.do and "region2, region1, country" in refused.value.do
+    with pytest.raises(BadInput, match="No area is listed"):
+        fitting_rule(set())
+    with pytest.raises(NotFound):
+        queries.fitting_rule(new_node("pe"))
+    areas = region.engine.table("area")
+    region.lake.replace("area", region.engine.to_arrow(areas.filter(areas.level == "region1")))
+    with pytest.raises(BadInput, match="no area of level region2") as refused:
+        assess_risk_areas(region, by=LI, rule=shipped_rule(), as_of=AS_OF)
+    assert "name a rule" in refused.value.do

@@ -26,19 +26,28 @@ def add_to(app: typer.Typer) -> None:
 @risk.command("assess")
 def assess(
     as_of: Day,
-    rule: Annotated[Path | None, typer.Option(help="Rule (YAML); the shipped one for dengue without it.")] = None,
+    rule: Annotated[
+        Path | None,
+        typer.Option(help="Rule (YAML); without it the shipped one for dengue of the finest level of areas here."),
+    ] = None,
     node: NodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give every area its level as of a day, by a published rule."""
-    from hutong.insight import actions
-    from hutong.insight.risk_area import read_rule, shipped_rule
+    from hutong.insight import actions, queries
+    from hutong.insight.risk_area import read_rule
 
-    wanted = shipped_rule() if rule is None else read_rule(read_text(rule, "rule"))
+    given = None if rule is None else read_rule(read_text(rule, "rule"))
     with opened(node) as opened_node:
+        wanted = given or queries.fitting_rule(opened_node)
         found = actions.assess_risk_areas(opened_node, by=opened_node.operator, rule=wanted, as_of=_day(as_of))
     counts = ", ".join(f"{number:,} {level}" for level, number in found.areas.items())
-    show(as_json, found.document(), f"{found.cases:,} cases from {found.window_from} to {found.as_of}: {counts}")
+    show(
+        as_json,
+        found.document(),
+        f"{found.cases:,} cases from {found.window_from} to {found.as_of}: {counts}",
+        f"By the rule {wanted.id} {wanted.version}, for areas of level {wanted.area_level}.",
+    )
 
 
 @levels.command("decide")

@@ -41,7 +41,10 @@ def assess_risk_areas(node: Node, *, by: Actor, rule: RiskRule, as_of: date) -> 
     cases = node.engine.table("case")
     assessed = node.engine.to_arrow(risk_areas(cases, node.engine.table("area"), rule, as_of))
     if assessed.num_rows == 0:
-        raise BadInput(f"The lake lists no area of level {rule.area_level}.", "Acquire the areas first.")
+        raise BadInput(
+            f"The lake lists no area of level {rule.area_level}.",
+            "Acquire such areas first, or name a rule for areas of a level that is listed.",
+        )
     in_window = pc.sum(node.engine.to_arrow(cases_in_window(cases, rule, as_of))["cases_window"]).as_py() or 0
     counted = pc.sum(assessed["cases_window"]).as_py()
     by_level = {item["values"]: item["counts"] for item in pc.value_counts(assessed["level"]).to_pylist()}

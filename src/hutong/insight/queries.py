@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hutong.errors import NotFound
+from hutong.insight import risk_area
 from hutong.insight.risk_area import TABLE, RiskAssessment, RiskRule, parse_assessment, shipped_rule
 from hutong.node import Node
 from hutong.storage import schema
@@ -46,6 +47,16 @@ def newest_assessment(node: Node) -> tuple[RiskAssessment, datetime]:
     if row is None:
         raise NotFound("No risk areas were assessed yet.", "Assess them with: hutong risk assess")
     return parse_assessment(row.body), row.assessed_at
+
+
+def fitting_rule(node: Node) -> RiskRule:
+    """The shipped rule of the finest level of areas that this node lists.
+
+    ``NotFound`` when no areas were acquired, ``BadInput`` when no shipped rule is of one of their levels.
+    """
+    node.move_inbox()
+    levels = node.engine.to_arrow(node.engine.table("area").select("level").distinct())["level"]
+    return risk_area.fitting_rule(set(levels.to_pylist()))
 
 
 def rule_of(assessment: RiskAssessment) -> RiskRule:

@@ -8,7 +8,7 @@ level.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib.resources import files
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import ibis
 
 TABLE = "risk_area"
+SHIPPED = ("dengue-risk-area", "dengue-risk-area-region1", "dengue-risk-area-country")
+"""Rules that come with the package, the one of the finest areas first."""
 LANGUAGES = ("en", "zh")
 MAX_BYTES = 64 * 1024
 MAX_WINDOW_DAYS = 366
@@ -109,6 +111,21 @@ def parse_assessment(document: Mapping[str, Any]) -> RiskAssessment:
     """An assessment from its JSON form."""
     days = {name: date.fromisoformat(document[name]) for name in ("as_of", "window_from")}
     return RiskAssessment(**{**document, **days})
+
+
+def fitting_rule(listed: Collection[str]) -> RiskRule:
+    """The shipped rule of the finest level among those of the listed areas. ``BadInput`` when none of them has one."""
+    rules = [shipped_rule(name) for name in SHIPPED]
+    for rule in rules:
+        if rule.area_level in listed:
+            return rule
+    if not listed:
+        raise BadInput("No area is listed here.", "Acquire the areas first.")
+    raise BadInput(
+        f"No risk-area rule comes with the package for areas of level {', '.join(sorted(listed))}.",
+        f"Name one of your own with one of these levels as its area_level, or acquire areas of level "
+        f"{', '.join(rule.area_level for rule in rules)}.",
+    )
 
 
 def shipped_rule(name: str = "dengue-risk-area") -> RiskRule:
