@@ -10,24 +10,31 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from hutong.demo import run
+from hutong.acquisition import actions as acquisition
+from hutong.demo import pass_steps, run
 from hutong.demo.lists import line_lists
 from hutong.demo.own_lists import areas_of_cases, named_places
-from hutong.demo.pass_steps import risk_rule
+from hutong.demo.report import Report
 from hutong.demo.run import MARKER, room
+from hutong.demo.setup_steps import boundary_of
 from hutong.errors import BadInput, Conflict, NotFound
 from hutong.insight import queries
 from hutong.insight.actions import assess_risk_areas
 from tests.conftest import NewNode
 from tests.demo.command import HUTONG, LONGEST_SECONDS, free_port
 from tests.opening.real_lists import packaged
-from tests.passes.region import AS_OF, LI, declare, fill_lake
+from tests.passes.region import AS_OF, LI, SUNSET, declare, fill_lake, put
 
 OWN_ROWS = 3_000
 
@@ -135,12 +142,44 @@ def test_risk_areas_are_of_the_finest_level_that_a_list_has(new_node: NewNode) -
     region = new_node()
     declare(region)
     fill_lake(region)
-    assert risk_rule(region).area_level == "region2"
+    assert queries.fitting_rule(region).area_level == "region2"
     areas = region.engine.table("area")
     region.lake.replace("area", region.engine.to_arrow(areas.filter(areas.level == "region1")))
-    made = assess_risk_areas(region, by=LI, rule=risk_rule(region), as_of=AS_OF)
+    made = assess_risk_areas(region, by=LI, rule=queries.fitting_rule(region), as_of=AS_OF)
     assert dict(made.areas) == {"low": 1, "medium": 0, "high": 0}
     assert queries.rule_of(made).area_level == "region1"  # the page of risk areas finds the rule again
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_a_list_with_the_country_only_goes_through(
+    new_node: NewNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, placed: bool
+) -> None:
+    """It is one risk area then, whose residents stay in no other; what that can't show is said."""
+    node, at = new_node(), AS_OF
+    declare(node)
+    boundary = boundary_of(node, "dengue-2015", SUNSET)
+    acquisition.set_boundary(node, by=node.operator, boundary=boundary)
+    case = {"disease": "dengue", "classification": "confirmed", "date_precision": "day", "imported": False}
+    case["residence_area_code"] = "SG" if placed else None
+    put(node, "area", [{"area_code": "SG", "level": "country", "name_en": "Singapore"}])
+    put(node, "case", [{**case, "true_from": at - timedelta(days=number % 7)} for number in range(60)])
+    lists = {"tw": replace(line_lists({}, {})["tw"], is_own=True)}
+    printed = StringIO()
+    demo = run.Demo(tmp_path, {}, lists, Report(Console(file=printed, width=300)), "", {"tw": node})
+    monkeypatch.setattr(pass_steps, "write_population", partial(pass_steps.write_population, count=500))
+    outbreak = pass_steps.own_outbreak(node)
+    assert (set(outbreak.townships), outbreak.as_of) == ({"SG"}, at + timedelta(days=1))
+    facts: dict[str, Any] = {}
+    pass_steps.acquire_population(demo, node, outbreak, facts)
+    pass_steps.assess_risk(demo, node, at, facts)
+    assert (facts["residents"]["accepted"], facts["stays"]["accepted"], facts["tests"]["accepted"] > 0) == (
+        500,
+        0,
+        True,
+    )
+    assert facts["risk_areas"]["areas"] == {"low": not placed, "medium": 0, "high": placed}
+    assert "no stay in another can be shown" in printed.getvalue()
+    assert "the list has no area below the country" in printed.getvalue()
 
 
 @pytest.mark.parametrize(("files", "mappings", "error"), [

@@ -84,21 +84,21 @@ def fill_lake(node: Node) -> None:
     ]
     names = {number: pseudonym(node, number) for number in RESIDENTS}
     at = datetime(2026, 2, 25, 9, tzinfo=UTC)
-    _put(node, "area", areas)
-    _put(node, "case", cases)
-    _put(
+    put(node, "area", areas)
+    put(node, "case", cases)
+    put(
         node,
         "person",
         [{"pseudonym": names[number], "residence_area_code": home} for number, (home, _) in RESIDENTS.items()],
     )
-    _put(node, "stay", [{"pseudonym": names["R3"], "area_code": BUSY, "arrived": at, "left": at + timedelta(hours=2)}])
-    _put(node, "symptom", [{"pseudonym": names["R5"], "symptom": "fever", "present": True, "stated_at": at}])
-    _put(
+    put(node, "stay", [{"pseudonym": names["R3"], "area_code": BUSY, "arrived": at, "left": at + timedelta(hours=2)}])
+    put(node, "symptom", [{"pseudonym": names["R5"], "symptom": "fever", "present": True, "stated_at": at}])
+    put(
         node,
         "test",
         [{"pseudonym": names["R6"], "disease": "dengue", "kind": "pcr", "sampled_at": at, "result": "positive"}],
     )
-    _put(
+    put(
         node,
         "contact",
         [{"index_pseudonym": names["R6"], "pseudonym": names["R8"], "kind": "household", "started": at}],
@@ -107,7 +107,8 @@ def fill_lake(node: Node) -> None:
         vault.keep(node, change, [{"pseudonym": name, "name": f"Name of {number}"} for number, name in names.items()])
 
 
-def _put(node: Node, table: str, rows: list[dict[str, Any]]) -> None:
+def put(node: Node, table: str, rows: list[dict[str, Any]]) -> None:
+    """Make these rows the whole of a table of the lake."""
     schema = arrow_schema(node.standard.table(table), node.standard.lineage)
     open_schema = pa.schema([field.with_nullable(True) for field in schema])
     lineage = {"known_at": datetime(2026, 2, 26, tzinfo=UTC), "receipt_id": "r", "source_id": "s"}
@@ -136,4 +137,4 @@ def fill(node: Node) -> None:
 def tested_negative(node: Node, number: str, at: datetime) -> None:
     """Let one negative test of a resident be all that the lake knows of tests."""
     row = {"pseudonym": pseudonym(node, number), "disease": "dengue", "kind": "pcr", "result": "negative"}
-    _put(node, "test", [{**row, "sampled_at": at}])
+    put(node, "test", [{**row, "sampled_at": at}])

@@ -59,8 +59,8 @@ def vaccinated(node: Node) -> Node:
         {**name, "disease": "dengue", "vaccine": "J07BX04", "dose_number": number, "vaccination_date": day}
         for number, day in enumerate((date(2025, 10, 5), date(2026, 1, 5)), start=1)
     ]
-    regions._put(node, "test", tests)
-    regions._put(node, "immunization", doses)
+    regions.put(node, "test", tests)
+    regions.put(node, "immunization", doses)
     return node
 
 
@@ -116,7 +116,7 @@ def test_an_older_negative_test_does_not_hide_a_newer_positive_one(new_region: N
     node = new_region()
     name = {"pseudonym": pseudonym(node, "R6")}
     at = datetime(2026, 2, 20, 9, tzinfo=UTC)
-    regions._put(
+    regions.put(
         node,
         "test",
         [

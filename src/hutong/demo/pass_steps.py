@@ -19,7 +19,7 @@ from hutong.demo.residents import OUTBREAK_2015, resident_number, write_populati
 from hutong.governance import actions as governance_actions
 from hutong.governance import queries as governance
 from hutong.insight import actions as insight
-from hutong.insight.risk_area import RiskRule, shipped_rule
+from hutong.insight import queries as insight_queries
 from hutong.node import Node
 from hutong.passes.credential import cose, hcert
 from hutong.passes.documents import shipped_document
@@ -35,6 +35,8 @@ from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import queries as bundle_queries
 
 if TYPE_CHECKING:
+    import ibis
+
     from hutong.demo.run import Demo
     from hutong.passes.issuance.actions import IssuedPass
 
@@ -42,8 +44,7 @@ AS_OF = date(2015, 9, 15)
 MOST_TOWNSHIPS = 22
 SCENES = ("workplace", "school", "transport", "community")
 MATRIX_SCENE = Scene.TRANSPORT
-RISK_RULES = ("dengue-risk-area", "dengue-risk-area-region1")
-"""The one of the finest areas first."""
+COUNTRY = "country"
 MARKS = {"accepted": "●", "refused": "■", "unknown": "?"}
 
 
@@ -59,9 +60,9 @@ def passes(demo: Demo) -> None:
     """Risk areas from the real cases, levels for 50,000 residents, one pass, verified offline by the other region."""
     with demo.report.step("passes", "7  Pass") as facts:
         giver, taker = demo.giver, demo.taker
-        outbreak = _own_outbreak(giver) if demo.lists[giver.id].is_own else Outbreak(AS_OF, OUTBREAK_2015)
-        _acquire_population(demo, giver, outbreak, facts)
-        _assess_risk(demo, giver, outbreak.as_of, facts)
+        outbreak = own_outbreak(giver) if demo.lists[giver.id].is_own else Outbreak(AS_OF, OUTBREAK_2015)
+        acquire_population(demo, giver, outbreak, facts)
+        assess_risk(demo, giver, outbreak.as_of, facts)
         for node, levels in ((giver, "dengue-three-levels"), (taker, "dengue-four-levels")):
             _publish_rules(node, levels)
         demo.report.say(
@@ -87,18 +88,28 @@ def _population(node: Node, *, is_own: bool) -> Source:
     )
 
 
-def _own_outbreak(node: Node) -> Outbreak:
-    """Where and when a user's own list has the most cases: the day that ends its busiest week, in its busiest areas."""
-    cases = node.engine.table("case")
-    placed = cases.filter(cases.residence_area_code.notnull(), cases.true_from.notnull())
-    by_week = placed.group_by(week=placed.true_from.truncate("W")).agg(n=placed.count())
+def own_outbreak(node: Node) -> Outbreak:
+    """Where and when a user's own list has the most cases: the day that ends its busiest week, in its busiest areas.
+
+    Where no case has an area, it is in those that are listed.
+    """
+    cases, listed = node.engine.table("case"), node.engine.table("area")
+    dated = cases.filter(cases.true_from.notnull())
+    by_week = dated.group_by(week=dated.true_from.truncate("W")).agg(n=dated.count())
     busiest = node.engine.to_arrow(by_week.order_by(by_week.n.desc(), by_week.week).limit(1)).to_pylist()
-    by_area = placed.group_by(code=placed.residence_area_code).agg(n=placed.count())
-    areas = node.engine.to_arrow(by_area.order_by(by_area.n.desc(), by_area.code).limit(MOST_TOWNSHIPS)).to_pylist()
+    areas = _most_frequent(node, dated, "residence_area_code") or _most_frequent(node, listed, "area_code")
     if not busiest:
         return Outbreak(AS_OF, OUTBREAK_2015)
     monday = date.fromisoformat(str(busiest[0]["week"])[:10])
-    return Outbreak(monday + timedelta(days=6), {area["code"]: float(area["n"]) for area in areas})
+    return Outbreak(monday + timedelta(days=6), areas)
+
+
+def _most_frequent(node: Node, table: ibis.Table, column: str) -> dict[str, float]:
+    """The codes that are in the column most often, with how often that is."""
+    coded = table.filter(table[column].notnull())
+    counted = coded.group_by(code=coded[column]).agg(n=coded.count())
+    found = node.engine.to_arrow(counted.order_by(counted.n.desc(), counted.code).limit(MOST_TOWNSHIPS)).to_pylist()
+    return {row["code"]: float(row["n"]) for row in found}
 
 
 def _centres(node: Node, townships: Mapping[str, float]) -> dict[str, tuple[float, float]]:
@@ -109,7 +120,8 @@ def _centres(node: Node, townships: Mapping[str, float]) -> dict[str, tuple[floa
     return {row["area_code"]: (float(row["longitude"]), float(row["latitude"])) for row in rows}
 
 
-def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
+def acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict[str, Any]) -> None:
+    """Put a synthetic population of the outbreak's areas, its places, stays and tests on the node."""
     begun = time.monotonic()
     with demo.report.bar("synthetic residents"):
         population = write_population(
@@ -127,6 +139,9 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
         ("stays", population.stays),
         ("tests", population.tests),
     ):
+        if mapping == "stays" and not population.stays_count:  # a file without rows is refused
+            facts["stays"] = {"rows": 0, "accepted": 0}
+            continue
         with demo.report.bar(f"{giver.id} {mapping}", unit="rows") as progress:
             receipt = acquisition.acquire(
                 giver,
@@ -147,19 +162,16 @@ def _acquire_population(demo: Demo, giver: Node, outbreak: Outbreak, facts: dict
         "names and numbers are in the vault only",
         seconds=facts["population_seconds"],
     )
+    if not population.stays_count:
+        demo.report.say(
+            f"{giver.id}: everybody lives in the one area of the list, so that no stay in another can be shown"
+        )
 
 
-def risk_rule(node: Node) -> RiskRule:
-    """The shipped rule of the finest level of areas that the node's list has; without any, the one of the finest."""
-    areas = node.engine.table("area")
-    rules = [shipped_rule(name) for name in RISK_RULES]
-    listed = set(node.engine.to_arrow(areas.select("level").distinct())["level"].to_pylist())
-    return next((rule for rule in rules if rule.area_level in listed), rules[0])
-
-
-def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
+def assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) -> None:
+    """Assess the node's areas by the rule that fits their levels."""
     begun = time.monotonic()
-    rule = risk_rule(giver)
+    rule = insight_queries.fitting_rule(giver)
     with demo.report.bar(f"{giver.id} risk areas"):
         found = insight.assess_risk_areas(giver, by=giver.operator, rule=rule, as_of=as_of)
     taken = seconds_since(begun)
@@ -169,6 +181,11 @@ def _assess_risk(demo: Demo, giver: Node, as_of: date, facts: dict[str, Any]) ->
         f"{giver.id}: risk areas on {as_of} from {found.cases:,} real cases in {rule.window_days} days: {counts}",
         seconds=taken,
     )
+    if rule.area_level == COUNTRY:
+        demo.report.say(
+            f"{giver.id}: the list has no area below the country, which is therefore one risk area: where in it the "
+            "risk is higher can't be shown, and every resident has the level of its whole"
+        )
 
 
 def _publish_rules(node: Node, name: str) -> None:

@@ -98,12 +98,13 @@ def _declare(node: Node, title: Mapping[str, str]) -> tuple[Emergency, Boundary]
         sunset=today + timedelta(days=90),
     )
     governance.declare_emergency(node, by=node.operator, emergency_=declared)
-    boundary = _boundary(node, declared.id, declared.sunset)
+    boundary = boundary_of(node, declared.id, declared.sunset)
     acquisition.set_boundary(node, by=node.operator, boundary=boundary)
     return declared, boundary
 
 
-def _boundary(node: Node, emergency: str, sunset: date) -> Boundary:
+def boundary_of(node: Node, emergency: str, sunset: date) -> Boundary:
+    """What the regions of the demonstration may collect, until the day before the emergency's end."""
     return Boundary(
         id=f"{node.id}-surveillance",
         emergency=emergency,
