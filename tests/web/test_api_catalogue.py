@@ -106,6 +106,30 @@ def test_a_published_release_describes_its_columns(client: TestClient, world: Wo
         assert [hit["name"] for hit in hits] == ["tw-dengue-weekly"]
 
 
+def test_columns_of_case_records_tell_the_level_at_which_they_are_released(client: TestClient, world: World) -> None:
+    path = queries.release_file(world.node, queries.release(world.node, "tw-dengue-records"), "parquet")
+    released = parquet.read_table(path)
+    assert set(released["true_from"].to_pylist()) == {"2015-Q3"}
+    assert "20-24" in released["age_group"].to_pylist()
+    page = client.get("/zh/datasets/tw-dengue-records").text
+    told = json.loads(page.split('<script type="application/ld+json">')[1].split("</script>")[0])
+    measured = {variable["name"]: variable["description"] for variable in told["variableMeasured"]}
+    parsed = parse_catalogue(client.get("/catalogue.ttl").content, "text/turtle")
+    release = next(dataset.current for dataset in parsed if dataset.id == "tw-dengue-records")
+    assert release is not None
+    columns = {column.name: column.description for column in release.distributions[0].columns}
+    for name, en, zh in (
+        ("true_from", "Released here: the quarter in which the week's Thursday lies", "所在周的星期四所属的季度"),
+        ("age_group", "Released here: bands of five years, such as 20-24.", "此处发布的是五岁一组的年龄段"),
+        ("residence_area_code", "Released here: areas of the second level", "此处发布的是二级区划"),
+    ):
+        assert en in columns[name].en
+        assert zh in columns[name].zh
+        assert measured[name] == columns[name].zh
+        assert zh in page, "in its table of columns; what machines read has it escaped"
+    assert not {name for name in ("sex", "serotype") if "Released" in columns[name].en}, "as they are"
+
+
 def test_a_release_from_before_columns_and_periods_were_kept_has_them_from_its_file(world: World) -> None:
     body = queries.document(queries.release(world.node, "tw-dengue-weekly"))
     old = {name: value for name, value in body.items() if name != "temporal"}

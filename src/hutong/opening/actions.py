@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Prepared:
     as_of: date
     risk: str = ""
     suppression: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[tuple[str, int | float | str], ...] = ()
 
 
@@ -89,7 +91,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
         return current
     version = int(current.version) + 1 if current else 1
     folder = node.settings.releases_folder
-    columns = described(prepared.table.schema, node.standard)
+    columns = described(prepared.table.schema, node.standard, prepared.levels)
     with drafted(folder, publication.dataset, version, prepared.table) as draft, node.change(by) as change:
         _require_unpublished(change, publication.dataset, version)
         draft.put_in_place()
@@ -200,6 +202,7 @@ def _prepare_records(node: Node, publication: Publication, cases: ir.Table, area
             f"{found.risk.prosecutor_average:.2%}; {found.rows_suppressed:,} of {found.rows_read:,} records left out. "
             f"Levels: {levels}."
         ),
+        levels=found.levels,
         facts=(
             ("records_read", found.rows_read),
             ("records_left_out", found.rows_suppressed),

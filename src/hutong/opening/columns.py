@@ -1,12 +1,13 @@
 """What the columns of a release are: their titles and meanings from the standard, their datatypes from the file.
 
-A datatype is one of CSVW's (https://www.w3.org/TR/tabular-data-primer/#datatypes): that of the file, since a release
-may say less than the standard (a month where the standard has a day).
+Of case records the meaning says at which level they are released. A datatype is one of CSVW's
+(https://www.w3.org/TR/tabular-data-primer/#datatypes): that of the file, since a release may say less than the
+standard (a month where the standard has a day).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from hutong.standard import Element, Standard
@@ -39,6 +40,26 @@ COUNTS: Final = {
 }
 """Columns whose meaning is of the released file, and not that of an element of the standard with the same name."""
 
+LEVELS: Final = {
+    "week": Text("the week (ISO 8601), such as 2018-W40", "周（ISO 8601），如 2018-W40"),
+    "month": Text(
+        "the month in which the week's Thursday lies, such as 2018-10", "所在周的星期四所属的月份，如 2018-10"
+    ),
+    "quarter": Text(
+        "the quarter in which the week's Thursday lies, such as 2018-Q4", "所在周的星期四所属的季度，如 2018-Q4"
+    ),
+    "year": Text("the year in which the week's Thursday lies, such as 2018", "所在周的星期四所属的年份，如 2018"),
+    "5 years": Text("bands of five years, such as 20-24", "五岁一组的年龄段，如 20-24"),
+    "10 years": Text("bands of ten years, such as 20-29", "十岁一组的年龄段，如 20-29"),
+    "20 years": Text("bands of twenty years, such as 20-39", "二十岁一组的年龄段，如 20-39"),
+    "district": Text("areas of the third level below the country", "三级区划"),
+    "region 2": Text("areas of the second level below the country", "二级区划"),
+    "region 1": Text("areas of the first level below the country", "一级区划"),
+    "country": Text("the country", "国家"),
+    "all": Text("one value for all, *", "同一个值（*）"),
+}
+"""Levels of :mod:`hutong.opening.generalisation` by name; at the others a value stands as the standard has it."""
+
 _TABLES: Final = {True: ("count", "area", "case"), False: ("case", "person", "area")}
 
 
@@ -61,13 +82,21 @@ def wording(name: str, element: Element | None) -> tuple[Text, Text | None]:
     return Text(element.label["en"], element.label["zh"]), Text(element.description["en"], element.description["zh"])
 
 
-def described(schema: pa.Schema, standard: Standard) -> tuple[Column, ...]:
-    """The columns of a release's file with this schema, in its order."""
+def described(schema: pa.Schema, standard: Standard, levels: Mapping[str, str]) -> tuple[Column, ...]:
+    """The columns of a release's file with this schema, in its order; ``levels`` names those of generalised ones."""
     columns = []
     for name, element in elements(schema.names, standard).items():
         title, meaning = wording(name, element)
-        columns.append(Column(name, _datatype(schema.field(name).type), title, meaning or title))
+        about = _at_level(meaning or title, levels.get(name, ""))
+        columns.append(Column(name, _datatype(schema.field(name).type), title, about))
     return tuple(columns)
+
+
+def _at_level(meaning: Text, level: str) -> Text:
+    if level not in LEVELS:
+        return meaning
+    to = LEVELS[level]
+    return Text(f"{meaning.en} Released here: {to.en}.", f"{meaning.zh}此处发布的是{to.zh}。")
 
 
 def _datatype(kind: pa.DataType) -> str:

@@ -83,7 +83,7 @@ def _read_off(node: Node, path: Path) -> tuple[tuple[Column, ...], Period | None
 
     with pq.ParquetFile(path) as file:
         schema_ = file.schema_arrow
-        return described(schema_, node.standard), period_of(file.read([n for n in WHEN if n in schema_.names]))
+        return described(schema_, node.standard, {}), period_of(file.read([n for n in WHEN if n in schema_.names]))
 
 
 def dataset(node: Node, dataset_id: str) -> Dataset:

@@ -121,13 +121,17 @@ def _legal_basis(node: Node, dataset: Dataset, language: Language) -> str:
     return title
 
 
-def dictionary(node: Node, columns: tuple[str, ...], language: Language) -> list[tuple[str, str, str]]:
-    """Name, title and meaning of each column, from the standard."""
-    rows = []
-    for name, element in elements(columns, node.standard).items():
-        title, meaning = wording(name, element)
-        rows.append((name, title.in_language(language.code), meaning.in_language(language.code) if meaning else ""))
-    return rows
+def dictionary(release: Release, language: Language) -> list[tuple[str, str, str]]:
+    """Name, title and meaning of each column of a release, as the catalogue tells them; the meaning may be empty."""
+    columns = release.distributions[0].columns if release.distributions else ()
+    return [
+        (
+            column.name,
+            column.title.in_language(language.code),
+            "" if column.description == column.title else column.description.in_language(language.code),
+        )
+        for column in columns
+    ]
 
 
 def columns_of(node: Node, release: Release) -> tuple[str, ...]:
@@ -232,8 +236,8 @@ def preview_table(node: Node, rows: Rows, language: Language) -> PreviewTable:
     A withheld value is None, anything else absent is a dash.
     """
     words = translations(language)
-    titles = {name: title for name, title, _ in dictionary(node, rows.columns, language)}
     known = elements(rows.columns, node.standard)
+    titles = {name: wording(name, element)[0].in_language(language.code) for name, element in known.items()}
 
     def told(name: str, row: Mapping[str, Any]) -> str | None:
         if row[name] is None and name == "value" and row.get("status") == "withheld":

@@ -117,7 +117,6 @@ def _own(
     node: Node, *, actor: Actor, found: Dataset, release: Release, chosen: Chosen, language: Language
 ) -> dict[str, Any]:
     words = words_of(language)
-    columns = dataset_view.columns_of(node, release)
     may_read = _may_read(node, actor, found, release)
     is_counts = released_figures.is_drawn(found) and bool(released_figures.series(node, release))
     is_current = release is found.current
@@ -127,7 +126,7 @@ def _own(
         **(counts_context(node, found, release, chosen, language, is_current=is_current) if is_counts else {}),
         "preview": _preview(node, release, chosen, may_read=may_read, language=language),
         "sign_in_first": found.grade == 1 and not may_read,
-        "dictionary": dataset_view.dictionary(node, columns, language),
+        "dictionary": dataset_view.dictionary(release, language),
         "examples": dataset_view.examples(node, release, chosen.pairs(), is_open=found.grade == 0)
         if may_read or found.grade == 0
         else [],
