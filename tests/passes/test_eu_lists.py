@@ -16,6 +16,8 @@ from hutong.passes.credential import cbor, cose, dsc_list, hcert
 from hutong.passes.credential.certificates import key_id_of
 from hutong.passes.credential.dcc_revocation import RevocationLists
 from hutong.passes.documents import shipped_document
+from hutong.passes.recognition import matrix_queries as recognition_matrix
+from hutong.passes.recognition.recognition import Scene
 from hutong.passes.recognition.verification import verify_pass
 from hutong.passes.trust_bundle import actions as bundle_actions
 from hutong.passes.trust_bundle import delta as trust_delta
@@ -23,12 +25,13 @@ from hutong.passes.trust_bundle import envelope, eu_actions, eu_keys, eu_queries
 from hutong.passes.trust_bundle import queries as bundle_queries
 from hutong.passes.trust_bundle.trust_bundle import open_bundle, read_bundle
 from tests.cli.conftest import CommandLine
-from tests.conftest import Clock
+from tests.conftest import Clock, NewNode
 from tests.passes import region as regions
 from tests.passes.credential.test_dcc_revocation import HASHES, OTHER, TEXT, batch, list_of, partition, write
 from tests.passes.credential.test_dsc_list import gateway, made
 from tests.passes.region import LI
 from tests.passes.test_eu_rules import rule, section
+from tests.passes.test_verification import MARIA, Regions
 
 ANOTHER = "YW5vdGhlciE="
 
@@ -179,6 +182,31 @@ def test_imported_signers_are_parties_of_the_bundle_until_their_end(node: Node, 
     assert ask() == ("unknown", "no-key")
     with pytest.raises(NotFound):
         eu_actions.drop_keys(node, by=LI)
+
+
+def test_what_a_party_imported_stays_with_it(
+    new_region: NewNode, new_node: NewNode, clock: Clock, folder: Path
+) -> None:
+    """Who follows it keeps what it says of itself, under its signature, and neither lists nor signers of the EU."""
+    two = Regions(new_region, new_node, clock)
+    imported(two.tw, folder)
+    signers = dsc_list.read([orjson.dumps([gateway(made("signer", by="authority"))])]).signers
+    eu_actions.import_keys(two.tw, by=LI, signers=signers)
+    for node in (two.tw, two.pe):
+        assert recognition_matrix.matrix(node, Scene.TRANSPORT).parties == ("pe", "tw")
+    signed = bundle_queries.pass_bundle(two.tw)
+    bundle_actions.adopt_party_bundle(two.pe, by=MARIA, party_id="tw", signed=signed)
+    kept = bundle_queries.adopted_bundles(two.pe)["tw"]
+    parts = set(bundle_queries.pass_payload(two.tw)["dcc_revocations"]["lists"])
+    assert parts <= set(signed.split("~"))
+    assert parts.isdisjoint(kept.split("~"))
+    assert kept.split("~")[0] == signed.split("~")[0]
+    snapshot = bundle_queries.trust_snapshot(two.pe)
+    assert (set(snapshot.issuers), snapshot.eu_revocations) == ({"tw", "pe"}, None)
+    assert len(snapshot.issuers["tw"].status_lists) == 1
+    assert envelope.complete(signed.split("~")[0], kept, eu_lists=False) == kept
+    with pytest.raises(Conflict):  # a verifier's own bundle must be whole
+        envelope.complete(signed.split("~")[0], kept)
 
 
 def test_keys_that_are_too_many_or_trusted_too_long_are_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

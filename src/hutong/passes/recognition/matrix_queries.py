@@ -9,6 +9,7 @@ from hutong.node import Node
 from hutong.trust.signing import read_unverified
 
 from ..trust_bundle import queries as bundle_queries
+from ..trust_bundle.eu_keys import PREFIX
 from .recognition import AcceptanceRules, Scene, read_acceptance, recognition_matrix
 from .verdict import Answer
 
@@ -52,10 +53,11 @@ def matrix(node: Node, scene: Scene) -> RecognitionMatrix:
     snapshot = bundle_queries.trust_snapshot(node)
     rules = _rules(node, snapshot.acceptance)
     cells = []
-    for issuer in snapshot.issuers.values():
+    parties = tuple(party for party in snapshot.issuers if not party.startswith(PREFIX))  # these judge nothing
+    for issuer in map(snapshot.issuers.__getitem__, parties):
         walks = {one.rulebook: one for one in issuer.crosswalks if one.period.holds(now)}
         found = {name: recognition_matrix({issuer.id: walk}, rules, scene, now) for name, walk in walks.items()}
-        for verifier in snapshot.issuers:
+        for verifier in parties:
             if not walks or verifier not in rules:
                 why = "no-rules" if walks else "no-crosswalk"
                 cells.append(MatrixCell(issuer.id, verifier, next(iter(walks), ""), {}, why))
@@ -63,7 +65,7 @@ def matrix(node: Node, scene: Scene) -> RecognitionMatrix:
             cells += [
                 MatrixCell(issuer.id, verifier, name, answers[issuer.id, verifier]) for name, answers in found.items()
             ]
-    return RecognitionMatrix(scene, now, tuple(snapshot.issuers), tuple(cells))
+    return RecognitionMatrix(scene, now, parties, tuple(cells))
 
 
 def _rules(node: Node, own: AcceptanceRules | None) -> dict[str, AcceptanceRules]:

@@ -18,7 +18,7 @@ from . import envelope, eu_queries
 from . import queries as bundle_queries
 from .asking import Asking
 from .following import PARTY_SECONDS, Followed, Pauses
-from .trust_bundle import TrustSnapshot, read_bundle
+from .trust_bundle import TrustSnapshot, open_bundle, read_bundle, read_payload
 
 ASKED_AT_ONCE = 8
 RENEW_AFTER = timedelta(hours=6)
@@ -43,8 +43,9 @@ def fetch_bundle_of(node: Node, party: Party, *, held: str = "", seconds: float 
     address = f"{party.url}/passes/trust-bundle"
     if held:
         try:
-            issued_at = str(envelope.read_unverified_bundle(held)["issued_at"])
-            return envelope.complete(_fetched(node, party, f"{address}?lists_since={quote(issued_at)}", seconds), held)
+            issued_at = str(envelope.read_unverified_bundle(held, eu_lists=False)["issued_at"])
+            news = _fetched(node, party, f"{address}?lists_since={quote(issued_at)}", seconds)
+            return envelope.complete(news, held, eu_lists=False)
         except (BadInput, Conflict, KeyError):
             pass  # what is held does not fit what was sent: all is fetched
     return _fetched(node, party, address, seconds)
@@ -58,7 +59,7 @@ def _fetched(node: Node, party: Party, address: str, seconds: float | None) -> s
 
 
 def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> TrustSnapshot:
-    """Take over what a listed party says of its own levels and revocations.
+    """Take over what a listed party says of its own levels and revocations, and nothing that it says of others.
 
     Raises:
         NotFound: the party is not in the trust list.
@@ -68,12 +69,14 @@ def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> 
     """
     node.require(by, "adopt_trust_list", Resource("Party", party_id))
     party = bundle_queries.party_of(node, party_id)
-    snapshot = read_bundle(signed, issuer_key=party.signing)
+    payload = open_bundle(signed, issuer_key=party.signing, eu_lists=False)
+    snapshot = read_payload(payload)
     if snapshot.issuer != party_id:
         raise BadInput(f"This is the bundle of {snapshot.issuer[:40]}, not of {party_id}.", "Fetch it again.")
     now = node.clock()
     if now > snapshot.issued_at + snapshot.max_age or now + timedelta(minutes=5) < snapshot.issued_at:
         raise Conflict(f"The bundle was issued at {snapshot.issued_at}, too far from now.", "Fetch it again.")
+    kept = envelope.join(envelope.split(signed)[0], envelope.lists_of(payload).values())
     table = schema.party_bundle
     with node.change(by, unlogged="where nothing but times is new") as change:
         held = change.execute(sa.select(table).where(table.c.party == party_id)).one_or_none()
@@ -81,7 +84,7 @@ def adopt_party_bundle(node: Node, *, by: Actor, party_id: str, signed: str) -> 
             raise Conflict(f"Bundle {snapshot.number} is older than bundle {held.number}.", "Fetch it again.")
         change.execute(table.delete().where(table.c.party == party_id))
         change.execute(
-            table.insert().values(party=party_id, number=snapshot.number, signed=signed, received_at=change.at)
+            table.insert().values(party=party_id, number=snapshot.number, signed=kept, received_at=change.at)
         )
         # An entry makes a new edition of this node's own bundle; where time changed something, its number did not rise.
         if held is None or snapshot.number > held.number or _differs(snapshot, held.signed, party):
@@ -132,10 +135,10 @@ def _fetch_news(node: Node, party_id: str, signed: str) -> str | Exception | Non
         party = bundle_queries.party_of(node, party_id)
         fresh = fetch_bundle_of(node, party, held=signed, seconds=PARTY_SECONDS)
         try:
-            held = read_bundle(signed, issuer_key=party.signing)
+            held = _read(signed, party)
         except HutongError:
             return fresh  # adopted by an older version, in another form, or signed by a key that the party has no more
-        is_news = _says(read_bundle(fresh, issuer_key=party.signing), party_id) != _says(held, party_id)
+        is_news = _says(_read(fresh, party), party_id) != _says(held, party_id)
         return fresh if is_news or node.clock() > held.issued_at + RENEW_AFTER else None
     except Exception as error:  # noqa: BLE001 - it is this party's failure, and no other's
         return error
@@ -175,10 +178,15 @@ def watch_bundle(node: Node, *, by: Actor) -> None:
         )
 
 
+def _read(signed: str, party: Party) -> TrustSnapshot:
+    """A bundle of a party as its followers read it: the EU's lists are everybody's own to import."""
+    return read_bundle(signed, issuer_key=party.signing, eu_lists=False)
+
+
 def _differs(snapshot: TrustSnapshot, held: str, party: Party) -> bool:
     """Whether it says something else of its party than the bundle that is held, or that one can't be read any more."""
     try:
-        return bool(_says(snapshot, party.id) != _says(read_bundle(held, issuer_key=party.signing), party.id))
+        return bool(_says(snapshot, party.id) != _says(_read(held, party), party.id))
     except HutongError:
         return True
 

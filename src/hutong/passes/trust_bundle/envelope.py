@@ -82,8 +82,10 @@ def split(text: str) -> tuple[str, dict[str, str]]:
     return signed, {part_hash(one): one for one in attached}
 
 
-def fill(document: Payload, lists: Mapping[str, str]) -> dict[str, Any]:
+def fill(document: Payload, lists: Mapping[str, str], *, eu_lists: bool = True) -> dict[str, Any]:
     """The payload of what was signed, with its lists.
+
+    Without ``eu_lists`` it says nothing of EU certificates: for who follows a party, and has lists of its own.
 
     Raises:
         Conflict: a list is lacking.
@@ -91,23 +93,24 @@ def fill(document: Payload, lists: Mapping[str, str]) -> dict[str, Any]:
     """
     try:
         found = {party: [lists[name] for name in names] for party, names in document[LISTS].items()}
-        of_the_eu = with_eu_lists(document, [lists[name] for name in eu_lists_of(document)])
+        of_the_eu = with_eu_lists(document, [lists[name] for name in eu_lists_of(document)]) if eu_lists else {}
     except KeyError as error:
         raise Conflict(f"The trust bundle lacks {str(error)[:20]}.", "Fetch the whole bundle.") from error
     except (TypeError, AttributeError) as error:
         raise BadInput("This is not a trust bundle.", "Fetch it again.") from error
-    return {**document, LISTS: found, **of_the_eu}
+    rest = {name: value for name, value in document.items() if name != EU_LISTS}
+    return {**rest, LISTS: found, **of_the_eu}
 
 
-def read_unverified_bundle(text: str) -> dict[str, Any]:
+def read_unverified_bundle(text: str, *, eu_lists: bool = True) -> dict[str, Any]:
     """What a bundle says, *before* its signature is checked, or where it was checked before."""
     signed, lists = split(text)
-    return fill(read_unverified(signed)[1], lists)
+    return fill(read_unverified(signed)[1], lists, eu_lists=eu_lists)
 
 
-def complete(text: str, held: str) -> str:
+def complete(text: str, held: str, *, eu_lists: bool = True) -> str:
     """A bundle that was sent without lists that are held, made whole of another one. Raises as ``fill``."""
     signed, lists = split(text)
     known = split(held)[1] | lists
-    payload = fill(read_unverified(signed)[1], known)
+    payload = fill(read_unverified(signed)[1], known, eu_lists=eu_lists)
     return join(signed, lists_of(payload).values())

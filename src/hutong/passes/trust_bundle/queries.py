@@ -327,7 +327,7 @@ def _adopted_parts(
         for row in connection.execute(sa.select(table)):
             if row.party in listed:
                 try:
-                    theirs = open_bundle(row.signed, issuer_key=listed[row.party]["signing"])
+                    theirs = open_bundle(row.signed, issuer_key=listed[row.party]["signing"], eu_lists=False)
                 except HutongError as error:
                     unreadable[row.party] = error
                     continue

@@ -164,18 +164,19 @@ def sign_bundle(payload: Mapping[str, Any], *, key: Ed25519PrivateKey, kid: str)
     return envelope.join(signed, envelope.lists_of(payload).values())
 
 
-def open_bundle(text: str, *, issuer_key: Mapping[str, str]) -> dict[str, Any]:
+def open_bundle(text: str, *, issuer_key: Mapping[str, str], eu_lists: bool = True) -> dict[str, Any]:
     """What a bundle says, with its lists, if the key (a public JWK) signed it. Raises as :func:`read_bundle`."""
     signed, lists = envelope.split(text)
-    return envelope.fill(verify_document(signed, key=issuer_key, kind=KIND), lists)
+    return envelope.fill(verify_document(signed, key=issuer_key, kind=KIND), lists, eu_lists=eu_lists)
 
 
-def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
+def read_bundle(signed: str, *, issuer_key: Mapping[str, str], eu_lists: bool = True) -> TrustSnapshot:
     """Verify and parse a bundle.
 
     Args:
         signed: the text of the bundle.
         issuer_key: public JWK of the node that the reader trusts.
+        eu_lists: whether what it says of revoked EU certificates is wanted, and so must be there.
 
     Raises:
         Tampered: the bundle, a crosswalk or a status list in it is not signed by whom it should be.
@@ -183,7 +184,7 @@ def read_bundle(signed: str, *, issuer_key: Mapping[str, str]) -> TrustSnapshot:
         Conflict: a status list is lacking.
         LimitExceeded: too many parties or documents, or too large.
     """
-    return read_payload(open_bundle(signed, issuer_key=issuer_key))
+    return read_payload(open_bundle(signed, issuer_key=issuer_key, eu_lists=eu_lists))
 
 
 def read_payload(document: Mapping[str, Any]) -> TrustSnapshot:
