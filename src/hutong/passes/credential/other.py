@@ -7,10 +7,10 @@ the pass proves nothing. DIVOC proofs need JSON-LD canonicalisation of foreign c
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -27,6 +27,12 @@ from .read import ReadPass
 
 _DIVOC = "B64:"
 _DIVOC_FILE = "certificate.json"
+_DIVOC_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# ValueError is that of base64, too; RuntimeError that of an encrypted member, or one of an unknown method.
+_RAISED_BY_ZIPFILE = (
+    *(zipfile.BadZipFile, KeyError, zlib.error, OSError, ValueError, RuntimeError, EOFError),
+    *(struct.error, OverflowError, IndexError),
+)
 
 
 def read_other(text: str, ring: KeyRing) -> ReadPass:
@@ -76,11 +82,13 @@ def _verify_vds(
 def _read_divoc(text: str) -> ReadPass:
     try:
         packed = base64.b64decode(text[len(_DIVOC) :], validate=True)
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive, archive.open(_DIVOC_FILE) as member:
-            content = member.read(hcert.MAX_INFLATED_BYTES + 1)
-    except (binascii.Error, zipfile.BadZipFile, KeyError, zlib.error, OSError, ValueError, NotImplementedError):
-        raise BadInput("The DIVOC certificate cannot be unpacked.", "Scan the code again.") from None
-    except (RuntimeError, EOFError):  # an encrypted or cut-off member
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            file = archive.getinfo(_DIVOC_FILE)
+            if file.compress_type not in _DIVOC_METHODS:
+                raise NotImplementedError
+            with archive.open(file) as member:
+                content = member.read(hcert.MAX_INFLATED_BYTES + 1)
+    except _RAISED_BY_ZIPFILE:
         raise BadInput("The DIVOC certificate cannot be unpacked.", "Scan the code again.") from None
     if len(content) > hcert.MAX_INFLATED_BYTES:
         raise LimitExceeded("The code inflates to more than 64 KiB.", "Check where it came from.")
