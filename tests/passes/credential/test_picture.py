@@ -6,13 +6,16 @@ import io
 import struct
 import xml.etree.ElementTree as ET
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from hutong.errors import BadInput, LimitExceeded
+from hutong.errors import BadInput, HutongError, LimitExceeded
 from hutong.passes.credential import picture
 from tests.within import within
 
@@ -34,6 +37,17 @@ def test_other_pictures_of_the_code() -> None:
         form.save(out, name)
         assert picture.is_picture(out.getvalue())
         assert picture.read(out.getvalue()) == TEXT
+
+
+def small(name: str, mode: str) -> bytes:
+    out = io.BytesIO()
+    Image.open(io.BytesIO(picture.draw_png("HC1:A", scale=2))).convert(mode).save(out, name)
+    return out.getvalue()
+
+
+FORMS = {
+    f"{name} {mode}": small(name, mode) for name, mode in (("PNG", "P"), ("PNG", "LA"), ("GIF", "P"), ("JPEG", "L"))
+}
 
 
 def test_an_aztec_code_is_read_too() -> None:
@@ -129,15 +143,41 @@ def test_a_picture_without_code() -> None:
         picture.read(blank(200, 200))
 
 
-@pytest.mark.parametrize("size", [(20_000, 20_000), (100_000, 100_000)])
-def test_a_picture_of_too_many_pixels_is_not_decoded(size: tuple[int, int]) -> None:
-    header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+def png(size: tuple[int, int], colours: int, rows: bytes, *after: tuple[bytes, bytes]) -> bytes:
+    """A PNG (ISO/IEC 15948) of one bit a pixel, grey (0) or of a palette (3), with chunks after the pixels."""
+    header = struct.pack(">IIBBBBB", *size, 1, colours, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), *after, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
+
+
+@pytest.mark.parametrize("size", [(20_000, 20_000), (100_000, 100_000), (70_000, 10), (10, 70_000)])
+def test_a_picture_of_too_many_pixels_is_not_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(LimitExceeded):
-        picture.read(data)
+        picture.read(png(size, 0, b"\0" * 1000))
+
+
+@pytest.mark.parametrize("size", [(65_535, 10), (10, 65_535), (1, 1)])
+def test_pictures_of_odd_sizes_are_looked_at(size: tuple[int, int]) -> None:
+    with pytest.raises(BadInput, match="no readable QR code"):
+        picture.read(blank(*size))
+
+
+def test_a_palette_that_is_missing() -> None:
+    """Pillow takes it for a mistake of its own: an AssertionError."""
+    with pytest.raises(BadInput, match="cannot be read"):
+        picture.read(png((16, 16), 3, b"\0\xaa\xaa" * 16, (b"tRNS", b"\0")))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(FORMS)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4))
+def test_altered_pictures_get_an_answer(form: str, changes: list[tuple[int, int]]) -> None:
+    altered = bytearray(FORMS[form])
+    for place, value in changes:
+        altered[place % len(altered)] = value
+    with suppress(HutongError):
+        assert picture.read(bytes(altered)) is not None
 
 
 def test_a_file_that_is_too_large() -> None:

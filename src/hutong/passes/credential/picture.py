@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_PICTURE_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
+MAX_SIDE = 65_535
 QUIET_MODULES = 4
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _BEGINNINGS = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
@@ -31,7 +32,12 @@ _SVG = re.compile(
 )
 _STROKE = re.compile(rb"([Mm])(-?\d{1,3}) (-?\d{1,3})(?:\.5)?|h(\d{1,3})")
 _MAX_SVG_BYTES = 500_000
-_MAX_SIDE = 177 + 2 * QUIET_MODULES
+_MAX_MODULES = 177 + 2 * QUIET_MODULES
+# What Pillow's decoders let through where a picture is damaged.
+_RAISED_BY_PILLOW = (
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError),
+    *(AssertionError, RuntimeError, struct.error, zlib.error),
+)
 
 
 def is_picture(data: bytes) -> bool:
@@ -44,7 +50,7 @@ def read(data: bytes) -> str:
 
     Raises:
         BadInput: not a PNG, JPEG, GIF or WebP picture or an SVG as :func:`draw_svg` writes it, or no such code in it.
-        LimitExceeded: more than 20 MB or 40 million pixels.
+        LimitExceeded: more than 20 MB, 40 million pixels or 65,535 in width or height.
     """
     import zxingcpp
 
@@ -78,7 +84,7 @@ def _modules_of_svg(data: bytes) -> np.ndarray[Any, Any]:
     drawn = _SVG.fullmatch(data) if len(data) <= _MAX_SVG_BYTES else None
     scale = int(drawn[3] or 1) if drawn else 0
     side = int(drawn[1]) // scale if drawn and scale else 0
-    if drawn is None or not 0 < side <= _MAX_SIDE or drawn[1] != drawn[2]:
+    if drawn is None or not 0 < side <= _MAX_MODULES or drawn[1] != drawn[2]:
         raise BadInput("The SVG is not one that this software draws.", "Convert it to PNG.")
     grey = np.full((side, side), 255, np.uint8)
     x = y = 0
@@ -101,12 +107,16 @@ def _pixels(data: bytes) -> object:
 
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if max(image.size) > MAX_SIDE:
+                raise LimitExceeded(
+                    f"The picture is wider or higher than {MAX_SIDE} pixels.", "Take a picture of the code alone."
+                )
             if image.width * image.height > MAX_PIXELS:
                 raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.")
             return _to_grey(image)
     except Image.DecompressionBombError:
         raise LimitExceeded("The picture has more than 40 million pixels.", "Take a smaller picture.") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError):
+    except _RAISED_BY_PILLOW:
         raise BadInput("The picture cannot be read.", "Give a PNG or JPEG picture.") from None
 
 
