@@ -164,6 +164,35 @@ def test_pictures_of_odd_sizes_are_looked_at(size: tuple[int, int]) -> None:
         picture.read(blank(*size))
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_small_code_in_a_large_photo_is_found(scale: int) -> None:
+    code = Image.open(io.BytesIO(picture.draw_png(TEXT, scale=scale)))
+    photo = Image.linear_gradient("L").resize((4000, 3000))
+    photo.paste(code, (1387, 1901))
+    out = io.BytesIO()
+    photo.save(out, "JPEG")
+    assert picture.read(out.getvalue()) == TEXT
+
+
+@pytest.mark.parametrize(("seconds_each", "searched"), [(0.0, 26), (0.7, 4)])
+def test_a_large_picture_is_searched_in_small_parts_and_not_for_long(
+    monkeypatch: pytest.MonkeyPatch, seconds_each: float, searched: int
+) -> None:
+    """What looks like thousands of codes takes a search minutes or hours, by its pixels: they are counted here."""
+    pixels: list[int] = []
+
+    def search(grey: Image.Image, **_: object) -> list[object]:
+        pixels.append(grey.width * grey.height)
+        return []
+
+    monkeypatch.setattr(zxingcpp, "read_barcodes", search)
+    monkeypatch.setattr(picture.time, "thread_time", lambda: (len(pixels) - 1) * seconds_each)
+    with pytest.raises(BadInput):
+        picture.read(blank(6300, 6300))
+    assert len(pixels) == searched
+    assert max(pixels) <= 1_500_000
+
+
 def test_a_palette_that_is_missing() -> None:
     """Pillow takes it for a mistake of its own: an AssertionError."""
     with pytest.raises(BadInput, match="cannot be read"):

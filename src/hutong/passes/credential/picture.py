@@ -6,8 +6,10 @@ Of SVG only the form that is drawn here is read, a path of modules: any other wo
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,15 @@ from hutong.errors import BadInput, LimitExceeded
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 MAX_PICTURE_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 65_535
+_WHOLE_PIXELS, _ALL_PARTS_PIXELS = 1_500_000, 9_000_000
+_PART_STEP = 500
+"""Pixels between the beginnings of parts, half of their side: as large as a code that is lost in the whole."""
+_PARTS_SECONDS = 2.0
 QUIET_MODULES = 4
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _BEGINNINGS = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
@@ -52,18 +59,55 @@ def read(data: bytes) -> str:
         BadInput: not a PNG, JPEG, GIF or WebP picture or an SVG as :func:`draw_svg` writes it, or no such code in it.
         LimitExceeded: more than 20 MB, 40 million pixels or 65,535 in width or height.
     """
-    import zxingcpp
-
     if len(data) > MAX_PICTURE_BYTES:
         raise LimitExceeded("The picture is larger than 20 MB.", "Take a smaller picture of the code alone.")
-    grey = _modules_of_svg(data) if _begins_as_svg(data) else _pixels(data)
-    wanted = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Aztec])
-    found = zxingcpp.read_barcodes(grey, formats=wanted)
-    texts = list(dict.fromkeys(barcode.text for barcode in found if barcode.valid))
+    texts = _texts(_modules_of_svg(data)) if _begins_as_svg(data) else _texts_of_pixels(_pixels(data))
     passes = [text for text in texts if text[:4].upper() in ("HC1:", "SHC:")] or texts[:1]
     if not passes:
         raise BadInput("There is no readable QR code in the picture.", "Take the picture again, nearer and flat.")
     return "\n".join(passes)
+
+
+def _texts(grey: Image.Image | np.ndarray[Any, Any], *, is_part: bool = False) -> list[str]:
+    """Texts of all codes found, each once; in a part of a picture neither inverted ones nor at other sizes."""
+    import zxingcpp
+
+    wanted = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Aztec])
+    found = zxingcpp.read_barcodes(grey, formats=wanted, try_invert=not is_part, try_downscale=not is_part)
+    return list(dict.fromkeys(barcode.text for barcode in found if barcode.valid))
+
+
+def _texts_of_pixels(grey: Image.Image) -> list[str]:
+    """Texts of the codes in a picture: looked for in the whole, made small, then in parts of one that was large.
+
+    The time of a search grows with the square of what looks like corners of codes, so nothing is searched that is
+    larger than 1.5 million pixels. A code that is small in a photo lies whole in one of the parts, which overlap; they
+    are searched until two seconds of this thread are over, so that a picture made to be slow ends, too.
+    """
+    found = _texts(_shrunk(grey, _WHOLE_PIXELS))
+    if found or grey.width * grey.height <= _WHOLE_PIXELS:
+        return found
+    grey = _shrunk(grey, _ALL_PARTS_PIXELS)
+    end = time.thread_time() + _PARTS_SECONDS
+    for top in range(0, max(1, grey.height - _PART_STEP), _PART_STEP):
+        for left in range(0, max(1, grey.width - _PART_STEP), _PART_STEP):
+            part = (left, top, min(left + 2 * _PART_STEP, grey.width), min(top + 2 * _PART_STEP, grey.height))
+            if time.thread_time() > end:
+                return []
+            if found := _texts(grey.crop(part), is_part=True):
+                return found
+    return []
+
+
+def _shrunk(grey: Image.Image, pixels: int) -> Image.Image:
+    """The picture, if need be made as small as that."""
+    from PIL import Image
+
+    factor = math.sqrt(pixels / (grey.width * grey.height))
+    if factor >= 1:
+        return grey
+    size = (max(1, int(grey.width * factor)), max(1, int(grey.height * factor)))
+    return grey.resize(size, Image.Resampling.BOX)
 
 
 def _begins_as_svg(data: bytes) -> bool:
@@ -101,7 +145,7 @@ def _modules_of_svg(data: bytes) -> np.ndarray[Any, Any]:
     return grey.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def _pixels(data: bytes) -> object:
+def _pixels(data: bytes) -> Image.Image:
     """Grey values of a picture of pixels, of the first frame of several."""
     from PIL import Image
 
@@ -120,11 +164,10 @@ def _pixels(data: bytes) -> object:
         raise BadInput("The picture cannot be read.", "Give a PNG or JPEG picture.") from None
 
 
-def _to_grey(image: object) -> object:
+def _to_grey(image: Image.Image) -> Image.Image:
     """Grey values on white ground: a transparent ground would read as black."""
     from PIL import Image
 
-    assert isinstance(image, Image.Image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")
