@@ -27,6 +27,7 @@ from hutong.web.findings import (
     last_day,
     map_finding,
     ratio_beyond_chance,
+    weeks_shown,
 )
 from hutong.web.hexagons import MapLabel, fitted
 from hutong.web.i18n import CHINESE, ENGLISH, LANGUAGES, Language, translations
@@ -100,6 +101,17 @@ def test_a_week_that_is_not_over_is_not_compared_with_whole_ones() -> None:
     assert curve_finding(weeks(60), WORDS, date(2015, 1, 6)) == "No week is complete yet"
     assert last_day(date(2015, 1, 19), date(2015, 1, 20)) == date(2015, 1, 20)
     assert last_day(date(2015, 1, 19), date(2026, 1, 1)) == last_day(date(2015, 1, 19), None) == date(2015, 1, 25)
+
+
+def test_weeks_are_named_and_end_on_their_last_day() -> None:
+    points = [WeekCount(date(2014, 12, 28), 3), WeekCount(date(2015, 1, 4), 4)]
+    said = "ases by epidemiological week, 2014-W53 to 2015-W01 (28 December 2014 to 10 January 2015)."
+    assert weeks_shown(points, "", None, WORDS) == f"C{said}"
+    assert weeks_shown(points, "Tainan", date(2015, 1, 10), WORDS) == f"Tainan: c{said}"
+    assert weeks_shown(points, "", date(2015, 1, 6), WORDS).endswith("2015-W01 (28 December 2014 to 6 January 2015).")
+    assert "2014-W53 至 2015-W01（2014年12月28日至2015年1月10日）" in weeks_shown(
+        points, "", None, translations(CHINESE)
+    )
 
 
 def test_nearly_all_is_not_called_all() -> None:

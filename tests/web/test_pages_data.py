@@ -315,6 +315,9 @@ def test_no_page_takes_the_running_week_for_a_whole_one(
     assert "The newest week was not over when this version was published." in about
     for shown_there in (page, home, about):
         assert curve_finding(points[:-1], words) in shown_there and "The last week is incomplete." in shown_there
+    assert f" ({words.date(points[0].week)} to {words.date(as_of)}). The last week is incomplete." in page
+    assert "; the last week is incomplete" in home
+    assert " weeks from " in home and ", the last of them incomplete." in home
 
 
 @pytest.mark.parametrize("grade", [1, 2, 4])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import log, sqrt
 
+from hutong.acquisition.weeks import week_of
 from hutong.web.i18n import Translations
 
 ENOUGH_CASES = 20
@@ -68,6 +69,22 @@ def last_day(week: date, known_until: date | None) -> date:
     """The last day of the week that begins on ``week``, or the last that is known of while it isn't over."""
     end = week + TO_LAST_DAY
     return end if known_until is None else min(end, max(week, known_until))
+
+
+def weeks_shown(points: Sequence[WeekCount], area: str, known_until: date | None, words: Translations) -> str:
+    """Of which area (or none) and weeks a series is: its first and last epidemiological week, and their days."""
+    told = {
+        "area": area,
+        "first": week_of(points[0].week, "epi"),
+        "last": week_of(points[-1].week, "epi"),
+        "from": words.date(points[0].week),
+        "to": words.date(last_day(points[-1].week, known_until)),
+    }
+    if area:
+        said = words.gettext("%(area)s: cases by epidemiological week, %(first)s to %(last)s (%(from)s to %(to)s).")
+    else:
+        said = words.gettext("Cases by epidemiological week, %(first)s to %(last)s (%(from)s to %(to)s).")
+    return said % told
 
 
 def curve_finding(points: Sequence[WeekCount], words: Translations, known_until: date | None = None) -> str:

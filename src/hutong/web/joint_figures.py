@@ -13,7 +13,7 @@ from hutong.sharing import queries as sharing
 from hutong.sharing.joint_series import JointSeries, JointSource
 from hutong.storage.kept import Kept
 from hutong.web.charts import Basis, Figure, epidemic_curve
-from hutong.web.findings import WeekCount
+from hutong.web.findings import WeekCount, weeks_shown
 from hutong.web.i18n import Language, translations
 
 LEVEL = "country"
@@ -79,17 +79,14 @@ def _draw(node: Node, series: JointSeries, source: JointSource, language: Langua
     points = [WeekCount(row.period_start, row.value) for row in counts if row.dataset == source.dataset]
     if not points:
         return None
-    description = words.gettext("%(party)s: cases by week, %(first)s to %(last)s.") % {
-        "party": party_name(node, source.party, language),
-        "first": words.date(points[0].week),
-        "last": words.date(points[-1].week),
-    }
     basis = words.gettext("%(dataset)s of %(party)s, version %(version)s") % {
         "dataset": source.dataset,
         "party": source.party,
         "version": source.version,
     }
-    based = Basis(basis, series.joined_at, known_until=_known_until(node, series, source))
+    until = _known_until(node, series, source)
+    based = Basis(basis, series.joined_at, known_until=until)
+    description = weeks_shown(points, party_name(node, source.party, language), until, words)
     drawn = epidemic_curve(points, description=description, basis=based, words=words)
     withheld = sum(point.count is None for point in points)
     if not withheld:

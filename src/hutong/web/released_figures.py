@@ -19,7 +19,7 @@ from hutong.opening.preview import Wanted
 from hutong.opening.released_counts import AreaSum, ReleasedCounts, area_series, country_series, read_counts
 from hutong.storage.kept import Kept
 from hutong.web.charts import Basis, Column, Figure, bars, epidemic_curve, hexagon_map
-from hutong.web.findings import Bar, HexagonValue, WeekCount
+from hutong.web.findings import Bar, HexagonValue, WeekCount, is_whole, weeks_shown
 from hutong.web.hexagons import MapLabel
 from hutong.web.i18n import Language, Translations, translations
 from hutong.web.mosaic import Centre, middle, mosaic
@@ -181,20 +181,18 @@ def _basis(node: Node, dataset: Dataset, release: Release, language: Language) -
 def _curve(points: list[WeekCount], basis: Basis, words: Translations, area: str = "") -> Figure | None:
     if not points:
         return None
-    told = {"first": words.date(points[0].week), "last": words.date(points[-1].week), "area": area}
-    description = (
-        words.gettext("%(area)s: cases by epidemiological week, %(first)s to %(last)s.") % told
-        if area
-        else words.gettext("Cases by epidemiological week, %(first)s to %(last)s.") % told
-    )
+    description = weeks_shown(points, area, basis.known_until, words)
     return epidemic_curve(points, description=description, basis=basis, words=words)
 
 
-def _span(counts: ReleasedCounts, words: Translations) -> str:
-    return words.ngettext("the %(n)s week from %(first)s", "the %(n)s weeks from %(first)s", len(counts.weeks)) % {
+def _span(counts: ReleasedCounts, known_until: date | None, words: Translations) -> str:
+    weeks = words.ngettext("the %(n)s week from %(first)s", "the %(n)s weeks from %(first)s", len(counts.weeks)) % {
         "n": words.number(len(counts.weeks)),
         "first": words.date(counts.weeks[0]),
     }
+    if is_whole(counts.weeks[-1], known_until):
+        return weeks
+    return words.gettext("%(weeks)s, the last of them incomplete") % {"weeks": weeks}
 
 
 def _rate(area: AreaSum, population: int) -> float | None:
@@ -219,7 +217,7 @@ def _map(
         description=words.gettext(
             "Published cases per 100,000 residents in %(span)s. Each hexagon has the colour of the area around it."
         )
-        % {"span": _span(counts, words)},
+        % {"span": _span(counts, basis.known_until, words)},
         unit=words.gettext("Cases per 100,000 residents"),
         basis=basis,
         words=words,
@@ -333,7 +331,8 @@ def _areas(
             len(sums),
         )
         % {"share": words.percent(min(1.0, total / max(1, everything, total))), "n": words.number(len(sums))},
-        description=words.gettext("Published cases by area of residence in %(span)s.") % {"span": _span(counts, words)},
+        description=words.gettext("Published cases by area of residence in %(span)s.")
+        % {"span": _span(counts, basis.known_until, words)},
         heading=words.gettext("Area"),
         unit=words.gettext("Cases published"),
         basis=basis,

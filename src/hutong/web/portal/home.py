@@ -21,7 +21,7 @@ from hutong.trust.authorisation import Actor
 from hutong.web import joint_figures, released_figures
 from hutong.web.dataset_view import downloads, hit
 from hutong.web.doors import CurrentNode
-from hutong.web.findings import last_day
+from hutong.web.findings import is_whole, last_day
 from hutong.web.i18n import Language, Translations
 from hutong.web.portal.page import PageActor, PageLanguage, page, text_in, words_of
 
@@ -94,13 +94,16 @@ def _numbers(
     if featured and featured.current:
         weeks = released_figures.series(node, featured.current)[-released_figures.YEAR_WEEKS :]
         hidden = sum(count is None for _, count in weeks)
+        until = released_figures.known_until(featured, featured.current)
         label = words.gettext("cases published in the %(n)s weeks to %(week)s") % {
             "n": words.number(len(weeks)),
-            "week": words.date(last_day(weeks[-1][0], released_figures.known_until(featured, featured.current))),
+            "week": words.date(last_day(weeks[-1][0], until)),
         }
         note = words.ngettext("%(n)s week is withheld", "%(n)s weeks are withheld", hidden) % {
             "n": words.number(hidden)
         }
+        if not is_whole(weeks[-1][0], until):
+            note = words.gettext("%(note)s; the last week is incomplete") % {"note": note}
         numbers.append((words.number(sum(count or 0 for _, count in weeks)), label, note))
     if not datasets:
         return []
