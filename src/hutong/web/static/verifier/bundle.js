@@ -8,7 +8,7 @@ import { isObject } from "./certlogic-format.js";
 import { instantOf } from "./datetimes.js";
 import { splitBundle } from "./envelope.js";
 import { badInput, limitExceeded } from "./errors.js";
-import { readRevocations } from "./eu-revocations.js";
+import { readLists } from "./eu-revocations.js";
 import { readEuRules } from "./eu-rules.js";
 import { parseAcceptance, parseCrosswalk } from "./recognition.js";
 import { verifyDocument } from "./signed-document.js";
@@ -23,6 +23,7 @@ const MAX_NUMBER = 2 ** 31 - 1;
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2200, 0, 1);
 const MS_AN_HOUR = 3_600_000;
+const malformed = () => badInput("The trust bundle is not well formed.");
 
 /**
  * Verify and parse a bundle.
@@ -31,12 +32,12 @@ const MS_AN_HOUR = 3_600_000;
 export async function readBundle(text, issuerKey) {
   const { signed, lists } = await splitBundle(text);
   const document = await verifyDocument(signed, issuerKey, "pass-bundle");
-  if (!Array.isArray(document.parties)) throw badInput("The trust bundle is not well formed.");
+  if (!Array.isArray(document.parties)) throw malformed();
   if (document.parties.length > MAX_PARTIES) throw limitExceeded("The trust bundle names too many parties.");
   try {
     return await parse(document, lists);
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw badInput("The trust bundle is not well formed.");
+    if (error instanceof TypeError || error instanceof RangeError) throw malformed();
     throw error;
   }
 }
@@ -53,7 +54,7 @@ async function parse(document, lists) {
     for (const { size } of issuer.statusLists.values()) room -= size;
     issuers.set(entry.id, issuer);
   }
-  if (typeof document.issuer !== "string") throw badInput("The trust bundle is not well formed.");
+  if (typeof document.issuer !== "string") throw malformed();
   return {
     issuer: document.issuer,
     number: whole(document.number, 0, MAX_NUMBER),
@@ -66,6 +67,14 @@ async function parse(document, lists) {
     revocations: readRevocations(document.dcc_revocations, lists),
     ring: new KeyRing([...issuers.values()].flatMap((issuer) => [...issuer.ring.keys, ...issuer.lost.keys])),
   };
+}
+
+/** Revocation lists of EU certificates, and until when an answer may rest on them; null where there are none. */
+function readRevocations(section, attached) {
+  if (section === undefined || section === null) return null;
+  const { as_of: asOf, max_age_hours: hours, lists } = section;
+  const goodUntil = instantOf(asOf) + whole(hours, 1, MAX_AGE_HOURS) * MS_AN_HOUR;
+  return { lists: readLists(lists.map((name) => attached.get(name))), goodUntil };
 }
 
 function whole(value, least, most) {

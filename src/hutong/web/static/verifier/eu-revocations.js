@@ -2,21 +2,15 @@
 
 import { concat, decodeBase64, encodeUtf8, hex, sha256 } from "./bytes.js";
 import * as cbor from "./cbor.js";
-import { instantOf } from "./datetimes.js";
-import { badInput } from "./errors.js";
 
 const MAX_BYTES = 2 ** 23;
-const MAX_AGE_HOURS = 168;
 const HASH_BYTES = 16;
 
-/** The lists of a bundle, by key id or "=" and a country; null when it has none. @param {Map<string, string>} attached */
-export function readRevocations(section, attached) {
-  if (section === undefined || section === null) return null;
-  const { as_of: asOf, max_age_hours: hours, lists } = section;
-  if (!Number.isInteger(hours) || hours < 1 || hours > MAX_AGE_HOURS) throw badInput("The bundle misstates a number.");
+/** Lists (base64 of CBOR), by key id or "=" and a country. @param {string[]} texts */
+export function readLists(texts) {
   const parts = new Map();
-  for (const name of lists) {
-    const part = cbor.decode(decodeBase64(attached.get(name), "a list"), "a list", MAX_BYTES);
+  for (const text of texts) {
+    const part = cbor.decode(decodeBase64(text, "a list"), "a list", MAX_BYTES);
     const key = part.get("key");
     parts.set(typeof key === "string" ? `=${key}` : hex(key), {
       isWhole: part.get("whole") === true,
@@ -25,11 +19,11 @@ export function readRevocations(section, attached) {
       beginnings: [...part.get("beginnings")],
     });
   }
-  return { parts, goodUntil: instantOf(asOf) + hours * 3_600_000 };
+  return parts;
 }
 
 /** Whether a certificate that the key signed is revoked; null where its lists are not whole. */
-export async function isListed({ parts }, { signature, algorithm }, keyId, issuer, content) {
+export async function isListed(parts, { signature, algorithm }, keyId, issuer, content) {
   const hashes = await hashesOf(algorithm === "ES256" ? signature.subarray(0, 32) : signature, issuer, content);
   // Slices without a key may be of any.
   const asked = [keyId, "", `=${issuer ?? ""}`].map((name) => parts.get(name)).filter((part) => part !== undefined);

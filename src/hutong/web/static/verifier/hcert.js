@@ -41,7 +41,7 @@ function trimmed(text) {
 
 /**
  * Read a code's text and check its signature; nothing is decided.
- * @param {string} text @param {import("./certificates.js").KeyRing} ring @param {?object} [lists] of readRevocations
+ * @param {string} text @param {import("./certificates.js").KeyRing} ring @param {?Map} [lists] of readLists
  * @returns {Promise<{kind: string, valid: ?boolean, key: ?object, issuer: ?string, issuedAt: ?number,
  *   expiresAt: ?number, own: ?object, facts: object, content: ?object, revoked: ?boolean}>} times in milliseconds since
  *   1970; `content` is that of an EU certificate, as JSON, and `revoked` null where its lists are not whole

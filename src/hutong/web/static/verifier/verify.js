@@ -27,7 +27,7 @@ export async function verifyPass(text, trust, scene, at) {
   if (trust === null) return answer(base, "unknown", "no-list");
   let read = null;
   try {
-    read = await readPass(text, trust.ring, trust.revocations);
+    read = await readPass(text, trust.ring, trust.revocations?.lists);
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     return answer(base, "unknown", "not-understood");
