@@ -239,6 +239,53 @@ def test_facets_count(call):
     assert shown["region-cdc"] == "Region Centre for Disease Control"
 
 
+def test_every_facet_that_is_asked_for_is_answered(call):
+    asked = ["tags", "license_id", "groups", "organization", "name", "no-such"]
+    answered = result(call("package_search", rows=0, **{"facet.field": json.dumps(asked)}))
+    told = answered["facets"]
+    assert list(told) == list(answered["search_facets"]) == asked
+    assert (told["tags"]["dengue"], told["tags"]["登革热"], told["tags"]["line list"]) == (2, 2, 1)
+    assert told["license_id"] == {"cc-by-4.0": 1, "other-closed": 1}
+    assert (told["groups"], told["name"], told["no-such"]) == ({}, {}, {})
+    assert answered["search_facets"]["groups"] == {"title": "groups", "items": []}
+    assert names(call("package_search", fq="license_id:cc-by-4.0")) == ["dengue-weekly-counts"]
+
+
+def test_a_tag_is_found_by_the_name_that_it_has(tmp_path):
+    """CKAN's names of tags hold no parentheses: a facet, a package and a filter call one the same."""
+    named = replace(weekly_counts(), keywords=Keywords(("dengue (severe)",)))
+    whole = catalogue(named)
+    rebuild(tmp_path, whole.datasets)
+
+    def asked(action: str, **parameters: object) -> object:
+        return result(ckan.answer(action, parameters, whole, SearchIndex(tmp_path).search))
+
+    [name] = asked("package_search", **{"facet.field": ["tags"]})["facets"]["tags"]
+    assert [name] == asked("tag_list") == [tag["name"] for tag in asked("package_show", id=named.name)["tags"]]
+    assert asked("package_search", fq=f'tags:"{name}"')["count"] == 1
+
+
+def test_lists_that_clients_ask_for(call):
+    tags = result(call("tag_list"))
+    assert tags == ["dengue", "line list", "surveillance", "weekly", "个案", "登革热", "监测"]
+    assert result(call("tag_list", query="LIST")) == ["line list"]
+    full = result(call("tag_list", all_fields=True))
+    assert [tag["name"] for tag in full] == tags
+    licences = {licence["id"]: licence for licence in result(call("license_list"))}
+    assert licences["cc-by-4.0"]["url"] == "https://creativecommons.org/licenses/by/4.0"
+    assert not licences["other-closed"]["is_okd_compliant"]
+    packages = [result(call("package_show", id=dataset.name)) for dataset in WHOLE.datasets]
+    assert {package["license_id"] for package in packages} <= {*licences, ""}
+    assert result(call("group_list")) == []
+
+
+def test_a_file_is_shown_by_its_id(call):
+    for dataset in WHOLE.datasets:
+        for resource in result(call("package_show", id=dataset.name))["resources"]:
+            assert result(call("resource_show", id=resource["id"])) == resource
+    assert call("resource_show", id="none")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("action", "parameters", "status", "kind"),
     [

@@ -78,6 +78,8 @@ def test_facets_count_what_was_found(index):
         "format": {"csv": 2, "json": 2, "parquet": 2},
         "quality": {"B": 2},
         "theme": {"http://publications.europa.eu/resource/authority/data-theme/HEAL": 3},
+        "keyword": {"dengue": 2, "line list": 1, "surveillance": 1, "weekly": 1, "个案": 1, "登革热": 2, "监测": 1},
+        "licence": {"cc-by-4.0": 1, "other-closed": 1},
     }
 
 

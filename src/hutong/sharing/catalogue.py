@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hutong.opening.catalogue.search import SearchIndex
 
 CHANGING = ("release.published", "catalogue.harvested", "catalogue.vanished")
-FORM = 3
+FORM = 4
 """Raised when a newer edition of the program tells otherwise of the same datasets: then documents and index are new."""
 MOST_KEPT_DOCUMENTS = 200
 

@@ -15,14 +15,11 @@ from hutong.errors import BadInput, HutongError, NotFound, NotSignedIn, Refused
 
 from .catalogue import Catalogue, Dataset, Distribution, Publisher, Release, dataset_uri, publisher_uri
 from .ckan_query import MAX_ROWS, facet_fields, number, search_query, words
-from .licences import licence_at
-from .search import Query, Results
+from .licences import CLOSED, LICENCES, Licence, licence_in_ckan
+from .search import MAX_FACET_VALUES, Query, Results, tag
 
 VERSION = "2.11.0"
 """The version of CKAN whose Action API is spoken."""
-
-CLOSED = ("other-closed", "Other (Not Open)")
-"""CKAN's own id and title for what no public licence hands out."""
 
 Find = Callable[[Query], Results]
 
@@ -67,9 +64,9 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
     """A dataset as CKAN's package dictionary."""
     uri = dataset_uri(dataset, catalogue.url)
     current = dataset.current
-    licence = licence_at(dataset.files_licence)
+    licence = licence_in_ckan(dataset.files_licence, dataset.grade)
     files = current.distributions if current else ()
-    tags = [_tag(word) for word in (*dataset.keywords.en, *dataset.keywords.zh)]
+    tags = _tags(dataset)
     return {
         "id": _uuid(uri),
         "name": dataset.name,
@@ -80,8 +77,8 @@ def package(dataset: Dataset, catalogue: Catalogue) -> dict[str, object]:
         "private": False,
         # Open is what anybody may have, and do with it what they like: the licence alone does not make it so.
         "isopen": licence is not None and licence.is_open and dataset.grade == 0,
-        "license_id": licence.id if licence else CLOSED[0] if dataset.grade >= 2 else "",
-        "license_title": licence.title if licence else CLOSED[1] if dataset.grade >= 2 else dataset.licence,
+        "license_id": licence.id if licence else "",
+        "license_title": licence.title if licence else dataset.licence,
         "license_url": dataset.files_licence,
         "url": dataset.landing_url,
         "version": current.version if current else None,
@@ -163,9 +160,12 @@ def _resource(place: int, file: Distribution, release: Release, uri: str) -> dic
     }
 
 
+def _tags(dataset: Dataset) -> list[dict[str, object]]:
+    return [_tag(word) for word in (*dataset.keywords.en, *dataset.keywords.zh)]
+
+
 def _tag(word: str) -> dict[str, object]:
-    # CKAN's tags hold letters of any script, digits, spaces, and these three signs; at most 100 of them.
-    name = "".join(c if c.isalnum() or c in " -_." else "-" for c in word).strip()[:100] or "-"
+    name = tag(word)
     return {
         "id": _uuid(f"urn:hutong:tag:{name}"),
         "name": name,
@@ -231,7 +231,8 @@ def _package_search(parameters: Mapping[str, object], catalogue: Catalogue, find
     facets: dict[str, dict[str, int]] = {}
     search_facets: dict[str, object] = {}
     for told, name in facet_fields(parameters):
-        counts = [(c.value.upper() if name == "format" else c.value, c.count) for c in results.facets[name]]
+        found = results.facets.get(name, ())  # of what is not kept here, such as groups, nothing
+        counts = [(c.value.upper() if name == "format" else c.value, c.count) for c in found]
         facets[told] = dict(counts)
         items = [{"name": value, "display_name": titles.get(value, value), "count": count} for value, count in counts]
         search_facets[told] = {"title": told, "items": items}
@@ -254,6 +255,17 @@ def _package_show(parameters: Mapping[str, object], catalogue: Catalogue, _: Fin
     raise NotFound("Not found: there is no such dataset.", "Look it up with package_list.")
 
 
+def _resource_show(parameters: Mapping[str, object], catalogue: Catalogue, _: Find) -> object:
+    asked = words(parameters, "id")
+    for dataset in catalogue.datasets:
+        uri, current = dataset_uri(dataset, catalogue.url), dataset.current
+        for place, file in enumerate(current.distributions if current else ()):
+            told = _resource(place, file, current, uri) if current else {}
+            if told["id"] == asked:
+                return told
+    raise NotFound("Not found: there is no such resource.", "Look it up with package_show.")
+
+
 def _package_list(parameters: Mapping[str, object], catalogue: Catalogue, _: Find) -> object:
     return _page(parameters, [dataset.name for dataset in catalogue.datasets])
 
@@ -265,7 +277,7 @@ def _page(parameters: Mapping[str, object], found: Sequence[object]) -> object:
 
 def _organization_list(parameters: Mapping[str, object], catalogue: Catalogue, _: Find) -> object:
     organisations = _organisations(catalogue)
-    if words(parameters, "all_fields").lower() in ("true", "1"):
+    if _is_set(parameters, "all_fields"):
         return _page(parameters, [entry for entry, _ in organisations.values()])
     return _page(parameters, list(organisations))
 
@@ -274,10 +286,40 @@ def _organization_show(parameters: Mapping[str, object], catalogue: Catalogue, _
     asked = words(parameters, "id")
     for name, (entry, datasets) in _organisations(catalogue).items():
         if asked in (name, entry["id"]):
-            if words(parameters, "include_datasets").lower() in ("true", "1"):
+            if _is_set(parameters, "include_datasets"):
                 return entry | {"packages": [package(dataset, catalogue) for dataset in datasets[:MAX_ROWS]]}
             return entry
     raise NotFound("Not found: there is no such organization.", "Look it up with organization_list.")
+
+
+def _tag_list(parameters: Mapping[str, object], catalogue: Catalogue, _: Find) -> object:
+    wanted = words(parameters, "query").casefold()
+    known = {str(one["name"]): one for dataset in catalogue.datasets for one in _tags(dataset)}
+    found = [one for name, one in sorted(known.items()) if wanted in name.casefold()][:MAX_FACET_VALUES]
+    return found if _is_set(parameters, "all_fields") else [one["name"] for one in found]
+
+
+def _license_list(_p: Mapping[str, object], _c: Catalogue, _: Find) -> object:
+    return [_licence(one) for one in (*LICENCES, CLOSED)]
+
+
+def _licence(licence: Licence) -> dict[str, object]:
+    return {
+        "id": licence.id,
+        "title": licence.title,
+        "url": f"https://{licence.addresses[-1]}" if licence.addresses else "",
+        "status": "active",
+        "od_conformance": "approved" if licence.is_open else "rejected",
+        "is_okd_compliant": licence.is_open,
+    }
+
+
+def _group_list(_p: Mapping[str, object], _c: Catalogue, _: Find) -> object:
+    return []  # no dataset is in a group
+
+
+def _is_set(parameters: Mapping[str, object], name: str) -> bool:
+    return words(parameters, name).lower() in ("true", "1")
 
 
 def _status_show(_p: Mapping[str, object], catalogue: Catalogue, _: Find) -> object:
@@ -304,14 +346,18 @@ def _help_show(parameters: Mapping[str, object], _c: Catalogue, _: Find) -> obje
 
 
 _ACTIONS: dict[str, Callable[[Mapping[str, object], Catalogue, Find], object]] = {
+    "group_list": _group_list,
     "help_show": _help_show,
+    "license_list": _license_list,
     "organization_list": _organization_list,
     "organization_show": _organization_show,
     "package_list": _package_list,
     "package_search": _package_search,
     "package_show": _package_show,
+    "resource_show": _resource_show,
     "site_read": _site_read,
     "status_show": _status_show,
+    "tag_list": _tag_list,
 }
 
 

@@ -26,6 +26,7 @@ FIELDS = {
     "owner_org": "publisher",
     "res_format": "format",
     "tags": "keyword",
+    "license_id": "licence",
     "name": "name",
     "grade": "grade",
     "territory": "territory",

@@ -96,7 +96,7 @@ def search_query(parameters: Mapping[str, object], publishers: Mapping[str, str]
 
 
 def facet_fields(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Facets asked for: CKAN's name for each and ours. Those that are not kept here are left out, as CKAN does."""
+    """Facets asked for: CKAN's name for each, and ours, which is empty for one that is not kept here."""
     told = parameters.get("facet.field") or []
     if isinstance(told, str):
         try:
@@ -105,8 +105,7 @@ def facet_fields(parameters: Mapping[str, object]) -> list[tuple[str, str]]:
             raise BadInput("facet.field is not a list.", 'Give a list such as ["organization"].') from error
     if not isinstance(told, list) or len(told) > 20 or not all(isinstance(name, str) for name in told):
         raise BadInput("facet.field is not a list of names.", 'Give a list such as ["organization"].')
-    facets = {name: ours for name, ours in FIELDS.items() if ours not in ("keyword", "name")}
-    return [(name, facets[name]) for name in told if name in facets]
+    return [(name, FIELDS.get(name, "")) for name in told]
 
 
 def _asked(q: str) -> tuple[str, list[Condition]]:

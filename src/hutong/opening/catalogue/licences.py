@@ -83,9 +83,17 @@ LICENCES: Final = (
         addresses=(f"{_EU}APACHE_2_0", "www.apache.org/licenses/LICENSE-2.0"),
     ),
 )
+CLOSED: Final = Licence("", "other-closed", "Other (Not Open)", is_open=False, addresses=())
+"""CKAN's own for what no public licence hands out."""
+
 _BY_ADDRESS: Final = {address: licence for licence in LICENCES for address in licence.addresses}
 
 
 def licence_at(uri: str) -> Licence | None:
     """The licence with this address, with http or https and with or without a slash at its end; None when unknown."""
     return _BY_ADDRESS.get(uri.partition("://")[2].rstrip("/"))
+
+
+def licence_in_ckan(uri: str, grade: int) -> Licence | None:
+    """What CKAN's clients are told of the files of a dataset: its licence, or from grade 2 on that it is not open."""
+    return licence_at(uri) or (CLOSED if grade >= 2 else None)

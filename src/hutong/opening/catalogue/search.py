@@ -23,6 +23,7 @@ from hutong.errors import BadInput, LimitExceeded, Unavailable
 
 from .catalogue import Dataset
 from .condition import All, AnyOf, Condition, Has, Modified, Not
+from .licences import licence_in_ckan
 
 MAX_TEXT_CHARACTERS = 500
 MAX_TERMS = 40
@@ -31,8 +32,8 @@ MAX_OFFSET = 10_000
 MAX_FACET_VALUES = 1_000
 TERM_CHARACTERS = 64
 
-FACETS = ("grade", "publisher", "territory", "format", "quality", "theme")
-FILTERS = (*FACETS, "keyword", "name")
+FACETS = ("grade", "publisher", "territory", "format", "quality", "theme", "keyword", "licence")
+FILTERS = (*FACETS, "name")
 SORTS: dict[str, tuple[str, tantivy.Order] | None] = {
     "relevance": None,
     "name": ("name", tantivy.Order.Asc),
@@ -158,6 +159,11 @@ def terms(text: str) -> list[list[str]]:
     return runs
 
 
+def tag(word: str) -> str:
+    """A keyword as CKAN may call it: letters of any script, digits, spaces, and three signs; at most 100 of them."""
+    return "".join(c if c.isalnum() or c in " -_." else "-" for c in word).strip()[:100] or "-"
+
+
 def _stemmer() -> tantivy.TextAnalyzer:
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     return builder.filter(tantivy.Filter.stemmer("english")).build()
@@ -169,7 +175,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("title_order", fast=True, tokenizer_name="raw", index_option="basic")
     for name, _ in _FIELDS:
         builder.add_text_field(name, tokenizer_name="whitespace")
-    for name in ("publisher", "territory", "format", "quality", "theme", "keyword"):
+    for name in ("publisher", "territory", "format", "quality", "theme", "keyword", "licence"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("grade", indexed=True, fast=True)
     builder.add_integer_field("modified", indexed=True, fast=True)
@@ -220,13 +226,15 @@ def _document(dataset: Dataset) -> tantivy.Document:
 def _facet_values(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     current = dataset.current
     territory = dataset.territory
+    licence = licence_in_ckan(dataset.files_licence, dataset.grade)
     return {
         "publisher": (dataset.publisher.id,),
         "territory": (territory.code or territory.uri,) if territory else (),
         "format": tuple(sorted({file.format for file in current.distributions if file.format})) if current else (),
         "quality": (current.quality.label,) if current and current.quality else (),
         "theme": dataset.themes,
-        "keyword": tuple(sorted({*dataset.keywords.en, *dataset.keywords.zh})),
+        "keyword": tuple(sorted({tag(word) for word in (*dataset.keywords.en, *dataset.keywords.zh)})),
+        "licence": (licence.id,) if licence else (),
     }
 
 

@@ -117,6 +117,7 @@ def search(
     format: Values = [],  # noqa: A002, B006
     quality: Values = [],  # noqa: B006
     theme: Values = [],  # noqa: B006
+    keyword: Values = [],  # noqa: B006
     sort: Sort = "relevance",
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
     limit: Annotated[int, Query(ge=0, le=200)] = 20,
@@ -131,6 +132,7 @@ def search(
         "format": format,
         "quality": quality,
         "theme": theme,
+        "keyword": keyword,
     }
     filters = {name: tuple(values) for name, values in given.items() if values}
     results = shown.index(node).search(Asked(text=q, filters=filters, sort=sort, offset=offset, limit=limit))
@@ -142,6 +144,7 @@ def search(
         facets={
             name: [FacetValue(value=count.value, count=count.count) for count in counts]
             for name, counts in results.facets.items()
+            if name in given
         },
     )
 
