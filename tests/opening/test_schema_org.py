@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hutong.opening.catalogue.catalogue import Period
-from hutong.opening.catalogue.schema_org import catalogue_page, dataset_page, interval
-from tests.opening.catalogue_sample import CC_BY, NODE, catalogue, harvested, line_list, weekly_counts
+from hutong.opening.catalogue.schema_org import catalogue_page, dataset_page, home_page, interval
+from tests.opening.catalogue_sample import CC_BY, NODE, TAIWAN, catalogue, harvested, line_list, weekly_counts
 
 
 def test_an_open_dataset_says_where_its_files_are():
@@ -56,6 +57,20 @@ def test_a_page_of_the_catalogue_names_the_catalogue_and_what_it_lists():
     assert [dataset["@id"] for dataset in page["dataset"]][1] == own["@id"], "the same thing by the same name"
     assert page["dataset"][1]["name"] == own["name"] == "登革热：各乡镇每周病例数"
     assert "dataset" not in catalogue_page(catalogue(), [], "en")
+
+
+def test_no_page_has_an_empty_member():
+    def empty(told: object) -> bool:
+        if isinstance(told, dict | list):
+            return not told or any(map(empty, told.values() if isinstance(told, dict) else told))
+        return told in ("", None)
+
+    by_agreement = replace(line_list(), licence=CC_BY)
+    assert by_agreement.files_licence == ""
+    listed = [by_agreement, harvested(), weekly_counts()]
+    pages = [home_page(catalogue(), listed, TAIWAN, "en"), catalogue_page(catalogue(), listed, "zh")]
+    pages += [dataset_page(dataset, catalogue(), "en") for dataset in listed]
+    assert not [page for page in pages if empty(page)]
 
 
 def test_open_ends_of_a_period():

@@ -52,7 +52,7 @@ def dataset_page(dataset: Dataset, catalogue: Catalogue, language: str) -> dict[
         },
         "distribution": [_download(file) for file in current.distributions] if current else "",
     }
-    return {name: value for name, value in members.items() if value not in ("", [])}
+    return _filled(members)
 
 
 def catalogue_page(catalogue: Catalogue, listed: Sequence[Dataset], language: str) -> dict[str, object]:
@@ -66,17 +66,19 @@ def catalogue_page(catalogue: Catalogue, listed: Sequence[Dataset], language: st
         "url": catalogue.url,
         "publisher": _organisation(catalogue.publisher, language),
         "dataset": [
-            {
-                "@type": "Dataset",
-                "@id": dataset_uri(dataset, catalogue.url),
-                "name": dataset.title.in_language(language),
-                "url": dataset.landing_url,
-                "license": dataset.files_licence,
-            }
+            _filled(
+                {
+                    "@type": "Dataset",
+                    "@id": dataset_uri(dataset, catalogue.url),
+                    "name": dataset.title.in_language(language),
+                    "url": dataset.landing_url,
+                    "license": dataset.files_licence,
+                }
+            )
             for dataset in listed
         ],
     }
-    return {name: value for name, value in members.items() if value not in ("", [])}
+    return _filled(members)
 
 
 def home_page(
@@ -99,13 +101,13 @@ def interval(period: Period) -> str:
 
 
 def _organisation(publisher: Publisher, language: str) -> dict[str, object]:
-    members = {
+    members: dict[str, object] = {
         "@type": "Organization",
         "name": publisher.name.in_language(language),
         "url": publisher.url,
         "email": publisher.email,
     }
-    return {name: value for name, value in members.items() if value}
+    return _filled(members)
 
 
 def _place(name: str, code: str, uri: str) -> dict[str, object]:
@@ -135,4 +137,9 @@ def _download(file: Distribution) -> dict[str, object]:
         "contentSize": f"{file.bytes} B" if file.bytes is not None else "",
         "sha256": file.sha256,
     }
-    return {name: value for name, value in members.items() if value}
+    return _filled(members)
+
+
+def _filled(members: dict[str, object]) -> dict[str, object]:
+    """Without the members that are empty; what is false stays."""
+    return {name: value for name, value in members.items() if value not in ("", [])}
