@@ -115,3 +115,13 @@ def test_many_beginnings_without_an_end_are_told_at_once() -> None:
         KeyRing.of([begin * 100_000])
     ring = KeyRing.of([begin * 1000 + pem(DER)])
     assert read_pass(TEXT, keys=ring).signature_valid is True
+
+
+@pytest.mark.parametrize("kid", [[], {}, 7, None])
+def test_a_revocation_list_whose_key_id_is_no_text_is_passed_over(kid: Any, tmp_path: Path) -> None:
+    entry = {"issuer": {"iss": "https://river.example"}, "keys": [JWK], "crls": [{"kid": kid}, "list"]}
+    directory = {"issuerInfo": [entry]}
+    assert [key.name for key in KeyRing.of([directory]).keys] == [key.name for key in KeyRing.of([JWK]).keys]
+    (tmp_path / "directory.json").write_text(json.dumps(directory))
+    (tmp_path / "signer.der").write_bytes(DER)
+    assert read_pass(TEXT, keys=tmp_path).signature_valid is True

@@ -170,7 +170,11 @@ def _read_entry(entry: Any) -> KeySource:
     if not isinstance(address, str) or not isinstance(entry.get("keys"), list):
         raise BadInput("An entry of a directory of issuers names no issuer or no keys.", "Fetch it again.")
     lists = entry.get("crls")
-    named = {each.get("kid"): each for each in lists if isinstance(each, Mapping)} if isinstance(lists, list) else {}
+    named = {
+        each["kid"]: each
+        for each in (lists if isinstance(lists, list) else ())
+        if isinstance(each, Mapping) and isinstance(each.get("kid"), str)
+    }
     found = _read_set(entry["keys"], address)
     return found._replace(keys=tuple(replace(key, revocations=named.get(key.name)) for key in found.keys))
 
