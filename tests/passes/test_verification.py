@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import cbor2
 import orjson
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -165,9 +166,30 @@ def test_it_works_from_files_and_from_the_public_name(two: Regions, tmp_path: Pa
     document = shipped_document("scenes/dengue-three-levels", **PERIOD)
     rules = tmp_path / "rules.json"
     rules.write_bytes(orjson.dumps(document))
-    for given_rules in (document, rules):
+    as_yaml = yaml.safe_dump(dict(document), allow_unicode=True)
+    for given_rules in (document, rules, str(rules), rules.read_text(), rules.read_bytes(), as_yaml):
         answer = verify_pass(text, trust=trust, rules=given_rules, scene="community", at=two.clock())
         assert says(answer) == ("accepted", ["community-level"])
+    unusable: list[Any] = [
+        [],
+        (),
+        7,
+        {},
+        "[]",
+        "{}",
+        "{",
+        "[1]",
+        b"",
+        b"\xff",
+        "\n",
+        "{\ud800",
+        [document],
+        "a\0b",
+        object(),
+    ]
+    for given_rules in unusable:
+        with pytest.raises((BadInput, NotFound)):
+            verify_pass(text, trust=trust, rules=given_rules, scene="community", at=two.clock())
 
 
 def test_what_can_not_be_known_is_unknown(two: Regions, new_region: NewNode) -> None:

@@ -64,9 +64,35 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise NotFound(f"The file {path.name} cannot be read.", "Give the path of an existing file.") from error
     return parse_document(raw, path.name)
+
+
+def as_path(source: Any) -> Path | None:
+    """The file that is meant, where one is: a path, or a short text on one line that is no JSON."""
+    if isinstance(source, Path):
+        return source
+    is_name = isinstance(source, str) and 0 < len(source) < 4096 and "\n" not in source
+    return Path(source) if is_name and not source.lstrip().startswith(("{", "[", "eyJ")) else None
+
+
+def given_document(source: Any) -> Document:
+    """A document given as object, as YAML or JSON text or bytes, or as the path of a file.
+
+    Raises:
+        BadInput: none of these, or as :func:`parse_document`.
+        NotFound, LimitExceeded: as :func:`read_document`.
+    """
+    if isinstance(source, Mapping):
+        return source
+    if (path := as_path(source)) is not None:
+        return read_document(path)
+    if isinstance(source, str):
+        source = source.encode("utf-8", "surrogatepass")
+    if not isinstance(source, bytes):
+        raise BadInput("A document is neither object, text nor path.", "Give one of these.")
+    return parse_document(source, "document")
 
 
 def shipped_document(name: str, **fields: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..credential.status_list import StatusList
 from ..documents import Document, Reason, Texts
 from ..moment import moment
 from ..rulebook.rulebook import UNKNOWN
-from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, as_path, read_trust
+from ..trust_bundle.trust_bundle import EmergencyEnd, IssuerTrust, TrustSnapshot, read_trust
 from .eu_rules import judge_certificate
 from .recognition import AcceptanceRules, Scene, judge, read_acceptance
 from .verdict import Answer, unknown
@@ -163,7 +163,7 @@ def verify_pass(
     text: str | bytes,
     *,
     trust: TrustSnapshot | Mapping[str, Any] | str | Path,
-    rules: AcceptanceRules | Document | Path | str | None = None,
+    rules: AcceptanceRules | Document | Path | str | bytes | None = None,
     scene: Scene | str,
     at: datetime | str,
     revocations: RevocationLists | Path | None = None,
@@ -173,7 +173,7 @@ def verify_pass(
     Args:
         text: what the QR code holds, or the bytes of a PNG or JPEG picture of it.
         trust: a :class:`TrustSnapshot`, or the file of a signed bundle with its signer's key (see ``read_trust``).
-        rules: acceptance rules (parsed, their document, or the path of one); None takes those of the bundle.
+        rules: acceptance rules (parsed, their document as object or text, or its path); None takes those of the bundle.
         scene: one of ``Scene``; for another one there is no rule, and the answer is unknown.
         at: the time of verification, in UTC where it names no zone; a text is ISO 8601.
         revocations: further revocation lists of the EU DCC, or their file or folder, beside those in the bundle.
@@ -383,8 +383,7 @@ def _acceptance(rules: Any, snapshot: TrustSnapshot) -> AcceptanceRules | None:
         return snapshot.acceptance
     if isinstance(rules, AcceptanceRules):
         return rules
-    path = as_path(rules)
-    return read_acceptance(rules if path is None else documents.read_document(path))
+    return read_acceptance(documents.given_document(rules))
 
 
 def _reasons(rule_id: str, read: ReadPass | None = None, snapshot: TrustSnapshot | None = None) -> tuple[Reason]:

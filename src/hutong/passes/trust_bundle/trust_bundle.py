@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -25,7 +24,7 @@ from hutong.trust.signing import sign_document, verify_document
 from ..credential import status_list
 from ..credential.keys import KeyRing, VerificationKey
 from ..credential.status_list import StatusList
-from ..documents import Document, Texts
+from ..documents import Document, Texts, as_path
 from ..recognition.crosswalk import Crosswalk, read_crosswalk
 from ..recognition.recognition import AcceptanceRules, read_acceptance
 from . import envelope
@@ -329,14 +328,6 @@ def read_trust(source: Any) -> TrustSnapshot:
             'Give {"signed": …, "key": …}, as written by: hutong trust export',
         )
     return read_bundle(signed, issuer_key={str(name): str(value) for name, value in key.items()})
-
-
-def as_path(source: Any) -> Path | None:
-    """The file that is meant, where one is: a path, or a short text on one line that is no JSON."""
-    if isinstance(source, Path):
-        return source
-    is_name = isinstance(source, str) and 0 < len(source) < 4096 and "\n" not in source
-    return Path(source) if is_name and not source.lstrip().startswith(("{", "[", "eyJ")) else None
 
 
 def read_object(source: Any, what: str) -> Mapping[str, Any]:
