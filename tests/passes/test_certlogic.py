@@ -405,6 +405,7 @@ def test_a_document_of_rules_gives_each_its_value_or_its_error() -> None:
         ({"EngineVersion": "2.0.0"}, "version 2.0.0 of CertLogic"),
         ({"EngineVersion": 1}, "is no version"),
         ({"EngineVersion": "newest"}, "is no version"),
+        ({"EngineVersion": "１.３.３"}, "is no version"),
         ({"Engine": "OPA", "EngineVersion": "1.0.0"}, "an engine that is not known"),
         ({"engine": "CERTLOGIC", "engineVersion": "1.0.0"}, None),
         ({"engine": "OPA"}, "an engine that is not known"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -363,7 +364,7 @@ def _for_the_log(party: str) -> str:
 
 
 def _release(node: Node, dataset_id: str, version: str) -> Release:
-    if version and not version.isdecimal():
+    if version and not re.fullmatch(r"[0-9]{1,9}", version):
         raise NotFound(f"{dataset_id} has no version {version}.", "See its versions on its page.")
     return opening.release(node, dataset_id, int(version) if version else None)
 

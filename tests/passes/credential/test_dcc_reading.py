@@ -36,6 +36,7 @@ def certificate(payload: dict[str, Any]) -> str:
         ({"ver": "2.0.0", "t": [ENTRY]}, "'2.0.0'"),
         ({"ver": 1, "t": [ENTRY]}, "'1' is not"),
         ({"ver": "1.3.0 ", "t": [ENTRY]}, "is not one that was published"),
+        ({"ver": "１.３.０", "t": [ENTRY]}, "is not one that was published"),
         ({"ver": "1.3.0", "t": [ENTRY, ENTRY]}, "holds 2 entries instead of one"),
         ({"ver": "1.3.2", "t": [ENTRY], "v": [ENTRY]}, "holds 2 entries instead of one"),
         ({"ver": "1.0.0", "t": [ENTRY], "v": [ENTRY]}, "holds 2 entries instead of one"),

@@ -251,3 +251,11 @@ def test_digits_round_trip() -> None:
     assert shc.parse_numeric([shc.to_numeric(jws)]) == (jws, ())
     with pytest.raises(BadInput):
         shc.to_numeric("a" * 1196)
+
+
+def test_digits_of_another_script_are_none() -> None:
+    wide = str.maketrans("0123456789", "０１２３４５６７８９")
+    digits = shc.to_numeric("eyJhbGciOiJFUzI1NiJ9.abc-_.zz")
+    told = (shc.Problem("INVALID_NUMERIC_QR", "The QR text is not shc:/ followed by digits."),)
+    assert shc.parse_numeric([digits.translate(wide)])[1][:1] == told
+    assert shc.parse_numeric([digits.replace("shc:/", "shc:/１/１/")])[1][:1] == told

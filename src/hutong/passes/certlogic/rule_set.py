@@ -15,7 +15,7 @@ from .values import require_bounded
 
 MAX_RULES = 10_000
 ENGINE, ENGINE_VERSION = "CERTLOGIC", (1, 3, 3)
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 _LOGIC_NAMES = ("Logic", "logic", "certLogicExpression", "condition")
 _ID_NAMES = ("Identifier", "identifier", "id")
 

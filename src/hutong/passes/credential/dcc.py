@@ -44,8 +44,8 @@ _VALUE_SETS = {
     "co": "country-2-codes",
 }
 _TEST_DEVICES = "covid-19-lab-test-manufacturer-and-name"
-_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 def _is_moment(text: str) -> bool:

@@ -24,7 +24,7 @@ from .key_sources import KeySource, gather, read_keys
 MAX_BYTES = 50_000_000
 _SET_NAMES = ("jwks.json", "jwks.public.json")
 _SET_FOLDERS = (".well-known", "well-known")
-_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?")
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::[0-9]{1,5})?")
 
 
 def read_key_files(path: Path) -> KeySource:

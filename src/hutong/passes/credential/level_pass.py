@@ -56,7 +56,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}")
 _NAME_LENGTH = 32
 _SIMPLE = (str, int, float, bool, type(None))
 _ARRAY, _INTEGERS, _BYTES = (list, tuple), {int}, {bytes}
-_VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})")
 
 
 @lru_cache(maxsize=1024)

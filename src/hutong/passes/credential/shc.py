@@ -26,7 +26,7 @@ MAX_CHUNKS = 64
 MAX_DIGITS = 2 * 1195  # a version 22 QR code holds a JWS of 1,195 characters
 _DEPRECATED = "QR_CHUNKING_DEPRECATED"
 _JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_NUMERIC = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d*)")
+_NUMERIC = re.compile(r"shc:/(?:([0-9]{1,3})/([0-9]{1,3})/)?([0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)

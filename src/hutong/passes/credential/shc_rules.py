@@ -19,10 +19,10 @@ HEALTH_CARD = "https://smarthealth.cards#health-card"
 UNKNOWN_KEYS = "ISSUER_KEY_DOWNLOAD_ERROR"
 CLOCK_SKEW_SECONDS = 300
 MILLISECONDS_FROM = 10_000_000_000  # as seconds this is the year 2286: an issuer wrote milliseconds
-_SHORT_REFERENCE = re.compile(r"resource:\d+")
+_SHORT_REFERENCE = re.compile(r"resource:[0-9]+")
 _CARD_REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}")
-_REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}(\.\d{1,16})?")
-_DATE_TIME = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?")
+_REVOCATION_ID = re.compile(r"[A-Za-z0-9_-]{1,24}(\.[0-9]{1,16})?")
+_DATE_TIME = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2}))?)?)?", re.ASCII)
 _CODING = {"system", "version", "code", "display", "userSelected", "id", "extension"}
 _STATUS = {
     "Immunization": {"completed", "entered-in-error", "not-done"},

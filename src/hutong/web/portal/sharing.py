@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import orjson
@@ -244,7 +245,7 @@ def _ask(node: Node, by: Actor, given: dict[str, str]) -> demand.Request:
 
 
 def _days(text: str) -> int:
-    if not text.strip().isdecimal():
+    if not re.fullmatch(r"[0-9]{1,9}", text.strip()):
         raise BadInput("The number of days is no number.", f"Write 1 to {demand.LONGEST_DAYS}.")
     return int(text)
 
