@@ -184,6 +184,14 @@ def test_what_a_dry_run_says_is_what_is_published(region: Region) -> None:
         dry, published = region.said[f"dry-{name}"], region.said[name]
         assert (published["version"], dry["dataset"], dry["rows"]) == ("1", published["dataset_id"], published["rows"])
         assert {file["format"] for file in published["distributions"]} == {"csv", "json", "parquet"}
+        assert published["repeated"] is False
+
+
+def test_publishing_the_same_again_says_that_nothing_is_new(hutong: CommandLine, region: Region) -> None:
+    publication = region.files.write("again.yaml", world.text_of("publications/tw-weekly.yaml"))
+    assert hutong.ok("publish", publication, "--node", region.node) == region.said["weekly"] | {"repeated": True}
+    told = hutong("publish", publication, "--node", region.node)
+    assert told.out.startswith("Nothing is new: version 1 has the same content, and stands.\n")
 
 
 def test_search_in_both_languages(hutong: CommandLine, region: Region) -> None:

@@ -207,7 +207,10 @@ def test_publishing_the_same_again_gives_the_same_release(world: World, client: 
     headers = {"Authorization": f"Bearer {world.tokens['steward']}"}
     given = {"publication": worlds.text_of("publications/tw-weekly.yaml")}
     answer = client.post("/api/opening/releases", json=given, headers=headers)
-    assert (answer.status_code, answer.json()["id"]) == (201, "tw-dengue-weekly@1")
+    told = answer.json()
+    assert (answer.status_code, told["id"], told["repeated"]) == (201, "tw-dengue-weekly@1", True)
+    kept = client.get("/api/opening/datasets/tw-dengue-weekly").json()["releases"]
+    assert [release | {"repeated": True} for release in kept] == [told]
 
 
 def test_a_preview_says_what_would_be_published_and_publishes_nothing(client: TestClient, world: World) -> None:

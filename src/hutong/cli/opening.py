@@ -38,6 +38,8 @@ def publish(
         with progress(f"Publishing {wanted.dataset}", quiet=as_json):
             release = actions.publish(opened_node, by=opened_node.operator, publication=wanted)
     lines = [f"{release.dataset_id} version {release.version}: {release.rows:,} rows, sha256 {release.sha256[:16]}…"]
+    if release.repeated:
+        lines.insert(0, f"Nothing is new: version {release.version} has the same content, and stands.")
     lines += [text for text in (release.risk, release.suppression) if text]
     lines += [f"  {file.format:8} {file.bytes:>12,} bytes" for file in release.distributions]
     show(as_json, queries.document(release), *lines)

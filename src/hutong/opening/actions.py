@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ class Prepared:
 
 
 def publish(node: Node, *, by: Actor, publication: Publication) -> Release:
-    """Make and publish the next release of a dataset; the same content again gives the release that has it.
+    """Make and publish the next release of a dataset; the same content again gives the one that has it (``repeated``).
 
     Raises ``BadInput`` (no indicator of the standard, nothing acquired), ``NotFound`` (quality not assessed),
     ``Conflict`` (more came since it was, another grade), ``Refused`` (policy, disclosure audit, k not reached) and
@@ -88,7 +88,7 @@ def _publish(node: Node, by: Actor, publication: Publication, prepared: Prepared
     content = content_sha256(prepared.table)
     current = queries.current_release(node, publication.dataset)
     if current is not None and current.sha256 == content:
-        return current
+        return replace(current, repeated=True)
     version = int(current.version) + 1 if current else 1
     folder = node.settings.releases_folder
     columns = described(prepared.table.schema, node.standard, prepared.levels)

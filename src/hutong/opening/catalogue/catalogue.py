@@ -211,8 +211,8 @@ class Release:
 
     ``issued`` carries its time zone; ``as_of`` is the day as known on which the data are stated, ``temporal`` the days
     that they tell of; ``supersedes`` is the version that this one replaces. ``rows`` and ``issued`` are None only where
-    a foreign origin does not say.
-    ``risk`` and ``suppression`` are sentences: the measured risk, and the rule by which cells were withheld.
+    a foreign origin does not say. ``risk`` and ``suppression`` are sentences: the measured risk, and the rule by which
+    cells were withheld. ``repeated`` marks the answer to a publication of what was published before: nothing is new.
     """
 
     id: str
@@ -228,6 +228,7 @@ class Release:
     as_of: date | None = None
     temporal: Period | None = None
     distributions: tuple[Distribution, ...] = ()
+    repeated: bool = False
 
     def __post_init__(self) -> None:
         _must_match(RELEASE_ID, self.id, "The release's id", empty=False)

@@ -60,6 +60,12 @@ class ReleaseModel(BaseModel):
     files: list[File]
 
 
+class PublishedModel(ReleaseModel):
+    """The release that a publication gave."""
+
+    repeated: bool = Field(description="The same content was published before, as this release; nothing is new")
+
+
 class DatasetModel(BaseModel):
     """One of this node's own datasets."""
 
@@ -107,11 +113,12 @@ class RowsModel(BaseModel):
 
 
 @router.post("/api/opening/releases", status_code=201, responses=problems(401, 403, 404, 409, 413, 422, 503))
-def publish(node: CurrentNode, actor: CurrentActor, given: PublicationModel) -> ReleaseModel:
+def publish(node: CurrentNode, actor: CurrentActor, given: PublicationModel) -> PublishedModel:
     """Publish the next release of a dataset; the same content again gives the release that has it."""
     from hutong.opening.publication import parse_publication
 
-    return _release(actions.publish(node, by=actor, publication=parse_publication(given.publication)))
+    release = actions.publish(node, by=actor, publication=parse_publication(given.publication))
+    return PublishedModel(**dict(_release(release)), repeated=release.repeated)
 
 
 @router.post("/api/opening/previews", responses=problems(401, 403, 404, 409, 422, 503))
