@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from hutong.governance import actions as governance
 from hutong.passes.documents import shipped_document
 from hutong.passes.rulebook import actions as rulebook_actions
 from tests.kept import Kept
@@ -58,10 +59,23 @@ def test_machines_and_the_log_are_told_too(doors: Doors) -> None:
     assert (listed["version"], listed["effect"]) == ("1.1.0", "first")
     (coming,) = listed["coming"]
     assert (coming["version"], coming["effect"]) == ("1.2.0", "tightening")
+    assert (listed["in_force"], listed["ended_at"]) == (True, None)
     one = doors.client().get("/api/passes/rulebooks/dengue-3?version=1.2.0").json()
+    assert (one["in_force"], one["ended_at"]) == (False, None)
     assert one["because"] == "somebody-gets-a-worse-level"
     assert one["effective_from"] == coming["effective_from"]
     assert doors.client().get("/api/passes/rulebooks/dengue-3").json()["document"]["version"] == "1.1.0"
     at = doors.clock() + timedelta(hours=36)
     log = words(doors.client().get("/en/log").text)
     assert f"it may raise levels, and waits for its notice. It holds from {at.day} March 2026, 20:00 UTC" in log
+
+
+def test_machines_are_told_that_an_emergency_was_ended(doors: Doors) -> None:
+    governance.end_emergency(doors.node, by=LI, emergency_id="dengue-2015")
+    ended = doors.clock()
+    doors.clock.advance(hours=1)
+    browser = doors.client()
+    assert "This version is not in force" in words(browser.get("/en/rulebooks/dengue-3").text)
+    (listed,) = browser.get("/api/passes/rulebooks").json()
+    for told in (listed, browser.get("/api/passes/rulebooks/dengue-3").json()):
+        assert (told["in_force"], datetime.fromisoformat(told["ended_at"])) == (False, ended)

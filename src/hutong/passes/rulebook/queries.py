@@ -12,6 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from hutong.errors import NotFound
+from hutong.governance import queries as governance
 from hutong.node import Node
 from hutong.storage import schema
 from hutong.trust.signing import canonical_json
@@ -90,6 +91,15 @@ def coming(versions: Sequence[PublishedRulebook], at: datetime) -> list[Publishe
         one for one in later if any(other.effective_from <= one.effective_from for other in later[: later.index(one)])
     ]
     return sorted((one for one in later if one not in overtaken), key=lambda one: one.effective_from)
+
+
+def is_in_force(node: Node, published: PublishedRulebook) -> bool:
+    """Whether levels are decided and passes issued by this version now: it holds, and its emergency has power."""
+    now, book = node.clock(), published.rulebook
+    held = holding(rulebook_versions(node, book.id), now)
+    is_held = held.rulebook.version == book.version and held.effective_from <= now
+    has_power = any(one.id == book.emergency and one.is_in_force(now.date()) for one in governance.emergencies(node))
+    return is_held and book.in_force(now) and has_power
 
 
 def rulebook(node: Node, rulebook_id: str, version: str | None = None) -> Rulebook:

@@ -16,6 +16,7 @@ from hutong.storage import schema
 
 from ..credential.keys import KeyRing
 from ..rulebook import queries as rulebook_queries
+from ..rulebook.rulebook import Rulebook
 
 LATE = timedelta(days=1)
 """How long after a destruction it is looked again at the lake: a file whose taking in began before may come after."""
@@ -50,6 +51,12 @@ def declared(node: Node) -> list[DeclaredEmergency]:
     with node.records.reading() as connection:
         rows = connection.execute(query).all()
     return [DeclaredEmergency(parse_emergency(row.body), row.ended_at, row.destroyed_at) for row in rows]
+
+
+def end_of_rulebook(node: Node, rulebook: Rulebook) -> datetime:
+    """When a rulebook is over: with its period, or with its emergency, which may have been ended early."""
+    ends = (one.ends_at for one in declared(node) if one.id == rulebook.emergency)
+    return min((rulebook.period.end, *ends))
 
 
 def endings(node: Node) -> tuple[Ending, ...]:

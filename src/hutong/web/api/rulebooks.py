@@ -9,10 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from hutong.node import Node
 from hutong.passes.documents import Reason
 from hutong.passes.level import queries as level_queries
 from hutong.passes.rulebook import queries as rulebook_queries
 from hutong.passes.rulebook.notice import Because, Effect
+from hutong.passes.rulebook.queries import PublishedRulebook
+from hutong.passes.sunset.queries import end_of_rulebook
 from hutong.web.doors import CurrentNode, problems
 
 router = APIRouter()
@@ -53,6 +56,8 @@ class RulebookSummary(BaseModel):
     published_at: datetime
     effect: Effect
     effective_from: datetime
+    in_force: bool = Field(description="Whether levels are decided and passes issued by it now")
+    ended_at: datetime | None = Field(description="When its period or its emergency ended; null while neither has")
     coming: list[ComingVersion]
 
 
@@ -65,6 +70,8 @@ class RulebookDocument(BaseModel):
     because: Because = Field(description="How that is known")
     cases: int = Field(description="Mixes of evidence on which nobody's level rises, where that was shown")
     effective_from: datetime
+    in_force: bool = Field(description="Whether levels are decided and passes issued by this version now")
+    ended_at: datetime | None = Field(description="When its period or its emergency ended; null while neither has")
     document: dict[str, Any]
 
 
@@ -87,7 +94,8 @@ def get_rulebooks(node: CurrentNode) -> list[RulebookSummary]:
         for published in rulebook_queries.rulebooks(node)
     ]
     return [
-        _summary(rulebook_queries.holding(versions, now), rulebook_queries.coming(versions, now)) for versions in by_id
+        _summary(node, rulebook_queries.holding(versions, now), rulebook_queries.coming(versions, now))
+        for versions in by_id
     ]
 
 
@@ -105,6 +113,8 @@ def get_rulebook(
         because=found.verdict.because,
         cases=found.verdict.cases,
         effective_from=found.effective_from,
+        in_force=rulebook_queries.is_in_force(node, found),
+        ended_at=_ended_at(node, found),
         document=dict(found.rulebook.document),
     )
 
@@ -123,9 +133,12 @@ def get_latency(node: CurrentNode, rulebook_id: RulebookId) -> Latency:
     )
 
 
-def _summary(
-    published: rulebook_queries.PublishedRulebook, coming: list[rulebook_queries.PublishedRulebook]
-) -> RulebookSummary:
+def _ended_at(node: Node, published: PublishedRulebook) -> datetime | None:
+    end = end_of_rulebook(node, published.rulebook)
+    return end if end <= node.clock() else None
+
+
+def _summary(node: Node, published: PublishedRulebook, coming: list[PublishedRulebook]) -> RulebookSummary:
     rulebook = published.rulebook
     return RulebookSummary(
         id=rulebook.id,
@@ -138,6 +151,8 @@ def _summary(
         published_at=published.published_at,
         effect=published.verdict.effect,
         effective_from=published.effective_from,
+        in_force=rulebook_queries.is_in_force(node, published),
+        ended_at=_ended_at(node, published),
         coming=[
             ComingVersion(version=one.rulebook.version, effect=one.verdict.effect, effective_from=one.effective_from)
             for one in coming

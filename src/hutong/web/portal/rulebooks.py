@@ -120,7 +120,7 @@ def _summary(node: Node, published: PublishedRulebook, language: Language) -> Si
         valid_to=rulebook.period.end.date(),
         published=published.published_at.date(),
         effective_from=published.effective_from,
-        in_force=_is_in_force(node, published),
+        in_force=rulebook_queries.is_in_force(node, published),
         coming=[
             SimpleNamespace(
                 version=one.rulebook.version, effective_from=one.effective_from, effect=_effect(one, language)
@@ -165,13 +165,6 @@ def _versions_of(node: Node, published: PublishedRulebook) -> list[PublishedRule
     return rulebook_queries.rulebook_versions(node, published.rulebook.id)
 
 
-def _is_in_force(node: Node, published: PublishedRulebook) -> bool:
-    now, rulebook = node.clock(), published.rulebook
-    held = rulebook_queries.holding(_versions_of(node, published), now)
-    is_held = held.rulebook.version == rulebook.version and held.effective_from <= now
-    return is_held and rulebook.in_force(now) and _has_power(node, rulebook)
-
-
 def _effect(published: PublishedRulebook, language: Language) -> str:
     meanings = {one.name: one.meaning for one in published.rulebook.evidence}
     return effect_in_words(published.verdict, meanings, language)
@@ -205,11 +198,6 @@ def _said(value: Any, words: Translations) -> str:
     if isinstance(value, bool):
         return words.gettext("yes") if value else words.gettext("no")
     return str(value)
-
-
-def _has_power(node: Node, rulebook: Rulebook) -> bool:
-    today = node.clock().date()
-    return any(one.id == rulebook.emergency and one.is_in_force(today) for one in governance.emergencies(node))
 
 
 def _emergency(node: Node, rulebook: Rulebook, language: Language) -> str:
