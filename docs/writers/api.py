@@ -55,8 +55,8 @@ def write() -> str:
 _INTRODUCTION = """
 Send `Authorization: Bearer TOKEN`: a token of an account (`hutong account token NAME`), or between nodes a signed
 assertion of one minute's life. A browser's session does not count here, so that no other site can make a browser call
-the API in somebody's name. Errors are problem details (RFC 9457), see [errors](errors.md). Lists come in pages: the
-answer's `next_after` is the next page's `after`.
+the API in somebody's name. Errors are problem details (RFC 9457), see [errors](errors.md). A parameter that
+an operation does not have is refused (422). Lists come in pages: the answer's `next_after` is the next page's `after`.
 """
 
 

@@ -119,6 +119,32 @@ def test_a_day_is_written_as_one(described: BaseSchema) -> None:
             assert answer.status_code == 422, wrong
 
 
+def test_a_parameter_that_an_operation_does_not_have_is_refused(described: BaseSchema) -> None:
+    with asgi.get_client(described.app) as client:
+        for path, says in (
+            (
+                "/api/opening/datasets/tw-dengue-weekly/rows?offset=-1",
+                "Use one of: version, area, from, to, limit, after.",
+            ),
+            ("/api/search?page=2", "Use one of: q, grade, "),
+            ("/api/sharing/joint-series?after=1", "Use one of: party, level, "),
+            ("/api/emergencies?limit=0", "Leave it out"),
+            ("/api/log/entries?limit=0", "/api/docs"),
+            ("/api/log/entries?limit=abc", "/api/docs"),
+            ("/api/search?offset=-1", "/api/docs"),
+        ):
+            answer = client.get(path)
+            told = answer.json()
+            assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
+            assert told["type"] == "urn:hutong:problem:bad-input" and says in told["detail"], told
+        for path in (
+            "/api/search?q=dengue&grade=0&grade=1",
+            "/api/3/action/package_list?offset=0&other=1",
+            "/catalogue.ttl?x=1",
+        ):
+            assert client.get(path).status_code == 200, path
+
+
 def test_a_token_that_nobody_gave_is_refused_wherever_the_description_names_one(described: BaseSchema) -> None:
     document = described.app.openapi()
     unknown = _bearer("nobody-gave-this")
@@ -135,7 +161,7 @@ def test_a_token_that_nobody_gave_is_refused_wherever_the_description_names_one(
                 if ways and {} not in ways:
                     assert client.request(method, address).status_code == 401, (method, path)
                 optional += {} in ways
-    assert (named, optional) == (68, 64)
+    assert (named, optional) == (69, 65)
 
 
 class Tried:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -34,6 +34,7 @@ from hutong.web.api import (
 )
 from hutong.web.heads import Heads
 from hutong.web.i18n import LANGUAGES
+from hutong.web.known_parameters import refuse_unknown_parameters
 from hutong.web.negotiation import to_page
 from hutong.web.portal import about, account, dataset, developers, home, recognition, stewardship
 from hutong.web.portal import appeals as appeal_pages
@@ -99,7 +100,7 @@ def create_app(node: Node) -> FastAPI:
     doors.install(app)
     app.add_middleware(Heads)
     for module in API:
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(refuse_unknown_parameters)])
     app.add_api_route("/api/docs", _to_reference, include_in_schema=False)
     # Where other frameworks have them, so that who tries finds them.
     app.add_api_route("/openapi.json", _to("/api/openapi.json"), include_in_schema=False)

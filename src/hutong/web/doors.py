@@ -77,6 +77,11 @@ def get_node(request: Request) -> Node:
     return node
 
 
+def is_strict(path: str) -> bool:
+    """Whether what it does not know in a query is refused: in the API, but for CKAN's interface, which ignores it."""
+    return path.startswith("/api/") and not path.startswith(("/api/3/", "/api/action/"))
+
+
 CurrentNode = Annotated[Node, Depends(get_node)]
 
 
@@ -139,7 +144,11 @@ def install(app: FastAPI) -> None:
     def describe_with_problems() -> dict[str, Any]:
         described = describe()
         described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-        for operation in (operation for path in described["paths"].values() for operation in path.values()):
+        for path, operation in (
+            (path, one) for path, methods in described["paths"].items() for one in methods.values()
+        ):
+            if is_strict(path):
+                operation["responses"].setdefault("422", problems(422)[422])
             if "requestBody" in operation:
                 # Before a route sees a body it may be no JSON at all, or too large.
                 for status, told in problems(400, 413).items():
