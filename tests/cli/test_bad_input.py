@@ -164,6 +164,18 @@ def test_things_that_are_not_there(hutong: CommandLine, ready: Path, files: File
     assert state(ready) == before
 
 
+@pytest.mark.parametrize(
+    "command", [("emergency", "declare"), ("boundary", "set"), ("source", "declare"), ("publish",)]
+)
+@pytest.mark.parametrize(("content", "line"), [("id: x\nb: [1,\n", 3), ("id: x\n\tb: 1\n", 2), ("id: x\nb: \x07\n", 2)])
+def test_a_file_that_is_no_yaml_is_named_with_the_line(
+    command: tuple[str, ...], content: str, line: int, hutong: CommandLine, ready: Path, files: Files
+) -> None:
+    result = hutong(*command, files.write("given.yaml", content), "--node", ready, "--json")
+    require_refused(result, errors.BadInput, "given.yaml", f"line {line}")
+    assert "string>" not in result.json["error"]["what"]
+
+
 @pytest.mark.parametrize("command", [("emergency", "declare"), ("boundary", "set"), ("source", "declare")])
 @pytest.mark.parametrize(
     "content", ["id: x", "- 1", "a: [", "", "id: {a: b}\ntitle: 5\ntables: 7\nstarts: never", b"\xff\xfe\x00"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, read_yaml, show
 from hutong.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def declare(
     from hutong.acquisition import actions
     from hutong.acquisition.source import parse_source
 
-    declared = parse_source(_yaml(file, "source"))
+    declared = parse_source(read_yaml(file, "source"))
     with opened(node) as opened_node:
         actions.declare_source(opened_node, by=opened_node.operator, source=declared)
     show(as_json, declared.document(), f"Declared source {declared.id}.")
@@ -64,7 +64,7 @@ def set_boundary(
     from hutong.acquisition import actions, queries
     from hutong.errors import BadInput
 
-    document = _yaml(file, "boundary")
+    document = read_yaml(file, "boundary")
     try:
         wanted = queries.read_boundary(document)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -232,18 +232,3 @@ def _decided(made: HeldDecision) -> str:
     again = " (decided before; nothing was changed)" if made.repeated else ""
     verb = "row was" if made.rows == 1 else "rows were"
     return f"{made.rows:,} {verb} {made.outcome}, held by {made.rule}{again}."
-
-
-def _yaml(file: Path, what: str) -> dict[str, Any]:
-    import yaml
-
-    from hutong.errors import BadInput
-    from hutong.standard.yaml_text import load_yaml
-
-    try:
-        document = load_yaml(read_text(file, what), str(file))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
-    if not isinstance(document, dict):
-        raise BadInput(f"{file} holds no {what}.", "Give a mapping of names to values.")
-    return document

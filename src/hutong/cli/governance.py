@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, require_place, show
+from hutong.cli.terminal import JsonOption, NodeOption, opened, read_text, read_yaml, require_place, show
 from hutong.errors import BadInput
 
 emergency = typer.Typer(help="Declare and end emergencies.", no_args_is_help=True)
@@ -29,19 +29,10 @@ def declare(
     as_json: JsonOption = False,
 ) -> None:
     """Declare an emergency from its file."""
-    import yaml
-
     from hutong.governance import actions
     from hutong.governance.emergency import parse_emergency
-    from hutong.standard.yaml_text import load_yaml
 
-    try:
-        document = load_yaml(read_text(file, "emergency"), str(file))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{file} is no YAML: {error}.", "Correct the file.") from error
-    if not isinstance(document, dict):
-        raise BadInput(f"{file} holds no emergency.", "See docs/how-to/declare-an-emergency.md.")
-    declared = parse_emergency(document)
+    declared = parse_emergency(read_yaml(file, "emergency"))
     with opened(node) as opened_node:
         actions.declare_emergency(opened_node, by=opened_node.operator, emergency_=declared)
     show(as_json, declared.document(), f"Declared {declared.id}: review {declared.review}, sunset {declared.sunset}.")

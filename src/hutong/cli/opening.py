@@ -25,7 +25,7 @@ def publish(
     from hutong.opening import actions, queries
     from hutong.opening.publication import parse_publication
 
-    wanted = parse_publication(read_text(publication, "publication"))
+    wanted = parse_publication(read_text(publication, "publication"), str(publication))
     with opened(node) as opened_node:
         if dry_run:
             with progress(f"Preparing {wanted.dataset}", quiet=as_json):

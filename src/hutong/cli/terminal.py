@@ -98,6 +98,21 @@ def read_text(path: Path, what: str, *, max_bytes: int = 2**20) -> str:
     return text_of(read_bytes(path, what, max_bytes=max_bytes), str(path))
 
 
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """What a YAML file given on the command line says by name. BadInput names the file, and the line where it ends."""
+    import yaml
+
+    from hutong.standard.yaml_text import at_line, load_yaml
+
+    try:
+        document = load_yaml(read_text(path, what), str(path))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path} is not YAML{at_line(error)}.", "Correct its indentation and quotes.") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{path} holds no {what}.", "Give a mapping of names to values.")
+    return document
+
+
 def read_bytes(path: Path, what: str, *, max_bytes: int) -> bytes:
     """A file given on the command line, if it is not larger than allowed."""
     try:

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from hutong.errors import BadInput, LimitExceeded
-from hutong.standard.yaml_text import load_yaml
+from hutong.standard.yaml_text import at_line, load_yaml
 
 from .catalogue.catalogue import SLUG, Contact, Keywords, Text
 
@@ -92,14 +92,17 @@ class Publication:
 WORDS = tuple(part.name for part in fields(Publication))
 
 
-def parse_publication(text: str) -> Publication:
-    """A publication from its YAML text; ``BadInput`` names what is missing, unknown or wrong."""
+def parse_publication(text: str, name: str = "The publication") -> Publication:
+    """A publication from its YAML text; ``BadInput`` names what is missing, unknown or wrong, and text that is no YAML.
+
+    ``name`` is what it calls the text.
+    """
     if len(text) > MAX_BYTES:
         raise LimitExceeded("The publication is larger than 128 KiB.", "Shorten its texts.")
     try:
-        given = load_yaml(text, "The publication")
+        given = load_yaml(text, name)
     except yaml.YAMLError as error:
-        raise BadInput(f"The publication is no YAML: {error}.", "Correct the file.") from error
+        raise BadInput(f"{name} is not YAML{at_line(error)}.", "Correct its indentation and quotes.") from error
     if not isinstance(given, dict):
         raise BadInput("The publication is no mapping of names to values.", f"Its words are: {', '.join(WORDS)}.")
     unknown = set(given) - set(Publication.__dataclass_fields__)
