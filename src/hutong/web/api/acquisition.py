@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Path, Query, UploadFile
+from fastapi import APIRouter, Form, Path, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from hutong.acquisition import actions, held_actions, held_queries, queries
@@ -197,11 +197,15 @@ def get_sources(node: CurrentNode) -> list[SourceModel]:
     return [SourceModel(**known.document()) for known in queries.sources(node)]
 
 
-@router.post("/sources", status_code=201, responses=problems(401, 403, 409, 422))
-def declare_source(node: CurrentNode, actor: CurrentActor, given: SourceModel) -> SourceModel:
-    """Declare a feed. The same one again changes nothing."""
+STANDS: dict[int | str, dict[str, Any]] = {200: {"description": "It stands as it was declared before"}}
+
+
+@router.post("/sources", status_code=201, responses=STANDS | problems(401, 403, 409, 422))
+def declare_source(node: CurrentNode, actor: CurrentActor, given: SourceModel, response: Response) -> SourceModel:
+    """Declare a feed. The same one again changes nothing, and is answered with 200."""
     declared = parse_source(given.model_dump())
-    actions.declare_source(node, by=actor, source=declared)
+    if not actions.declare_source(node, by=actor, source=declared):
+        response.status_code = 200
     return SourceModel(**declared.document())
 
 
