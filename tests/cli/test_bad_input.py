@@ -155,6 +155,8 @@ def test_things_that_are_not_there(hutong: CommandLine, ready: Path, files: File
     file = files.write("list.csv", GOOD)
     result = hutong("acquire", file, "--source", "tw-dengue", "--mapping", "no.yaml", "--node", ready, "--json")
     require_refused(result, errors.NotFound, "no.yaml")
+    result = hutong("acquire", file, "--source", "tw-dengue", "--mapping", files.folder, "--node", ready, "--json")
+    require_refused(result, errors.BadInput, f"{files.folder} is a folder.")
     mapping = files.write("mapping.yaml", MAPPING)
     result = hutong("acquire", file, "--source", "other", "--mapping", mapping, "--node", ready, "--json")
     require_refused(result, errors.NotFound, "other")

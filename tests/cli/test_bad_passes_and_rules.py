@@ -34,6 +34,9 @@ def test_a_misspelt_path_is_no_text(hutong: CommandLine, files: Files, monkeypat
         "Card of Jana.TXT",
         "cards/jana",
         "card.smart-health-card",
+        "jana.xx",
+        "护照.7z",
+        "nowhere/jana",
     ):
         for command in (("read",), ("verify", "--scene", "school", "--trust", "none.json")):
             require_refused(
@@ -54,6 +57,10 @@ def test_a_misspelt_path_is_no_text(hutong: CommandLine, files: Files, monkeypat
         "https://example.org/menu.txt",
         "HC2:6BF/A.TXT",
         "HC1:a/b.png",
+        "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+        "eyJhbGciOiJFUzI1NiJ9.e30",
+        "Room 2/3",
+        "3.14",
         "a" * 300,
         "",
     ],

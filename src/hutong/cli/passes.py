@@ -29,6 +29,8 @@ RevocationsOption = Annotated[
     typer.Option(help="Revocation lists of the EU DCC: batches, or partitions with their slices; file or folder."),
 ]
 _PATHS = ("/", "./", "../", "~/")
+# A name with an ending, or with a folder, and without blanks. No text of a pass is one: only a JWS has no scheme.
+_NAME = re.compile(r"(?!ey[\w-]+\.)(?:[^\s/]+\.(?=\d*[A-Za-z])[A-Za-z\d]{1,10}|\S*/\S*)", re.ASCII)
 _SUFFIXES = frozenset(
     (".txt", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".json", ".jws", ".smart-health-card")
 )
@@ -375,5 +377,5 @@ def _is_path(what: str) -> bool:
         in_a_folder = path.parent != Path() and path.parent.is_dir()
     except OSError:  # longer than a name may be
         return False
-    is_like_one = what.startswith(_PATHS) or path.suffix.lower() in _SUFFIXES
-    return (is_like_one or in_a_folder) and _SCHEME.match(what) is None
+    is_like_one = what.startswith(_PATHS) or path.suffix.lower() in _SUFFIXES or _NAME.fullmatch(what)
+    return bool(is_like_one or in_a_folder) and _SCHEME.match(what) is None

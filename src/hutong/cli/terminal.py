@@ -118,8 +118,10 @@ def read_bytes(path: Path, what: str, *, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
-    except (FileNotFoundError, IsADirectoryError) as error:
+    except FileNotFoundError as error:
         raise NotFound(f"There is no {what} file at {path}.", "Check the path.") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{path} is a folder.", "Give the path of a file.") from error
     except OSError as error:
         raise Unavailable(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
     if len(content) > max_bytes:
