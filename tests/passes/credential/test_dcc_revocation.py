@@ -90,6 +90,7 @@ def test_lists_of_another_key_say_nothing_and_those_of_its_own_that_it_is_good(t
     another = base64.b64encode(b"another!").decode()
     assert read(write(tmp_path, one=batch("UCI", uci, kid=another))) == (None, [ANOTHER_KEY])
     assert read(write(tmp_path, two=[batch("UCI", OTHER)])) == (False, [])
+    assert read(write(tmp_path, two=batch("UCI"))) == (False, []), "a batch of its key that lists nothing"
     for country, revoked in (("XX", True), ("XZ", None)):
         folder = write(tmp_path, two=batch("UCI", uci, kid="UNKNOWN_KID", country=country))
         assert read(folder)[0] is revoked

@@ -105,11 +105,11 @@ class RevocationLists:
         left = MAX_HASHES
         for name, entry in documents:
             if _has(entry, "entries"):
-                for key, found in _batch(entry, name):
-                    left -= 1
-                    listed.setdefault(key, set()).add(found)
-                    if left < 0:
-                        raise LimitExceeded(f"More than {MAX_HASHES} hashes are listed.", "Give fewer lists.")
+                key, hashes = _batch(entry, name)
+                left -= len(hashes)
+                listed.setdefault(key, set()).update(hashes)
+                if left < 0:
+                    raise LimitExceeded(f"More than {MAX_HASHES} hashes are listed.", "Give fewer lists.")
             elif _has(entry, "chunks"):
                 key, found_slices, is_whole = _partition(entry, name, others, left)
                 left -= sum(one.shortened for one in found_slices)
@@ -234,8 +234,8 @@ def _has(entry: Any, member: str) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("kid"), str) and member in entry
 
 
-def _batch(batch: Mapping[str, Any], name: str) -> Iterator[tuple[bytes | str, Hash]]:
-    """The hashes of a batch of the gateway, each with the key id that it is for, or the country."""
+def _batch(batch: Mapping[str, Any], name: str) -> tuple[bytes | str, list[Hash]]:
+    """The key id that a batch of the gateway is for, or the country, and its hashes, which may be none."""
     hash_type, entries, country = batch.get("hashType"), batch.get("entries"), batch.get("country")
     if hash_type not in HASH_TYPES or not isinstance(entries, list):
         raise _refused(name)
@@ -246,11 +246,13 @@ def _batch(batch: Mapping[str, Any], name: str) -> Iterator[tuple[bytes | str, H
         key = country
     else:
         key = _key_id(batch["kid"], name)
+    found = []
     for entry in entries:
         value = _decoded(entry.get("hash")) if isinstance(entry, Mapping) else None
         if value is None or len(value) != HASH_BYTES:
             raise BadInput(f"A hash in {name} is not of 16 bytes in base64.", "Fetch the list again.")
-        yield key, Hash(hash_type, value)
+        found.append(Hash(hash_type, value))
+    return key, found
 
 
 def _partition(
