@@ -34,12 +34,13 @@ class DateTime:
     ms: int
 
     def __str__(self) -> str:
-        """ISO 8601 in UTC with milliseconds, as ECMAScript writes it for years 0 to 9999."""
+        """ISO 8601 in UTC with milliseconds, as ECMAScript does: years outside 0 to 9999 with sign and six digits."""
         days, rest = divmod(self.ms, _MS_A_DAY)
         year, month, day = _civil(days)
         seconds, ms = divmod(rest, 1000)
         hours, seconds = divmod(seconds, 3600)
-        return f"{year:04d}-{month:02d}-{day:02d}T{hours:02d}:{seconds // 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+        years = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
+        return f"{years}-{month:02d}-{day:02d}T{hours:02d}:{seconds // 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=8192)

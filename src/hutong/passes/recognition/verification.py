@@ -251,7 +251,7 @@ def _decide_certificate(
     Refused whatever rules there are, where it is certain that it is not valid; None where nothing but rules could say.
     """
     key, rules = read.key, acceptance.eu_dcc if acceptance is not None else None
-    issuer = snapshot.issuers[key.issuer or ""] if key is not None else None
+    issuer = snapshot.issuers.get(key.issuer or "") if key is not None else None
     if key is not None and issuer is not None and (refused := _certificate_refused(read, key, issuer, at)):
         return Answer.REFUSED, _reasons(refused)
     if read.signature_valid is False or acceptance is None or rules is None:

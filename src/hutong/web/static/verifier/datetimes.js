@@ -29,9 +29,7 @@ export class DateTime {
 
   /** ISO 8601 in UTC with milliseconds, also as a suite's JSON expects it. */
   toJSON() {
-    const { year, month, day } = civil(Math.floor(this.ms / MS_A_DAY));
-    const pad = (number, digits) => String(number).padStart(digits, "0");
-    return `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}T${new Date(this.ms).toISOString().slice(-13)}`;
+    return new Date(this.ms).toISOString();
   }
 }
 
