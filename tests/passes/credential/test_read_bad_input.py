@@ -74,6 +74,12 @@ def test_a_space_before_the_prefix_may_be_part_of_a_pass() -> None:
 def test_the_protected_header_decides() -> None:
     assert read_item(sign({1: -7, 4: b"another"}, {4: KEY_ID})) is None
     assert read_item(sign({1: -37, 4: KEY_ID}, {1: -7})) is False
+    for empty in (b"", ""):
+        assert read_item(sign({1: -7, 4: empty}, {4: KEY_ID})) is True
+        assert read_item(sign({1: -7, 4: empty}, {4: b"another"})) is None
+    assert read_item(sign({1: -7, 4: 7}, {4: b"another"})) is True, (
+        "an id of another type names none, and few keys are tried"
+    )
 
 
 @pytest.mark.parametrize("algorithm", [-37, -8, -35, 5, -257, 0, None, "ES256", True])
@@ -335,6 +341,7 @@ def test_mutated_certificates_never_crash() -> None:
 
     That none is accepted is tested where one could be: in ``test_verification``, with whole trust.
     """
+    assert verify_pass(GOOD, trust=TRUST, scene="medical", at=NOW).answer == "unknown", "its key is of no party"
     source = random.Random(7)
     packed = base45.decode(GOOD[4:])
     message = cbor2.dumps(sign({1: -7, 4: KEY_ID}, {}))

@@ -159,6 +159,8 @@ def test_rules_that_run_away_or_are_unknown_end_in_an_error_of_their_own(module_
         {"expression": twice, "data": list(range(60))},
         {"expression": {"<": ["a", 1]}, "data": {}},
         {"expression": {"var": "__proto__.constructor"}, "data": {}},
+        {"expression": {"plusTime": ["9999-12-31", 1, "day"]}, "data": {}},
+        {"expression": {"plusTime": ["0000-01-01", -1, "day"]}, "data": {}},
     ]
     errors = [result.get("error", result) for result in evaluated(module_page, cases)]
     assert errors[:8] == [
@@ -168,6 +170,7 @@ def test_rules_that_run_away_or_are_unknown_end_in_an_error_of_their_own(module_
         "bad-input",
     ]
     assert errors[8] == {"value": None}
+    assert errors[9:] == [{"value": "+010000-01-01T00:00:00.000Z"}, {"value": "-000001-12-31T00:00:00.000Z"}]
 
 
 def _passes(site: Site) -> list[str]:
@@ -374,6 +377,9 @@ def _odd(site: Site) -> Iterator[str]:
         yield hcert.pack(_resigned(region, cbor2.dumps({1: -7, **header}), {}, message[2]))
         yield hcert.pack(_resigned(region, cbor2.dumps({1: -7}), header, message[2]))
         yield hcert.pack(_resigned(region, cbor2.dumps({4: key_id}), {1: -7, **header}, message[2]))
+    for odd in (b"", "", None, [], 7):
+        yield hcert.pack(_resigned(region, cbor2.dumps({1: -7, 4: odd}), {4: key_id}, message[2]))
+        yield hcert.pack(_resigned(region, cbor2.dumps({1: -7, 4: odd}), {4: b"another"}, message[2]))
     yield hcert.pack(_resigned(region, b"\xa0", {1: -7, 4: key_id}, message[2]))
     yield hcert.pack(_resigned(region, b"", {1: -7, 4: key_id}, message[2]))
     yield hcert.pack(_resigned(region, b"\xa2\xf5\x26\x04\x48" + key_id, {}, message[2]))

@@ -80,7 +80,8 @@ def parse(message: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
     if CRITICAL in protected:
         raise _refused()
     algorithm = protected.get(ALGORITHM, unprotected.get(ALGORITHM))
-    key_id = _to_key_id(protected.get(KEY_ID, unprotected.get(KEY_ID)))
+    named = (header[KEY_ID] for header in (protected, unprotected) if header.get(KEY_ID, b"") not in (b"", ""))
+    key_id = _to_key_id(next(named, None))  # an empty one names no key
     if key_id is None:
         key_id = _certificate_id({**unprotected, **protected})
     signed = raw if protected else b""  # an empty map is signed as an empty string (RFC 9052, 3)

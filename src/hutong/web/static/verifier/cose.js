@@ -35,6 +35,7 @@ export function parse(message, most = cbor.MAX_BYTES) {
   const header = raw.length ? cbor.decode(raw, "the protected header", 1024) : new Map();
   if (!(header instanceof Map) || !(unprotected instanceof Map) || header.has(CRITICAL)) throw refused();
   const signedHeader = header.size ? raw : new Uint8Array(); // an empty map is signed as an empty string (RFC 9052, 3)
+  const keyIds = [header, unprotected].filter((one) => one.has(KEY_ID)).map((one) => one.get(KEY_ID));
   const find = (label) => (header.has(label) ? header.get(label) : unprotected.get(label));
   return {
     payload,
@@ -48,7 +49,7 @@ export function parse(message, most = cbor.MAX_BYTES) {
       payload,
     ),
     algorithm: ALGORITHMS.get(find(ALGORITHM)) ?? null,
-    keyId: toKeyId(find(KEY_ID)),
+    keyId: toKeyId(keyIds.find((id) => !isEmpty(id))),
     thumbprint: find(THUMBPRINT),
     chain: find(CHAIN),
   };
@@ -60,6 +61,9 @@ function bytesHead(size) {
   if (size < 65_536) return Uint8Array.of(0x59, size >> 8, size & 0xff);
   return Uint8Array.of(0x5a, size >>> 24, (size >> 16) & 0xff, (size >> 8) & 0xff, size & 0xff);
 }
+
+/** An empty key id names no key. */
+const isEmpty = (id) => (typeof id === "string" || id instanceof Uint8Array) && id.length === 0;
 
 /** Some issuers write the key id as text, although it is a byte string. */
 function toKeyId(keyId) {
