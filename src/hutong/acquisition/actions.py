@@ -47,14 +47,9 @@ def declare_source(node: Node, *, by: Actor, source: Source) -> bool:
     node.require(by, "declare_source")
     with node.change(by) as change:
         known = change.execute(sa.select(schema.source.c.body).where(schema.source.c.id == source.id)).scalar()
-        if known == source.document():
-            return False
         if known is not None:
-            differing = ", ".join(sorted(name for name, told in source.document().items() if known.get(name) != told))
-            raise Conflict(
-                f"There is a source {source.id} already, with another {differing}.",
-                "Choose another id, or declare it as it stands.",
-            )
+            source.require_same(known)
+            return False
         change.execute(schema.source.insert().values(id=source.id, body=source.document(), declared_at=change.at))
         change.event("source.declared", source=source.id, provider=source.provider)
     return True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hutong.errors import BadInput
+from hutong.errors import BadInput, Conflict
 
 LONGEST_ID = 60
 SELF_REPORT, CORRECTION = "self-report", "correction"
@@ -34,6 +34,15 @@ class Source:
     def document(self) -> dict[str, Any]:
         """JSON form."""
         return asdict(self)
+
+    def require_same(self, declared: Mapping[str, Any]) -> None:
+        """Refuse to stand for another of this id, in its JSON form. ``Conflict`` says what differs."""
+        differing = ", ".join(sorted(name for name, told in self.document().items() if declared.get(name) != told))
+        if differing:
+            raise Conflict(
+                f"There is a source {self.id} already, with another {differing}.",
+                "Choose another id, or declare it as it stands.",
+            )
 
 
 def is_source_id(text: str) -> bool:
