@@ -424,11 +424,11 @@ def test_a_revoked_pass_is_refused(hutong: CommandLine, region: Region, issued: 
 
 def test_passes_in_batches_renewed_and_printed(hutong: CommandLine, region: Region, issued: Pass) -> None:
     folder, files = region.files.folder, region.files
-    people = files.write("people.txt", "R0001\nR0003\n\nnobody\n")
+    people = files.write("people.txt", "R0001\nR0003\n\nnobody\nr0003\n")
     done = hutong.ok("pass", "batch", people, folder / "out.jsonl", "--pictures", folder / "qr", "--node", region.node)
     lines = [orjson.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
-    assert (done["issued"], [one["person"] for one in done["refused"]]) == (2, ["nobody"])
-    assert {one["person"] for one in lines} == {"R0001", "R0003"}
+    assert (done["issued"], [one["person"] for one in done["refused"]], done["repeated"]) == (2, ["nobody"], 1)
+    assert {one["person"].upper() for one in lines} == {"R0001", "R0003"}
     assert (folder / "out.jsonl").stat().st_mode & 0o77 == 0
     for one in lines:
         picture = folder / "qr" / f"{one['pass_id']}.png"

@@ -61,6 +61,7 @@ def test_everybody_gets_the_pass_that_a_single_call_gives(node: Node, clock: Clo
     assert [one.person for one in batch.passes if one.person != " r1 "] == [n for n in KNOWN if n != "R1"]
     assert dict(batch.refused).keys() == {"R4", "nobody"}
     assert "level is not known" in dict(batch.refused)["R4"]
+    assert batch.repeated == 1, "R1, in another spelling"
     keys = [node.keys.pass_certificate]
     for one in batch.passes:
         single = singly[one.person.strip().upper()]

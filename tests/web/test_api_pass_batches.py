@@ -16,14 +16,14 @@ def here(new_region: NewNode, clock: Clock) -> Region:
 
 
 def test_a_batch_tells_each_pass_once_and_who_got_none(here: Region) -> None:
-    order = {"persons": ["R2", "R5", "R4"], "hours": 2, "facts": ["residence-risk"]}
+    order = {"persons": ["R2", "R5", "R4", "R2"], "hours": 2, "facts": ["residence-risk"]}
     status, batch = here.call("li", "POST", BATCH, json=order)
     assert status == 201
     assert [(one["person"], one["level"], list(one["disclosures"])) for one in batch["passes"]] == [
         ("R2", "low", ["residence-risk"]),
         ("R5", "high", ["residence-risk"]),
     ]
-    assert [one["person"] for one in batch["refused"]] == ["R4"]
+    assert ([one["person"] for one in batch["refused"]], batch["repeated"]) == (["R4"], 1)
     first = batch["passes"][0]
     shown = "~".join((first["text"], first["disclosures"]["residence-risk"]))
     status, answer = here.call("", "POST", "/api/passes/verify", json={"text": shown, "scene": "workplace"})

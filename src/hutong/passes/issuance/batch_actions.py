@@ -82,6 +82,7 @@ class IssuedBatch:
 
     Attributes:
         refused: who got none, and why.
+        repeated: how many names were left out because they name a person again.
         left: for how many another call is needed.
         converted: how many passes stay ended that were made from another region's: the node knows nobody of them.
     """
@@ -90,6 +91,7 @@ class IssuedBatch:
     refused: tuple[tuple[str, str], ...] = ()
     left: int = 0
     converted: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,13 @@ def issue_batch(
         book = found.rulebook
         wanted.append(Wanted(person, pseudonym, found.level, book.id, book.version, ends.since(book), end, carried))
     if not wanted:
-        return IssuedBatch((), tuple(refused))
+        return IssuedBatch((), tuple(refused), repeated=len(persons) - len(by_name))
     with node.change(by) as change:
         issued, digest = _issue_all(node, change, wanted, now)
         change.event("passes.issued", **_told(issued, wanted), passes_sha256=digest, refused=len(refused))
         given = {want.pseudonym: levels[want.pseudonym] for want in wanted}
         level_change_actions.end_older_passes(node, change, given, run=run)
-    return IssuedBatch(issued, tuple(refused))
+    return IssuedBatch(issued, tuple(refused), repeated=len(persons) - len(by_name))
 
 
 def _issuable(

@@ -63,6 +63,7 @@ class Batch(BaseModel):
 
     passes: list[OneOfBatch]
     refused: list[NotIssued]
+    repeated: int = Field(description="Of the names given, those that name a person again: each gets one pass")
 
 
 @router.post("/api/passes/batch", status_code=201, responses=ISSUED)
@@ -72,6 +73,7 @@ def issue_batch(node: CurrentNode, actor: CurrentActor, given: BatchOrder) -> Ba
     return Batch(
         passes=[OneOfBatch(**{name: getattr(one, name) for name in OneOfBatch.model_fields}) for one in made.passes],
         refused=[NotIssued(person=person, why=why) for person, why in made.refused],
+        repeated=made.repeated,
     )
 
 
