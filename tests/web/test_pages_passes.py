@@ -267,6 +267,7 @@ def test_the_verifier_learns_the_answer_and_nothing_else(doors: Doors) -> None:
         shown = words(answer.text.split('class="verdict')[1].split("</section>")[0])
         answers[str(scene)] = next(word for word in ("accepted", "refused", "unknown") if word in shown)
         page = answer.text
+        assert "Revocation list of the full hour" in page
         for secret in (issued.pass_id, issued.holder_secret, "R1", regions.pseudonym(doors.node, "R1"), issued.text):
             assert secret not in page
     assert answers["closed-setting"] == "refused"

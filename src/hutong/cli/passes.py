@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -275,7 +275,8 @@ def verify(
     lines += _disclosed(answer.facts)
     lines.append(f"  trust list no. {answer.list_number}, {_age(answer.list_age_seconds)} old")
     if answer.status_age_seconds is not None:
-        lines.append(f"  revocation list {_age(answer.status_age_seconds)} old")
+        dated = answer.at - timedelta(seconds=answer.status_age_seconds)
+        lines.append(f"  revocation list of the full hour {dated:%Y-%m-%d %H:%M} UTC")
     show(as_json, answer.document(), *lines)
 
 

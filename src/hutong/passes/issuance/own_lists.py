@@ -136,7 +136,10 @@ def signed_list(node: Node, own: OwnList, *, packed_small: bool = True) -> bytes
 
 
 def signed_since(at: datetime) -> datetime:
-    """When lists that are given at a time were signed, if nothing changed since: the beginning of the hour."""
+    """The date of lists that are given at a time: the full hour, also where one was signed again within it.
+
+    So its date tells no moment of a revocation, and the same list has the same bytes in every process.
+    """
     return datetime.fromtimestamp(at.timestamp() // SIGN_AGAIN.total_seconds() * SIGN_AGAIN.total_seconds(), UTC)
 
 

@@ -120,7 +120,8 @@ class Verification(NamedTuple):
         level, scale: the issuer's level, and where it lies on the common scale; None where not read.
         issuer: who claims to have signed the pass.
         list_number, list_age_seconds: edition and age of the trust bundle.
-        status_age_seconds: age of the revocation list that was asked; None when none was.
+        status_age_seconds: since the date that the revocation list states which was asked (nodes state the full hour in
+            which they signed it); None when none was.
         facts: what the holder disclosed, by name; empty unless the signature fits.
     """
 

@@ -141,7 +141,9 @@ class VerificationAnswer(BaseModel):
     expires_at: datetime | None
     list_number: int | None
     list_age_seconds: int | None
-    status_age_seconds: int | None
+    status_age_seconds: int | None = Field(
+        description="Since the full hour in which the revocation list was signed, which is the date that it states"
+    )
     facts: dict[str, str | int | float | bool | None] = Field(
         description="What the holder disclosed, by name; empty unless the signature fits"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -213,7 +214,8 @@ def _facts(node: Node, found: Verification, language: Language) -> list[tuple[st
     if found.list_age_seconds is not None:
         facts.append((words.gettext("Age of the trust list"), _minutes(found.list_age_seconds, words)))
     if found.status_age_seconds is not None:
-        facts.append((words.gettext("Age of the revocation list"), _minutes(found.status_age_seconds, words)))
+        dated = found.at - timedelta(seconds=found.status_age_seconds)
+        facts.append((words.gettext("Revocation list of the full hour"), words.moment(dated)))
     return facts + pass_code.in_words(node, found.facts, language)
 
 
