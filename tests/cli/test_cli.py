@@ -193,6 +193,12 @@ def test_publishing_the_same_again_says_that_nothing_is_new(hutong: CommandLine,
     assert hutong.ok("publish", publication, "--node", region.node) == region.said["weekly"] | {"repeated": True}
     told = hutong("publish", publication, "--node", region.node)
     assert told.out.startswith("Nothing is new: version 1 has the same content, and stands.\n")
+    weekly = region.said["weekly"]["dataset_id"]
+    assert hutong.ok("publish", "--again", weekly, "--node", region.node) == region.said["weekly"] | {"repeated": True}
+    dry = hutong.ok("publish", "--again", weekly, "--dry-run", "--node", region.node)
+    assert dry == region.said["dry-weekly"]
+    for given, code in (((), 2), ((publication, "--again", weekly), 2), (("--again", "no-such"), 3)):
+        assert hutong("publish", *given, "--node", region.node, "--json").code == code
 
 
 def test_search_in_both_languages(hutong: CommandLine, region: Region) -> None:

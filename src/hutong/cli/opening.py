@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hutong.cli.terminal import JsonOption, NodeOption, opened, progress, read_text, show
+from hutong.errors import BadInput
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,7 +17,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def publish(
-    publication: Annotated[Path, typer.Argument(help="YAML file that describes the dataset and its releases.")],
+    publication: Annotated[
+        Path | None, typer.Argument(help="YAML file that describes the dataset and its releases.")
+    ] = None,
+    again: Annotated[
+        str | None, typer.Option(help="Id of a dataset: publish it as it was published last, from the data of now.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Show what would be published, and publish nothing.")] = False,
     node: NodeOption = None,
     as_json: JsonOption = False,
@@ -25,8 +31,11 @@ def publish(
     from hutong.opening import actions, queries
     from hutong.opening.publication import parse_publication
 
-    wanted = parse_publication(read_text(publication, "publication"), str(publication))
+    if (publication is None) == (again is None):
+        raise BadInput("Publish from a file or again.", "Give either the file of a publication or --again DATASET.")
+    given = parse_publication(read_text(publication, "publication"), str(publication)) if publication else None
     with opened(node) as opened_node:
+        wanted = given or queries.kept_publication(opened_node, str(again))
         if dry_run:
             with progress(f"Preparing {wanted.dataset}", quiet=as_json):
                 prepared = actions.preview(opened_node, by=opened_node.operator, publication=wanted)

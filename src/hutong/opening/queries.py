@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from hutong.errors import NotFound, Tampered, Unavailable
+from hutong.errors import Conflict, NotFound, Tampered, Unavailable
 from hutong.node import Node
 from hutong.storage import schema
 
@@ -20,7 +20,7 @@ from .catalogue.catalogue import Column, Dataset, Period, Release
 from .columns import described
 from .period import COLUMNS as WHEN
 from .period import period_of
-from .publication import Publication, publication_text, rebuilt_text
+from .publication import Publication, parse_publication, publication_text, rebuilt_text
 from .release import FORMATS, file_name, release_folder
 from .selection import listed_areas
 
@@ -104,13 +104,29 @@ def dataset(node: Node, dataset_id: str) -> Dataset:
     return _with_releases(node, body, releases)
 
 
-def last_publication(node: Node, dataset_id: str) -> str:
-    """How a dataset was last published, as YAML. ``NotFound`` when there is none of that id."""
+def _body(node: Node, dataset_id: str) -> dict[str, Any]:
     with node.records.reading() as connection:
         body = connection.execute(sa.select(schema.dataset.c.body).where(schema.dataset.c.id == dataset_id)).scalar()
     if body is None:
         raise NotFound(f"There is no dataset {dataset_id}.", "Search the catalogue.")
+    found: dict[str, Any] = body
+    return found
+
+
+def last_publication(node: Node, dataset_id: str) -> str:
+    """How a dataset was last published, as YAML. ``NotFound`` when there is none of that id."""
+    body = _body(node, dataset_id)
     return publication_text(body["publication"]) if "publication" in body else rebuilt_text(body)
+
+
+def kept_publication(node: Node, dataset_id: str) -> Publication:
+    """How a dataset was last published. ``NotFound`` when there is no such one, ``Conflict`` where it was not kept."""
+    body = _body(node, dataset_id)
+    if "publication" not in body:
+        raise Conflict(
+            f"How {dataset_id} was published was not kept.", "Publish it from its file once; from then on it is kept."
+        )
+    return parse_publication(publication_text(body["publication"]))
 
 
 def current_release(node: Node, dataset_id: str) -> Release | None:
