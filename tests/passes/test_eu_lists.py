@@ -260,3 +260,10 @@ def test_the_commands(node: Node, folder: Path) -> None:
     refused = hutong("trust", "drop-revocations", *at, "--json")
     assert refused.code == NotFound.exit_code
     assert issubclass(NotFound, HutongError)
+
+
+def test_a_list_that_names_nobody_is_a_list_of_its_key_in_the_bundle_too() -> None:
+    lists = RevocationLists({bytes(8): {}}, {}, frozenset())
+    assert eu_revocations.read_parts(eu_revocations.write_parts(lists)) == lists
+    only_announced = RevocationLists({}, {}, frozenset({bytes(8)}))
+    assert eu_revocations.read_parts(eu_revocations.write_parts(only_announced)) == only_announced

@@ -98,10 +98,11 @@ def _read_parts(parts: tuple[str, ...]) -> RevocationLists:
             key, hashes = part["key"], part["hashes"]
             _require(isinstance(key, bytes | str) and key not in listed.keys() | slices.keys() | incomplete)
             _require(all(kind in HASH_TYPES and len(one) % HASH_BYTES == 0 for kind, one in hashes.items()))
-            if hashes:
-                listed[key] = {kind: bytes(one) for kind, one in hashes.items()}
-            if found := (*map(_filter, part["filters"]), *map(_beginnings, part["beginnings"])):
+            found = (*map(_filter, part["filters"]), *map(_beginnings, part["beginnings"]))
+            if found:
                 slices[key] = found
+            if hashes or (part["whole"] is True and not found):  # a list that names nobody is one, too
+                listed[key] = {kind: bytes(one) for kind, one in hashes.items()}
             if part["whole"] is not True:
                 incomplete.add(key)
         except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
